@@ -1,0 +1,82 @@
+# Two commands are enough for a new user: `make demo` and `make test`.  `make` lists the others.
+
+RUN := .venv/bin/python
+N ?= 20000
+SIZE ?=
+ARGS ?=
+UPGRADE ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check static lint types fresh fix bench vectors fuzz bare offline repro big \
+	lock venv clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: venv ## Build the LNM kit, verify it without a network, then watch three bad copies fail
+	$(RUN) tools/demo.py
+
+test: venv ## Run every test; ARGS='-k names -x' is handed to pytest
+	$(RUN) -m pytest $(ARGS)
+
+check: static test bare ## All that a change must pass: lint, types, fresh files, tests, bare Pythons
+
+static: lint types fresh
+
+lint: venv
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . || \
+		{ echo "lint: run 'make fix', then mend by hand what is left" >&2; exit 1; }
+
+types: venv
+	$(RUN) -m mypy
+	@for folder in fixtures/lnm/migrations/*/; do \
+		(cd "$$folder" && "$(CURDIR)/$(RUN)" -m mypy --config-file "$(CURDIR)/pyproject.toml" \
+			--cache-dir "$(CURDIR)/.mypy_cache/$$(basename "$$folder")" .) || exit 1; \
+	done
+
+fresh: venv
+	@$(RUN) fixtures/generate.py --check || \
+		{ echo "fresh: run 'make vectors' and read the difference before you commit it" >&2; exit 1; }
+
+fix: venv ## Repair what ruff can repair, and format
+	@status=0; $(RUN) -m ruff check --fix . || status=$$?; $(RUN) -m ruff format .; exit $$status
+
+bench: venv ## Compare with the limits and with what people do by hand; SIZE=small is quick
+	$(RUN) tests/bench/run.py $(if $(SIZE),--size $(SIZE))
+
+vectors: venv ## Write the generated fixtures again
+	$(RUN) fixtures/generate.py --write
+
+fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
+	$(RUN) tests/hostile/fuzz.py --runs $(N)
+
+bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
+	$(RUN) tests/bare/run.py
+
+offline: venv ## Run every test in a network namespace that has no network
+	unshare --net --map-root-user $(RUN) -m pytest $(ARGS)
+
+repro: venv ## Build the same kit in many surroundings and compare the bytes
+	$(RUN) tests/repro/run.py
+
+big: venv ## Build and verify members above 4 GiB and 8 GiB (needs disk space and minutes)
+	$(RUN) tests/big/run.py
+
+lock: ## Write requirements/*.txt again; UPGRADE=--upgrade takes newer versions
+	@tools/lock.sh $(UPGRADE)
+
+clean: ## Remove everything that can be made again
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find kit verifier tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+venv: .venv/.installed
+
+# The lock is the only thing that decides what is installed; with it unchanged nothing runs.
+.venv/.locked: requirements/dev.txt tools/venv.sh
+	@tools/venv.sh .venv requirements/dev.txt
+	@touch $@
+
+.venv/.installed: .venv/.locked pyproject.toml
+	@$(RUN) -I -m pip --disable-pip-version-check --quiet install --no-index --no-build-isolation --no-deps --editable .
+	@touch $@

@@ -1,0 +1,247 @@
+"""From a spec to a kit: the only place that knows the order of building."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit import output
+from kit.archive import SumsSign, Written, write_archive
+from kit.collect import collect
+from kit.errors import show
+from kit.inputs import Inputs
+from kit.page import write_page
+from kit.pyz import make_pyz, verifier_files
+from kit.readme import readme_text
+from kit.signing import KitSigner, SumsSigner
+from kit.spec import KitSpec
+from verifier.core.envelope import Envelope, encode_page, pae
+from verifier.core.errors import Usage
+from verifier.core.limits import MAX_TIME
+from verifier.core.lists import DATA
+from verifier.core.model import Blob, Built, Component, Exemption, KitId, KitInfo, Manifest
+from verifier.core.model import format_time
+from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root, chain_bytes
+from verifier.report import Report
+from verifier.run import default_workers, run
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is being done, bytes done, bytes in all)."""
+
+
+class EpochInvalid(Usage):
+    """SOURCE_DATE_EPOCH is set and is not a number of seconds that a kit can hold."""
+
+    code = "source-date-epoch-invalid"
+    fix = "Unset SOURCE_DATE_EPOCH, or set it to whole seconds since 1970-01-01T00:00:00Z."
+
+
+class SelfCheckFailed(Usage):
+    """The verifier refuses what was just built; the file was removed.
+
+    Either the machine damaged bytes on the way (memory, disk), or this is a bug in offline-kit.
+    """
+
+    code = "self-check-failed"
+    fix = "Build again; if it fails again at the same place, report it with the message."
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build; nothing here changes the bytes but ``store``, ``epoch`` and the sums key.
+
+    Attributes:
+        store: Whether to make raw frames only.
+        epoch: SOURCE_DATE_EPOCH as the environment has it; None if it is not set.
+        self_check: Whether the verifier proves the file before it gets its name.
+    """
+
+    store: bool = False
+    workers: int = 0
+    epoch: str | None = None
+    self_check: bool = True
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class BuiltKit:
+    """A kit that was built.
+
+    Attributes:
+        path: The file.
+        members: Files of class ``data``.
+        empty_directories: Where directories without a file would be: they do not arrive.
+        signers: Who has signed it already.
+        report: The verifier's word on it; None if it was not asked.
+    """
+
+    path: Path
+    manifest: Manifest
+    kit_id: KitId
+    content_id: str
+    size: int
+    members: int
+    empty_directories: tuple[str, ...]
+    signers: tuple[str, ...]
+    report: Report | None
+
+
+def created_of(spec: KitSpec, epoch: str | None) -> str:
+    """Return ``created``: SOURCE_DATE_EPOCH if it is set, else the spec's.
+
+    Raises:
+        EpochInvalid: It is set to something else than seconds.
+    """
+    if epoch is None:
+        return format_time(int(spec.kit.created.timestamp()))
+    if not (epoch.isascii() and epoch.isdigit()) or len(epoch) > 11 or int(epoch) > MAX_TIME:
+        raise EpochInvalid(f"it is {epoch!r}", where="SOURCE_DATE_EPOCH")
+    return format_time(int(epoch))
+
+
+def draft_manifest(spec: KitSpec, created: str) -> Manifest:
+    """Return the manifest of a spec, but for what is computed while building."""
+    kit = spec.kit
+    empty = Blob(0, {"sha256": "0" * 64})
+    return Manifest(
+        kit=KitInfo(
+            name=kit.name,
+            version=kit.version,
+            line=kit.line,
+            sequence=kit.sequence,
+            created=created,
+            summary=kit.summary,
+            expires=format_time(int(kit.expires.timestamp())) if kit.expires else "",
+            supersedes=tuple(kit.supersedes),
+        ),
+        index=empty,
+        frames=empty,
+        roots=empty,
+        page_size=0,
+        built=Built("", 0),
+        subjects=(),
+        components=tuple(
+            Component(item.id, item.version, (item.path,), item.lands, item.placeholder or "")
+            for item in spec.components
+        ),
+        exemptions=tuple(Exemption(tuple(item.paths), item.reason) for item in spec.exemptions),
+    )
+
+
+def own_members(info: KitInfo, signed_sums: bool) -> dict[bytes, bytes]:
+    """Return the members that the builder makes itself, from path to contents."""
+    files = verifier_files()
+    own = {f"verifier/{path}".encode(): data for path, data in files.items()}
+    own[b"kit-verify.pyz"] = make_pyz(files)
+    own[b"README.txt"] = readme_text(info, signed_sums=signed_sums).encode("utf-8")
+    return own
+
+
+def build(
+    spec: KitSpec,
+    root: Root,
+    directory: Path,
+    options: Options,
+    *,
+    signers: Sequence[KitSigner] = (),
+    sums: SumsSigner | None = None,
+) -> BuiltKit:
+    """Build the kit of ``spec`` in ``directory``, and sign it if there are signers.
+
+    Raises:
+        KitError: The spec, a source, a key or the disk is at fault; nothing half is left.
+    """
+    draft = draft_manifest(spec, created_of(spec, options.epoch))
+    collected = collect(spec)
+    inputs = Inputs(collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None)
+    path = directory / kit_name(draft.kit)
+    level = 0 if options.store else spec.kit.level
+    report = None
+    with output.new_file(path) as descriptor:
+        written = write(
+            descriptor, inputs, draft, root, level, options, sums.sign_digest if sums else None
+        )
+        members = inputs.index.count(DATA)
+        del inputs  # a million members: the verifier needs the memory
+        if options.self_check:
+            report = self_check(output.partial_of(path), written.kit_id, options)
+        if signers:
+            page = sign_page(written.payload, {}, signers, written.manifest.page_size)
+            write_page(descriptor, page)
+        size = written.size
+    return BuiltKit(
+        path=path,
+        manifest=written.manifest,
+        kit_id=written.kit_id,
+        content_id=written.content_id,
+        size=size,
+        members=members,
+        empty_directories=tuple(show(name) for name in collected.empty_directories),
+        signers=tuple(sorted({signer.signer for signer in signers})),
+        report=report,
+    )
+
+
+def kit_name(info: KitInfo) -> str:
+    """Return the file name of a kit (FORMAT 1.1)."""
+    return f"{info.name}-{info.version}.tar.zst"
+
+
+def write(
+    descriptor: int,
+    inputs: Inputs,
+    draft: Manifest,
+    root: Root,
+    level: int,
+    options: Options,
+    sums_sign: SumsSign | None,
+    signatures: Mapping[str, bytes] | None = None,
+) -> Written:
+    """Write the kit into an open file; see `kit.archive.write_archive`."""
+
+    def progress(done: int, total: int) -> None:
+        if options.progress is not None:
+            options.progress("building", done, total)
+
+    return write_archive(
+        descriptor,
+        inputs,
+        draft,
+        chain_bytes([root]),
+        level=level,
+        workers=options.workers or default_workers(),
+        sums_sign=sums_sign,
+        signatures=dict(signatures or {}),
+        progress=progress,
+    )
+
+
+def self_check(path: Path, kit_id: KitId, options: Options) -> Report:
+    """Have the verifier prove an unsigned kit, with its kitId in place of signatures.
+
+    Raises:
+        SelfCheckFailed: It refuses, or could not find out.
+    """
+
+    def progress(done: int, total: int) -> None:
+        if options.progress is not None:
+            options.progress("checking", done, total)
+
+    job = Job(kit_id=kit_id, workers=options.workers or default_workers(), progress=progress)
+    report = run(os.fspath(path), job, opened=Opened())
+    if report.error is not None:
+        raise SelfCheckFailed(str(report.error), where=show(path))
+    return report
+
+
+def sign_page(
+    payload: bytes, signatures: Mapping[str, bytes], signers: Sequence[KitSigner], size: int
+) -> bytes:
+    """Return a page with the signatures that are there and those of ``signers``."""
+    all_signatures = dict(signatures)
+    for signer in signers:
+        all_signatures[signer.keyid] = signer.sign(pae(payload))
+    return encode_page(Envelope(payload, all_signatures), size)

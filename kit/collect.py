@@ -1,0 +1,239 @@
+"""From a spec to the list of files that the kit will carry, with what the index needs of them.
+
+A kit may have a million files, so the list is kept in columns: about 110 bytes a file with a path
+of 76, where objects would take ten times that.  `kit.walk` gives the files in the order of the
+archive, so that no list of all of them is ever sorted.  Sizes and times are noted here, and whoever
+reads a file compares them (`Collection.unchanged`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import io
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from operator import lt
+
+from kit import errors
+from kit.spec import KitSpec
+from kit.walk import Base, Found, Walk
+from verifier.core import limits
+from verifier.core.errors import KitError
+from verifier.core.names import CollisionCheck, check_paths, fold, parse_member_path
+
+_RUN = 4096  # files held as objects at one time
+_MASK = (1 << 64) - 1
+_PRINTABLE = bytes(range(0x20, 0x7F))
+
+
+class Collection:
+    """Files of one class in the order of the archive, in columns.
+
+    Attributes:
+        names: All paths in UTF-8, each followed by LF, strictly ascending as bytes.
+        offsets: Where each path begins in ``names``; one more entry than files.
+        sizes: Bytes of each file.
+        mtimes: Nanoseconds, as 64 bits hold them.
+        inodes: As 64 bits hold them.
+        executable: 1 where the owner may execute the file.
+        base: Index into ``bases`` for each file.
+        bases: Where the files come from.
+    """
+
+    def __init__(self, bases: list[Base]) -> None:
+        self.names = b""
+        self.offsets = array("I", [0])
+        self.sizes = array("Q")
+        self.mtimes = array("q")
+        self.inodes = array("Q")
+        self.executable = bytearray()
+        self.base = array("I")
+        self.bases = bases
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def path(self, i: int) -> bytes:
+        """Return the path of file ``i`` in the kit."""
+        return self.names[self.offsets[i] : self.offsets[i + 1] - 1]
+
+    def source(self, i: int) -> bytes:
+        """Return the path of file ``i`` on this host, absolute."""
+        base = self.bases[self.base[i]]
+        return base.directory + self.path(i)[len(base.prefix) :]
+
+    def unchanged(self, i: int, facts: os.stat_result) -> bool:
+        """Whether ``facts`` are those that were noted for file ``i``."""
+        return (
+            facts.st_size == self.sizes[i]
+            and _signed(facts.st_mtime_ns) == self.mtimes[i]
+            and facts.st_ino & _MASK == self.inodes[i]
+        )
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a kit will carry.
+
+    Attributes:
+        data: Members of class ``data``.
+        evidence: Members of class ``evidence``; none is executable (FORMAT 6.2).
+        empty_directories: Where directories without any file would be in the kit.  A kit has no
+            directories of their own, so they do not arrive, and a report should name them.
+    """
+
+    data: Collection
+    evidence: Collection
+    empty_directories: tuple[bytes, ...]
+
+
+def collect(spec: KitSpec) -> Collected:
+    """Find every file that ``spec`` names.
+
+    The result is the same whatever the order in which the host lists directories, its locale and
+    its umask.
+
+    Raises:
+        SourceMissing: A source is not there, or has no file in it.
+        SourceUnsupported: Something is neither a regular file nor a directory.
+        SourceNameUnsafe: A name breaks FORMAT 6.3, or is not printable ASCII and ``names`` is not
+            "unicode".
+        SourceTooLarge: A file is larger than FORMAT 6.8 allows.
+        SourcesCollide: Two files would be one on some host (FORMAT 6.4).
+        KitTooLarge: There are more files than FORMAT 6.8 allows.
+        SourceChanged: A file or directory vanished during the walk.
+        SourceUnreadable: This host did not list or describe a file or directory.
+    """
+    walk = Walk(spec)
+    # components are disjoint directories: one behind the other, only their sources interleave
+    ordered = sorted(walk.components, key=lambda entry: entry[0] + b"/")
+    data = _Builder(walk, ascii_only=spec.kit.names == "ascii")
+    for _, streams in ordered:
+        data.take(_merged(streams))
+    evidence = _Builder(walk, ascii_only=spec.kit.names == "ascii")
+    evidence.take(_merged([stream for _, streams in walk.evidence for stream in streams]))
+    if walk.unsupported:
+        raise errors.SourceUnsupported(walk.unsupported)
+    if walk.unsafe:
+        raise errors.SourceNameUnsafe(walk.unsafe)
+    evidence.columns.executable = bytearray(len(evidence.columns.executable))
+    return Collected(
+        data.finish(limits.MAX_MEMBER),
+        evidence.finish(limits.MAX_FIXED_MEMBER),
+        tuple(sorted(walk.empty)),
+    )
+
+
+def _merged(streams: Sequence[Iterator[Found]]) -> Iterator[Found]:
+    return streams[0] if len(streams) == 1 else heapq.merge(*streams)
+
+
+class _Builder:
+    """Takes files in ascending order into the columns of one class."""
+
+    def __init__(self, walk: Walk, *, ascii_only: bool) -> None:
+        self.columns = Collection(walk.bases)
+        self._walk, self._ascii = walk, ascii_only
+        self._names = io.BytesIO()
+        self._last: tuple[bytes, int] = (b"", 0)
+        self._collisions = CollisionCheck()
+
+    def take(self, found: Iterator[Found]) -> None:
+        """Append files, all of them behind those taken before."""
+        columns = self.columns
+        while run := list(islice(found, _RUN)):
+            paths = [path for path, _, _ in run]
+            if not self._last[0] < paths[0] or not all(map(lt, paths, paths[1:])):
+                raise self._twice(run)
+            self._last = run[-1][:2]
+            if self._names_are_safe(run, paths):
+                self._collisions.add(paths)
+            ends = accumulate((len(path) + 1 for path in paths), initial=columns.offsets[-1])
+            columns.offsets.extend(islice(ends, 1, None))
+            self._names.write(b"\n".join(paths) + b"\n")
+            columns.sizes.extend([facts.st_size for _, _, facts in run])
+            columns.mtimes.extend([_signed(facts.st_mtime_ns) for _, _, facts in run])
+            columns.inodes.extend([facts.st_ino & _MASK for _, _, facts in run])
+            columns.executable += bytes([facts.st_mode >> 6 & 1 for _, _, facts in run])
+            columns.base.extend([number for _, number, _ in run])
+            if len(columns) > limits.MAX_MEMBERS or self._names.tell() > limits.MAX_LIST:
+                most = f"{limits.MAX_MEMBERS} files, or {limits.MAX_LIST} bytes of names"
+                raise errors.KitTooLarge(f"the sources have more than {most}")
+
+    def finish(self, largest: int) -> Collection:
+        """Return the columns when sizes and names go together."""
+        columns = self.columns
+        columns.names = self._names.getvalue()  # the buffer itself, not a copy
+        if max(columns.sizes, default=0) > largest:
+            large = [
+                (self._walk.shown(columns.source(i)), f"has {size} bytes, more than {largest}")
+                for i, size in enumerate(columns.sizes)
+                if size > largest
+            ]
+            raise errors.SourceTooLarge(large)
+        if self._collisions.suspicious():
+            self._find_collision()
+        return columns
+
+    # --- names
+
+    def _names_are_safe(self, run: Sequence[Found], paths: Sequence[bytes]) -> bool:
+        try:
+            check_paths(paths)
+            if not self._ascii or not b"".join(paths).translate(None, _PRINTABLE):
+                return True
+        except KitError:
+            pass  # said below for each name, with its source
+        for path, number, _ in run:
+            why = self._why_unsafe(path)
+            if why:
+                source = self._walk.source(number, path)
+                self._walk.unsafe.append((source, f"{why} (in the kit {errors.show(path)})"))
+        return False
+
+    def _why_unsafe(self, path: bytes) -> str:
+        try:
+            parse_member_path(path.decode("utf-8"))
+        except UnicodeDecodeError:
+            return "has a name that is not UTF-8"
+        except KitError as error:
+            return error.message
+        if self._ascii and path.translate(None, _PRINTABLE):
+            return 'is not printable ASCII; write `names = "unicode"` in [kit] to carry it'
+        return ""
+
+    def _twice(self, run: Sequence[Found]) -> KitError:
+        before = self._last
+        for path, number, _ in run:
+            if path == before[0]:
+                sources = self._walk.source(before[1], path), self._walk.source(number, path)
+                return errors.SourcesCollide(sources, (path, path), "they would be one file")
+            before = path, number
+        raise AssertionError("files out of order")
+
+    def _find_collision(self) -> None:
+        """Decide what hashes only made likely."""
+        columns, files = self.columns, dict[str, int]()
+        for i in range(len(columns)):
+            other = files.setdefault(fold(columns.path(i).decode()), i)
+            if other != i:
+                raise self._collide(other, i, "they are one file on hosts that ignore case")
+        for i in range(len(columns)):
+            parts = fold(columns.path(i).decode()).split("/")
+            for directory in accumulate(parts[:-1], "{}/{}".format):
+                if directory in files:
+                    why = "the first would have to be a directory too"
+                    raise self._collide(files[directory], i, why)
+
+    def _collide(self, one: int, other: int, why: str) -> KitError:
+        columns, shown = self.columns, self._walk.shown
+        sources = shown(columns.source(one)), shown(columns.source(other))
+        return errors.SourcesCollide(sources, (columns.path(one), columns.path(other)), why)
+
+
+def _signed(nanoseconds: int) -> int:
+    """Return a time as 64 bits hold it: a year after 2262 wraps, and still compares equal."""
+    return (nanoseconds + (1 << 63) & _MASK) - (1 << 63)

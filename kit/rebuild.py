@@ -1,0 +1,177 @@
+"""Builds a kit again and says where it differs: the proof of reproducibility a stranger can run."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kit.archive import Written, compressor_name
+from kit.build import Options, created_of, draft_manifest, own_members, write
+from kit.collect import collect
+from kit.errors import show
+from kit.inputs import Inputs
+from kit.output import refused
+from kit.signkit import check_same_root, read_head
+from kit.spec import KitSpec
+from verifier.core.envelope import parse_page
+from verifier.core.errors import Rejected
+from verifier.core.lists import SIG, Index
+from verifier.core.manifest import encode_manifest
+from verifier.core.pipeline import Job, Opened, kit_id_of
+from verifier.core.trust import Root, parse_chain
+from verifier.run import default_workers, prove_file
+
+
+class RebuildDiffers(Rejected):
+    """The kit that this spec makes here is not the one given; the first difference is named.
+
+    The order is: who made it (compressor), what the manifest says, members, frames, bytes.  With
+    another version of libzstd the members are the same and the compressed frames are not:
+    contentId is equal then.
+    """
+
+    code = "rebuild-differs"
+    fix = "Look at what is named; diffoscope opens both kits and shows every difference."
+
+
+def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = None) -> Written:
+    """Build ``spec`` again beside nothing and compare with ``kit``, byte by byte.
+
+    Roots and signatures are taken from the kit, and the signature of SHA256SUMS, which nobody
+    without the key can make again.
+
+    Raises:
+        RebuildDiffers: At the first difference.
+        KitError: Kit, spec or sources are at fault.
+    """
+    page, kit_root = read_head(kit)
+    check_same_root(kit_root, root)
+    envelope = parse_page(page)
+    opened = Opened()
+    signature = _prove(kit, Job(kit_id=kit_id_of(envelope)), opened)
+    manifest = opened.manifest
+    assert manifest is not None and opened.index is not None
+    draft = draft_manifest(spec, created_of(spec, options.epoch))
+    has_sums = bool(opened.index.count(SIG))
+    inputs = Inputs(collect(spec), own_members(draft.kit, has_sums), signed_sums=has_sums)
+    level = manifest.built.level and spec.kit.level
+    with tempfile.TemporaryFile() as stream:
+        try:
+            written = write(
+                stream.fileno(),
+                inputs,
+                draft,
+                parse_chain(opened.roots[512:])[-1],
+                level,
+                options,
+                (lambda digest: signature) if has_sums else None,
+                envelope.signatures,
+            )
+        except OSError as error:
+            raise refused(error, Path(tempfile.gettempdir())) from None
+        _compare_manifests(written, opened, kit)
+        _compare_members(inputs.index, opened.index)
+        _compare_bytes(stream.fileno(), kit)
+    return written
+
+
+class _Keep:
+    """Keeps the signature of SHA256SUMS while the kit is proved."""
+
+    def __init__(self, member: int) -> None:
+        self._member = member
+        self.data = b""
+
+    def small(self, member: int, data: memoryview) -> None:
+        """Keep a whole member."""
+        if member == self._member:
+            self.data = bytes(data)
+
+    def piece(self, member: int, offset: int, data: memoryview) -> None:
+        """Nothing: a signature is small."""
+
+
+def _prove(kit: Path, job: Job, opened: Opened) -> bytes:
+    """Prove the kit as far as its own page goes; return the signature of SHA256SUMS, decoded."""
+    keep = _Keep(-1)
+
+    def make_sink(seen: Opened, wanted: list[range] | None) -> _Keep:
+        del wanted
+        assert seen.index is not None
+        if seen.index.count(SIG):
+            keep._member = seen.index.bounds[SIG]
+        return keep
+
+    job.make_sink, job.workers = make_sink, default_workers()
+    prove_file(os.fspath(kit), job, opened)
+    try:
+        return base64.b64decode(keep.data, validate=True)
+    except ValueError:
+        raise RebuildDiffers("is not base64", where="SHA256SUMS.sig") from None
+
+
+def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
+    old, new = opened.manifest, written.manifest
+    assert old is not None
+    if old.built.compressor != new.built.compressor:
+        raise RebuildDiffers(
+            f"compressor version: {show(kit)} was made with {old.built.compressor!r}, this is "
+            f"{compressor_name()!r}; contentId is "
+            + ("the same" if opened.content_id == written.content_id else "different too"),
+            where="manifest",
+        )
+    if encode_manifest(old) == written.payload:
+        return
+    for name in ("kit", "components", "exemptions", "requires", "built", "page_size", "roots"):
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            raise RebuildDiffers(f"{name}: {before!r} there, {after!r} here", where="manifest")
+
+
+def _lines(index: Index) -> Iterator[bytes]:
+    for rank, first, last in index.runs():
+        yield from index.lines(rank, first, last).splitlines()
+
+
+def _compare_members(new: Index, old: Index) -> None:
+    ours, theirs = _lines(new), _lines(old)
+    while True:
+        here, there = next(ours, None), next(theirs, None)
+        if here != there:
+            raise RebuildDiffers(_difference(here, there), where="kit.index")
+        if here is None:
+            return
+
+
+def _difference(here: bytes | None, there: bytes | None) -> str:
+    new = here.decode().split(" ", 4) if here else None
+    old = there.decode().split(" ", 4) if there else None
+    if new is None or (old is not None and new[4] != old[4] and (old[2], old[4]) < (new[2], new[4])):
+        assert old is not None
+        return f"member {old[4]!r} is only there"
+    if old is None or new[4] != old[4]:
+        return f"member {new[4]!r} is only here"
+    names = ("sha256", "size", "class", "mode")
+    parts = [
+        f"{name} {before} there, {after} here"
+        for name, before, after in zip(names, old, new, strict=False)
+        if before != after
+    ]
+    return f"member {new[4]!r}: {'; '.join(parts)}"
+
+
+def _compare_bytes(new: int, kit: Path) -> None:
+    with open(kit, "rb") as stream:
+        at = 0
+        while True:
+            there, here = stream.read(1 << 20), os.pread(new, 1 << 20, at)
+            if there != here:
+                pairs = zip(there, here, strict=False)
+                same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(there), len(here)))
+                raise RebuildDiffers("the bytes differ from here on", where=f"offset {at + same}")
+            if not there:
+                return
+            at += len(there)

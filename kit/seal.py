@@ -1,0 +1,162 @@
+"""Seals a kit: threshold met, one spelling, and what stock tools need lies beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import OutputExists, show
+from kit.output import replace_file
+from kit.page import locked
+from kit.signkit import check_same_root, read_head, sealed_marker
+from verifier.core.lists import SIG, TOOL
+from verifier.core.model import KitInfo
+from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root
+from verifier.run import default_workers, prove_file
+
+SEALED_TYPE = "https://offline-kit.example/sealed/v1"
+
+
+@dataclass(frozen=True)
+class SealedKit:
+    """A kit that is ready to be carried.
+
+    Attributes:
+        outputs: The files written beside it, by name; each with its SHA-256.
+        file_digest: SHA-256 of the kit as it is now; for transport only.
+    """
+
+    kit: KitInfo
+    kit_id: str
+    content_id: str
+    file_digest: str
+    size: int
+    signers: tuple[str, ...]
+    threshold: int
+    outputs: dict[str, str]
+
+
+class _Keep:
+    """Keeps a few small members while a kit is proved; a sink for the verifier."""
+
+    def __init__(self, wanted: set[int]) -> None:
+        self._wanted = wanted
+        self.kept: dict[int, bytearray] = {}
+
+    def small(self, member: int, data: memoryview) -> None:
+        """Keep a whole member."""
+        self.piece(member, 0, data)
+
+    def piece(self, member: int, offset: int, data: memoryview) -> None:
+        """Keep a part of a member; parts may come in any order."""
+        if member in self._wanted:
+            kept = self.kept.setdefault(member, bytearray())
+            kept.extend(bytes(max(0, offset + len(data) - len(kept))))
+            kept[offset : offset + len(data)] = data
+
+
+def seal(
+    path: Path,
+    *,
+    root: Root | None = None,
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> SealedKit:
+    """Prove a kit under its root and write what belongs beside it; the seal comes last.
+
+    Args:
+        root: The root the releaser expects; None takes the kit's.
+
+    Raises:
+        ThresholdNotMet: Too few signers have signed.
+        OutputExists: A file of another kit is in the way.
+        KitError: The kit or the disk is at fault.
+    """
+    with locked(path):
+        _, kit_root = read_head(path)
+        check_same_root(kit_root, root)
+        keep = _Keep(set())
+
+        def make_sink(opened: Opened, wanted: list[range] | None) -> _Keep:
+            del wanted
+            assert opened.index is not None
+            index = opened.index
+            keep._wanted.add(index.bounds[TOOL])
+            keep._wanted.update(range(index.bounds[SIG], index.bounds[SIG + 1]))
+            return keep
+
+        job = Job(root=kit_root, workers=workers or default_workers(), progress=progress)
+        job.make_sink = make_sink
+        opened = Opened()
+        prove_file(os.fspath(path), job, opened)
+        return _write(path, opened, keep.kept, kit_root)
+
+
+def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -> SealedKit:
+    index, manifest, signing = opened.index, opened.manifest, opened.signing
+    assert index is not None and manifest is not None and signing is not None
+    files = {
+        "kit-verify.pyz": bytes(kept[index.bounds[TOOL]]),
+        "kit.dsse.json": opened.page[512:],
+        "SHA256SUMS": b"".join(index.sums()),
+    }
+    if index.count(SIG):
+        files["SHA256SUMS.sig"] = bytes(kept[index.bounds[SIG]])
+    marker = sealed_marker(path)
+    for name, data in files.items():
+        _refuse_other(path.with_name(name), data, marker)
+    for name, data in files.items():
+        replace_file(path.with_name(name), data)
+    sealed = SealedKit(
+        kit=manifest.kit,
+        kit_id=str(opened.kit_id),
+        content_id=str(opened.content_id),
+        file_digest=_file_digest(path),
+        size=path.stat().st_size,
+        signers=tuple(signing.signers),
+        threshold=root.targets.threshold,
+        outputs={name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+    )
+    replace_file(marker, _marker_bytes(path, sealed))
+    return sealed
+
+
+def _refuse_other(path: Path, data: bytes, marker: Path) -> None:
+    """Never replace a file of another kit; one that this kit's earlier seal left may go."""
+    if marker.exists() or not os.path.lexists(path):
+        return
+    if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        return
+    raise OutputExists("is there already and belongs to something else", where=show(path))
+
+
+def _file_digest(path: Path) -> str:
+    state = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while piece := stream.read(1 << 20):
+            state.update(piece)
+    return state.hexdigest()
+
+
+def _marker_bytes(path: Path, sealed: SealedKit) -> bytes:
+    value = {
+        "type": SEALED_TYPE,
+        "kit": {
+            "name": sealed.kit.name,
+            "version": sealed.kit.version,
+            "line": sealed.kit.line,
+            "sequence": sealed.kit.sequence,
+        },
+        "file": {"name": path.name, "size": sealed.size, "sha256": sealed.file_digest},
+        "kitId": sealed.kit_id,
+        "contentId": sealed.content_id,
+        "signers": list(sealed.signers),
+        "threshold": sealed.threshold,
+        "outputs": sealed.outputs,
+    }
+    return json.dumps(value, indent=2, sort_keys=True).encode("ascii") + b"\n"

@@ -1,0 +1,182 @@
+"""Sizes, words and locks: what keeps the project easy to read and to install."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT, Law, Source, complaints, parse
+
+MODULE_LINES = 400  # of code: comments and docstrings are free
+FUNCTION_LINES = 50  # without the docstring
+FOLDERS = ("kit", "verifier", "runner", "fixtures", "tests", "tools")
+
+# Written in pieces, so that this file does not say them either.
+INDEXES = [
+    *("py" + "pi.org", "python" + "hosted.org", "crates" + ".io", "proxy.golang" + ".org"),
+    *("registry.npm" + "js", "repo1." + "maven", "deb." + "debian", "/simple" + "/"),
+    *("index" + "-url", "find" + "-links", "trusted" + "-host"),
+]
+PLACES = ["/wo" + "rk/", "/ro" + "ot/\\.", "/tmp/" + "bash_jobs", "/opt/wh" + "eels"]
+PEOPLE = ["\\bC" + "EO\\b", "\\bAI" + "\\b", "\\bLL" + "Ms?\\b", "\\bwork" + "place\\b"]
+PEOPLE += ["\\bcl" + "aude\\b", "\\banth" + "ropic\\b", "\\bchat" + "gpt\\b", "\\bcop" + "ilot\\b"]
+VISIT = "\\bses" + "sions?\\b"
+FORBIDDEN = {
+    "names where packages come from": re.compile("|".join(map(re.escape, INDEXES)), re.I),
+    "names a place on one machine": re.compile("|".join(PLACES)),
+    "speaks of who made it": re.compile("|".join(PEOPLE)),
+    "speaks of one sitting": re.compile(VISIT, re.I),
+}
+# Words of a craft that only look like the above: pytest's scope, a database's connection.
+ALLOWED = re.compile(
+    "scope=[\"']{0}[\"']|{0}-scoped|pytest\\.{0}|\\.{0}\\b|set {0} |{0}_user".format(
+        "ses" + "sion"
+    ),
+    re.I,
+)
+NOT_OURS = {".git", ".venv", "build", "dist", "__pycache__", ".hypothesis", ".pytest_cache"}
+NOT_OURS |= {".mypy_cache", ".ruff_cache"}
+
+
+def module_is_short(source: Source) -> Iterator[str]:
+    if source.code_lines > MODULE_LINES:
+        yield source.at(1, f"{source.code_lines} lines of code, not {MODULE_LINES}: split by idea")
+
+
+def functions_are_short(source: Source) -> Iterator[str]:
+    for node in source.functions():
+        first = node.body[0].lineno
+        if ast.get_docstring(node, clean=False) is not None:
+            first = (node.body[0].end_lineno or first) + 1
+        lines = (node.end_lineno or first) - first + 1
+        if lines > FUNCTION_LINES:
+            yield source.at(node.lineno, f"{node.name} has {lines} lines, not {FUNCTION_LINES}")
+
+
+def our_files() -> Iterator[Path]:
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = sorted(set(folders) - NOT_OURS)
+        yield from (Path(folder, name) for name in sorted(files))
+
+
+def words_out_of_place(where: str, text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        said = ALLOWED.sub("", line)
+        for complaint, pattern in FORBIDDEN.items():
+            if pattern.search(said):
+                yield f"{where}:{number}: {complaint}"
+
+
+def lock_faults(text: str) -> Iterator[str]:
+    """Yield what is wrong with a lock: every line exact, every distribution hashed, no index."""
+    whole = text.replace("\\\n", " ")
+    entries = [line for line in whole.splitlines() if line.strip() and not line.startswith("#")]
+    if not entries:
+        yield "names nothing"
+    for entry in entries:
+        if not re.match(r"[a-z0-9][a-z0-9.-]*==[0-9][0-9a-z.+]* *(;|--hash)", entry):
+            yield f"is not NAME==VERSION: {entry[:60]!r}"
+        if not re.search(r" --hash=sha256:[0-9a-f]{64}\b", entry):
+            yield f"has no hash: {entry[:60]!r}"
+    if "://" in text or re.search(r"^\s*-(?!-hash)", text, re.M) or " @ " in text:
+        yield "names an index, an address or a file"
+
+
+def locked(name: str) -> set[str]:
+    text = (ROOT / "requirements" / name).read_text("utf-8")
+    return set(re.findall(r"^[a-z0-9.-]+==\S+(?: ; [^\\\n]+)?", text, re.M))
+
+
+def versions(entries: set[str]) -> set[str]:
+    """Return the entries without the Pythons and platforms that they are for."""
+    return {entry.split(" ; ")[0] for entry in entries}
+
+
+SIZES: list[tuple[Law, str]] = [
+    (module_is_short, "x = 1\n" * 401),
+    (functions_are_short, "def f():\n" + "    x = 1\n" * 51),
+]
+
+
+@pytest.mark.parametrize("law", [law for law, _ in SIZES])
+def test_sources_are_short(law: Law) -> None:
+    assert complaints(law, *FOLDERS) == []
+
+
+@pytest.mark.parametrize(("law", "text"), SIZES)
+def test_long_source_is_noticed(law: Law, text: str) -> None:
+    assert list(law(parse("kit/a.py", text)))
+    shorter = text.rsplit("\n", 2)[0]
+    assert list(law(parse("kit/a.py", shorter))) == []
+
+
+def test_files_speak_of_the_project_only() -> None:
+    found: list[str] = []
+    for path in our_files():
+        text = path.read_bytes().decode("latin-1")
+        found += words_out_of_place(path.relative_to(ROOT).as_posix(), text)
+    assert found == [], "say it in another way, or add the idiom to ALLOWED"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see https://" + "py" + "pi.org/project/x",
+        "pip install --extra-index" + "-url x",
+        "the previous ses" + "sion wrote this",
+        "cp /wo" + "rk/main/x .",
+        "asked the C" + "EO",
+    ],
+)
+def test_word_out_of_place_is_noticed(text: str) -> None:
+    assert list(words_out_of_place("a.md", text))
+
+
+def test_words_of_the_craft_pass() -> None:
+    assert list(words_out_of_place("a.py", '@pytest.fixture(scope="ses' + 'sion")')) == []
+    assert (
+        list(words_out_of_place("a.py", "subprocess.Popen(x, start_new_ses" + "sion=True)")) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.name
+)
+def test_lock_is_exact_hashed_and_names_no_index(path: Path) -> None:
+    assert list(lock_faults(path.read_text("utf-8"))) == [], "run 'make lock'"
+
+
+def test_development_runs_on_what_a_release_host_installs() -> None:
+    assert locked("runtime.txt"), "requirements/runtime.txt is empty: run 'make lock'"
+    assert versions(locked("runtime.txt")) <= versions(locked("dev.txt")), "run 'make lock'"
+
+
+def test_compressor_is_the_one_that_pyproject_pins() -> None:
+    pinned = re.search(r'"(zstandard==[0-9.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert pinned, "the bytes of a kit depend on libzstd: pin zstandard exactly"
+    assert pinned[1] in versions(locked("runtime.txt")), "run 'make lock'"
+
+
+GOOD_LOCK = "# made by x\nrich==15.0.0 ; python_version < '3.11' \\\n    --hash=sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "rich==15.0.0",
+        GOOD_LOCK.replace("==", ">="),
+        GOOD_LOCK + "\nrich",
+        "-i https" + "://x\n" + GOOD_LOCK,
+        "--extra-index" + "-url x\n" + GOOD_LOCK,
+        "rich @ https" + "://x/rich.whl --hash=sha256:" + "0" * 64,
+    ],
+)
+def test_bad_lock_is_noticed(text: str) -> None:
+    assert list(lock_faults(GOOD_LOCK)) == []
+    assert list(lock_faults(text))

@@ -1,0 +1,121 @@
+"""Laws 1 and 6 (CONTRIBUTING, "The laws"): who may import whom."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.source import ROOT, Law, Source, complaints, is_below, load, parse
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# In the standard library of some Pythons from 3.9 to 3.14 and not of others (PEP 594, PEP 632).
+NOT_IN_EVERY_PYTHON = frozenset(
+    "annotationlib asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp lib2to3"
+    " mailcap msilib nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib tomllib uu"
+    " xdrlib".split()
+)
+ON_TRIAL = frozenset({"compression"})  # Python 3.14's, asked for where it is and done without
+NETWORK = frozenset("asyncio ftplib http imaplib poplib smtplib socket socketserver ssl".split())
+BROUGHT_ALONG = frozenset({"pydantic_core"})  # pydantic's own half, with its exact version
+STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
+
+CORE_LINES = 2_600  # of code in verifier/core: what somebody reads before trusting it
+
+
+def verifier_stands_alone(source: Source) -> Iterator[str]:
+    for line, name in source.imports():
+        top = name.split(".")[0]
+        if top in NETWORK or is_below(name, "urllib.request"):
+            yield source.at(line, f"imports {name}: the verifier knows no network")
+        elif top != "verifier" and top not in STANDARD_LIBRARY:
+            yield source.at(line, f"imports {name}: not in the standard library of every Python")
+
+
+def runner_needs_the_verifier_only(source: Source) -> Iterator[str]:
+    for line, name in source.imports():
+        if name.split(".")[0] not in STANDARD_LIBRARY | {"runner", "verifier"}:
+            yield source.at(line, f"imports {name}: shipped in kits, it has no dependency")
+
+
+def kit_names_its_dependencies(source: Source) -> Iterator[str]:
+    allowed = sys.stdlib_module_names | dependencies() | BROUGHT_ALONG | {"kit", "verifier"}
+    for line, name in source.imports():
+        if name.split(".")[0] not in allowed:
+            yield source.at(line, f"imports {name}: not a dependency of pyproject.toml")
+
+
+def nothing_needs_kit(source: Source) -> Iterator[str]:
+    for line, name in source.imports():
+        if is_below(name, "kit"):
+            yield source.at(line, f"imports {name}: nothing may need the builder")
+
+
+def core_stands_alone(source: Source) -> Iterator[str]:
+    for line, name in source.imports():
+        if is_below(name, "verifier") and not is_below(name, "verifier.core"):
+            yield source.at(line, f"imports {name}: core decides, and knows nothing around it")
+
+
+def dependencies() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    names = [text.split(";")[0].split("[")[0] for text in project["dependencies"]]
+    return {name.rstrip("0123456789.=<>~!, ").lower().replace("-", "_") for name in names}
+
+
+def folders_without_builder() -> list[str]:
+    """Return every folder of the project but those of the builder and of us who try it."""
+    folders = {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
+    return sorted(folders - {"kit", "tests", "tools", "fixtures", "build"})
+
+
+LAWS = [
+    (verifier_stands_alone, ["verifier"]),
+    (core_stands_alone, ["verifier/core"]),
+    (nothing_needs_kit, folders_without_builder()),
+    (kit_names_its_dependencies, ["kit"]),
+    (runner_needs_the_verifier_only, ["runner"]),
+]
+
+BROKEN = [
+    (verifier_stands_alone, "verifier/a.py", "import zstandard"),
+    (verifier_stands_alone, "verifier/a.py", "from kit import build"),
+    (verifier_stands_alone, "verifier/a.py", "def f():\n    import tomllib"),
+    (verifier_stands_alone, "verifier/a.py", "from urllib.request import urlopen"),
+    (verifier_stands_alone, "verifier/a.py", "import importlib\nimportlib.import_module('rich')"),
+    (verifier_stands_alone, "verifier/a.py", "__import__(name)"),
+    (core_stands_alone, "verifier/core/a.py", "from verifier import report"),
+    (core_stands_alone, "verifier/core/a.py", "from .. import report"),
+    (core_stands_alone, "verifier/core/a.py", "from ..report import text"),
+    (nothing_needs_kit, "verifier/a.py", "import kit.build"),
+    (kit_names_its_dependencies, "kit/a.py", "import requests"),
+    (runner_needs_the_verifier_only, "runner/a.py", "import rich"),
+]
+
+
+@pytest.mark.parametrize(("law", "folders"), LAWS, ids=[law.__name__ for law, _ in LAWS])
+def test_law_holds(law: Law, folders: list[str]) -> None:
+    assert complaints(law, *folders) == []
+
+
+@pytest.mark.parametrize(("law", "path", "text"), BROKEN)
+def test_law_can_fail(law: Law, path: str, text: str) -> None:
+    assert list(law(parse(path, text)))
+
+
+def test_what_is_allowed_passes() -> None:
+    good = "import json\nfrom compression import zstd\nfrom verifier.core import names"
+    assert list(verifier_stands_alone(parse("verifier/a.py", good))) == []
+    assert list(core_stands_alone(parse("verifier/core/a.py", "from . import names"))) == []
+    good = "import tuf\nfrom securesystemslib.signer import Signer\nfrom kit import spec"
+    assert list(kit_names_its_dependencies(parse("kit/a.py", good))) == []
+
+
+def test_core_is_small_enough_to_read() -> None:
+    lines = sum(source.code_lines for source in load("verifier/core"))
+    assert lines <= CORE_LINES, "move what does not decide about the kit out of verifier/core"

@@ -1,0 +1,48 @@
+"""Starts the verifier isolated from the directory and the environment it is run in.
+
+This file must stay valid for Python 2.7, so that an old Python answers in a sentence.
+"""
+
+from __future__ import print_function
+
+import sys
+
+OLDEST = (3, 9)
+
+if sys.version_info[:2] < OLDEST:
+    sys.stderr.write(
+        "kit-verify needs Python %d.%d or newer; this is %d.%d.\n"
+        "Nothing was checked. Run it with a newer Python, e.g.: python3.11 -I kit-verify.pyz KIT\n"
+        % (OLDEST + sys.version_info[:2])
+    )
+    sys.exit(3)
+
+
+def _restart():
+    """Run this again with -I and -B, so that nothing planted nearby is imported.
+
+    The directory of the package goes last on the path: a json.py beside it shadows nothing.
+    """
+    import os
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    options = [sys.executable, "-I", "-B", "-X", "pycache_prefix=" + os.path.join(here, "no-cache")]
+    if os.path.isdir(here):
+        code = "import sys; sys.path.append(%r); from verifier.cli import entry; entry()"
+        command = options + ["-c", code % os.path.dirname(here)]
+    else:
+        command = options + [os.path.dirname(here) if here.endswith("verifier") else here]
+    command += sys.argv[1:]
+    if os.name == "nt":
+        import subprocess
+
+        sys.exit(subprocess.call(command))
+    os.execv(sys.executable, command)
+
+
+if __name__ == "__main__":
+    if not sys.flags.isolated:
+        _restart()
+    from verifier.cli import entry
+
+    entry()

@@ -1,0 +1,313 @@
+"""What the verifier says when it says no.  Imports nothing from this package.
+
+The docstring of each class is its page in ``kit-verify explain CODE`` and in docs/errors.md.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar, Iterator
+
+
+class ExitStatus(enum.IntEnum):
+    """Process exit status; a script may rely on these four and on no others.
+
+    1 is left to the interpreter: a crash or a too old Python must not read as "forged".
+    """
+
+    VERIFIED = 0
+    USAGE = 2  # the command line or a file of this host is wrong
+    UNDECIDED = 3  # this host could not find out: no pinned root, unreadable medium
+    REJECTED = 4  # the kit is not what the signers signed
+
+
+class KitError(Exception):
+    """Base of everything raised on purpose; one concrete subclass, one code.
+
+    Attributes:
+        code: Kebab-case name that never changes its meaning and is never reused.
+        status: What the process exits with when nobody catches it.
+        fix: One sentence in the imperative: what the reader does next.
+        where: What was being read, e.g. ``member 'bin/tool'``; empty if nothing was.
+    """
+
+    code: ClassVar[str]  # no default: a crash is no verdict
+    status: ClassVar[ExitStatus]
+    fix: ClassVar[str]
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(message)
+        self.where = where
+
+    @property
+    def message(self) -> str:
+        """The sentence without the code, the place and the fix."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        head = f"{self.where}: " if self.where else ""
+        return f"error[{self.code}]: {head}{self.message}\n  fix: {self.fix}"
+
+
+def all_errors(base: type[KitError] = KitError) -> Iterator[type[KitError]]:
+    """Yield every concrete class of the tree that has been imported, sorted by code."""
+    found: dict[str, type[KitError]] = {}
+    stack = [base]
+    while stack:
+        kind = stack.pop()
+        stack.extend(kind.__subclasses__())
+        if "code" in vars(kind):
+            found[kind.code] = kind
+    return iter([found[code] for code in sorted(found)])
+
+
+class Rejected(KitError):
+    """The kit is not what the signers signed, or not what this host asked for."""
+
+    status = ExitStatus.REJECTED
+    fix = "Do not use this kit; keep the file, and ask its sender for a fresh copy."
+
+
+class Undecided(KitError):
+    """This host could not find out; the kit may be good."""
+
+    status = ExitStatus.UNDECIDED
+
+
+class Usage(KitError):
+    """The command line, or a file of this host, is wrong."""
+
+    status = ExitStatus.USAGE
+
+
+# --- the command line and files of this host -------------------------------------------------
+
+
+class UsageError(Usage):
+    """The command line asks for something that does not exist or does not go together."""
+
+    code = "usage"
+    fix = "Read `kit-verify --help`."
+
+
+class RootInvalid(Usage):
+    """The root of trust given to this host is not usable.
+
+    A root is TUF root metadata in the profile of manifests/FORMAT.md, "Roots": four roles, keys
+    that name their signer, thresholds of at least 1, and signed by a threshold of its own root
+    role.  A damaged or hand-edited file fails here, before any kit is opened.
+    """
+
+    code = "root-invalid"
+    fix = "Fetch root.json again from where you first had it and compare its SHA-256."
+
+
+class TargetExists(Usage):
+    """The directory to extract into is there already; nothing was changed.
+
+    Extraction always makes a new directory, so that what it holds is the kit and only the kit.
+    """
+
+    code = "target-exists"
+    fix = "Name a directory that does not exist yet, or move the old one away."
+
+
+class TargetBusy(Usage):
+    """Another extraction into the same place is still running."""
+
+    code = "target-busy"
+    fix = "Wait for the other run to end, or name another directory."
+
+
+# --- could not find out ----------------------------------------------------------------------
+
+
+class NoRoot(Undecided):
+    """No root of trust was given, so nobody vouches for the kit.
+
+    Everything inside a kit, its keys included, may come from whoever wrote the file.  Without a
+    root that reached this host another way, the page at the head is only a claim.
+    """
+
+    code = "no-root"
+    fix = "Give the root of trust of this kit's publisher: --root root.json."
+
+
+class RootChainUnsupported(Undecided):
+    """The kit's root of trust is not the one pinned on this host.
+
+    The kit may come from another publisher, or from after a key rotation that this verifier
+    cannot follow yet.
+    """
+
+    code = "root-chain-unsupported"
+    fix = "Ask the publisher which root.json signs this kit, and compare its SHA-256 by telephone."
+
+
+class FormatNewer(Undecided):
+    """The kit needs something that this verifier does not know.
+
+    A kit is never called forged because it is newer than the program that reads it.
+    """
+
+    code = "format-newer"
+    fix = "Get a newer kit-verify.pyz from the publisher and compare its SHA-256."
+
+
+class DecoderMissing(Undecided):
+    """Some frames are compressed with zstd and this host has no decoder for them.
+
+    A decoder is Python 3.14 (compression.zstd), libzstd as a shared library, or the `zstd`
+    program.  Without one the compressed bytes can still be compared with what was signed.
+    """
+
+    code = "decoder-missing"
+    fix = "Run again with --quick to prove the file as it is, or install the zstd package."
+
+
+class KitUnreadable(Undecided):
+    """The kit could not be opened or read to its end: the medium, not the kit, is at fault."""
+
+    code = "kit-unreadable"
+    fix = "Check the path and the medium; copy the kit to a local disk and run again."
+
+
+class KitChanged(Undecided):
+    """The file was changed while it was being read."""
+
+    code = "kit-changed"
+    fix = "Wait until whatever writes the file has ended, then run again."
+
+
+class DiskFull(Undecided):
+    """The kit does not fit on the disk it would be extracted to."""
+
+    code = "disk-full"
+    fix = "Free the space named, or extract to another disk with --extract."
+
+
+class TargetUnwritable(Undecided):
+    """The host refused to create or write a file below the directory to extract into."""
+
+    code = "target-unwritable"
+    fix = "Check permissions and space of the directory named, then run again."
+
+
+# --- not what the signers signed -------------------------------------------------------------
+
+
+class KitTruncated(Rejected):
+    """The file ends before the kit does."""
+
+    code = "kit-truncated"
+    fix = "Copy the kit again and compare the file sizes; the copy is not complete."
+
+
+class TrailingBytes(Rejected):
+    """There are bytes after the end of the kit."""
+
+    code = "trailing-bytes"
+
+
+class NotAKit(Rejected):
+    """The file does not begin as a kit does: it is something else, or its head is damaged."""
+
+    code = "not-a-kit"
+    fix = "Check that this is the file the publisher named, and copy it again."
+
+
+class EnvelopeMalformed(Rejected):
+    """The signed page is not a DSSE envelope in its one spelling (FORMAT, "Page")."""
+
+    code = "envelope-malformed"
+
+
+class ManifestMalformed(Rejected):
+    """The signed statement does not have the shape of a kit manifest (FORMAT, "Manifest")."""
+
+    code = "manifest-malformed"
+
+
+class RootChainMalformed(Rejected):
+    """The root chain that the kit carries is not well formed (FORMAT, "Roots")."""
+
+    code = "root-chain-malformed"
+
+
+class ThresholdNotMet(Rejected):
+    """Too few distinct signers of the pinned root made a valid signature over the manifest.
+
+    Signatures by keys that the root does not name count for nothing, and a person who signs
+    twice counts once.
+    """
+
+    code = "threshold-not-met"
+    fix = "Ask the sender for the missing co-signature; do not lower the threshold."
+
+
+class SignatureInvalid(Rejected):
+    """The page carries a signature that is wrong, or one by a key the kit's root does not name.
+
+    Every entry of a kit's page must be good, also those beyond the threshold.
+    """
+
+    code = "signature-invalid"
+
+
+class UnexpectedKit(Rejected):
+    """The kit is authentic, but it is not the one named with --expect."""
+
+    code = "unexpected-kit"
+    fix = "Check which kit you were sent; this one is genuine but not the one you asked for."
+
+
+class DigestMismatch(Rejected):
+    """Bytes of the kit do not have the SHA-256 that was signed for them."""
+
+    code = "digest-mismatch"
+
+
+class ListMalformed(Rejected):
+    """A signed list (kit.index, kit.frames) does not have its one spelling (FORMAT, "Lists")."""
+
+    code = "list-malformed"
+    fix = "Report it to whoever built the kit: the signers signed a list that no builder makes."
+
+
+class MemberPathUnsafe(Rejected):
+    """A member would land outside the target, or land differently on another host."""
+
+    code = "member-path-unsafe"
+    fix = "Do not unpack this kit by other means; report it to whoever built it."
+
+
+class MemberPathsCollide(Rejected):
+    """Two members would land in the same place on some host."""
+
+    code = "member-paths-collide"
+    fix = "Do not unpack this kit by other means; report it to whoever built it."
+
+
+class LayoutMismatch(Rejected):
+    """Bytes between the contents (headers, padding, block headers) are not the derived ones."""
+
+    code = "layout-mismatch"
+
+
+class FrameInvalid(Rejected):
+    """A compressed frame has a header that the format does not allow, or does not decode."""
+
+    code = "frame-invalid"
+
+
+class SeekTableMismatch(Rejected):
+    """The seek table at the end is not the one that follows from the frames."""
+
+    code = "seek-table-mismatch"
+
+
+class NoSuchMember(Usage):
+    """--only names neither a component nor a member of this kit."""
+
+    code = "no-such-member"
+    fix = "Run `kit-verify list KIT --root root.json` to see what the kit holds."

@@ -1,0 +1,174 @@
+"""How members are cut into frames: a plan that follows from paths and sizes alone (FORMAT 8)."""
+
+from __future__ import annotations
+
+from array import array
+from typing import NamedTuple
+
+from verifier.core import limits
+from verifier.core.codec import raw_size
+from verifier.core.errors import ListMalformed
+from verifier.core.header import header_size
+from verifier.core.lists import DATA, ZSTD, FrameTable, Index
+
+GROUP = -1
+
+
+class Piece(NamedTuple):
+    """One frame of the plan.
+
+    Attributes:
+        first: Number of its first member.
+        last: One more than the number of its last member.
+        offset: Where its part of the contents begins in its only member; `GROUP` for a frame of
+            whole small members.
+        length: Bytes of contents of its only member in this frame; 0 for a group.
+        content: All its bytes: headers, contents and padding.
+    """
+
+    first: int
+    last: int
+    offset: int
+    length: int
+    content: int
+
+
+class Plan:
+    """The frames behind the head, without the end, in columns; see `Piece` for their meaning.
+
+    Attributes:
+        payload: Number of the first frame of class ``data``: the first line of ``kit.frames``.
+    """
+
+    def __init__(self) -> None:
+        self.first = array("I")
+        self.last = array("I")
+        self.offset = array("q")
+        self.length = array("I")
+        self.content = array("I")
+        self.payload = 0
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, frame: int) -> Piece:
+        return Piece(
+            self.first[frame],
+            self.last[frame],
+            self.offset[frame],
+            self.length[frame],
+            self.content[frame],
+        )
+
+    def _add(self, first: int, last: int, offset: int, length: int, content: int) -> None:
+        self.first.append(first)
+        self.last.append(last)
+        self.offset.append(offset)
+        self.length.append(length)
+        self.content.append(content)
+
+    def add_big(self, member: int, headers: int, size: int) -> None:
+        """Cut a member at multiples of 4 MiB of its contents (FORMAT 8.2)."""
+        offset, extra = 0, headers
+        while True:
+            length = min(limits.FRAME, size - offset)
+            end = -size % 512 if offset + length == size else 0
+            self._add(member, member + 1, offset, length, extra + length + end)
+            offset, extra = offset + length, 0
+            if offset == size:
+                return
+
+    def add_group(self, first: int, last: int, content: int) -> None:
+        """Add a frame of whole small members, unless there are none."""
+        if first < last:
+            self._add(first, last, GROUP, 0, content)
+
+    def frames_of(self, members: range) -> range:
+        """Return the frames that hold any of ``members``, which follow one another."""
+        low = _first_frame(self.last, members.start + 1)
+        high = _first_frame(self.first, members.stop)
+        return range(low, high)
+
+
+def _first_frame(column: array[int], value: int) -> int:
+    """Return the first position in an ascending column whose entry is at least ``value``."""
+    low, high = 0, len(column)
+    while low < high:
+        middle = (low + high) // 2
+        if column[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def plan_frames(index: Index) -> Plan:
+    """Return the frames behind the head (FORMAT 8.2, 8.3)."""
+    plan = Plan()
+    group, filled = 0, 0  # first member and tar bytes of the open group
+    sizes, offsets = index.sizes, index.offsets
+    for rank, start, stop in index.runs():
+        if rank == DATA and start == index.bounds[DATA]:
+            plan.add_group(group, start, filled)
+            group, filled, plan.payload = start, 0, len(plan)
+        names = index.paths(start, stop)
+        plain = all(map(bytes.isascii, names))
+        for member in range(start, stop):
+            size = sizes[member]
+            if plain and offsets[member + 1] - offsets[member] <= 101 and size < limits.BIG:
+                headers = 512
+            else:
+                headers = header_size(names[member - start], size)
+            if size >= limits.BIG:
+                plan.add_group(group, member, filled)
+                plan.add_big(member, headers, size)
+                group, filled = member + 1, 0
+                continue
+            tar_bytes = headers + size + (-size & 511)
+            if filled + tar_bytes > limits.FRAME:
+                plan.add_group(group, member, filled)
+                group, filled = member, 0
+            filled += tar_bytes
+    plan.add_group(group, len(index), filled)
+    if not index.count(DATA):
+        plan.payload = len(plan)
+    return plan
+
+
+def head_frames(headers: int, size: int) -> list[int]:
+    """Return the content sizes of the frames of a head member of ``size`` bytes (FORMAT 8.2)."""
+    plan = Plan()
+    plan.add_big(0, headers, size)
+    return list(plan.content)
+
+
+def check_table(table: FrameTable, plan: Plan, index: Index) -> None:
+    """Hold the frame table to the plan: kinds, sizes and which frames have a digest (FORMAT 8.5).
+
+    Raises:
+        ListMalformed: They do not belong together.
+    """
+    if len(table) != len(plan) - plan.payload:
+        raise ListMalformed("there are more or fewer frames than planned", where="kit.frames")
+    frame = 0
+    while frame < len(table):
+        last = _last_of_member(plan, plan.payload + frame) - plan.payload
+        member = plan.first[plan.payload + frame]
+        bound = index.sizes[member] < limits.BOUND_BY_INDEX and ZSTD not in table.kinds[frame:last]
+        for at in range(frame, last):
+            content, stored = plan.content[plan.payload + at], table.stored[at]
+            if table.kinds[at] == ZSTD:
+                good = 100 * stored <= 97 * content and not table.dashed[at]
+            else:
+                good = stored == raw_size(content) and table.dashed[at] == bound
+            if not good:
+                raise ListMalformed(f"the line of frame {at} cannot be", where="kit.frames")
+        frame = last
+
+
+def _last_of_member(plan: Plan, frame: int) -> int:
+    """Return the first frame behind ``frame`` that does not go on with the same big member."""
+    end = frame + 1
+    while end < len(plan) and plan.offset[end] > 0:
+        end += 1
+    return end

@@ -1,0 +1,335 @@
+"""The two signed lists, kept as columns, and the derived one (FORMAT 6).
+
+A list has one spelling because there is one writer: the reader parses loosely, writes what it
+understood, and compares.  Columns instead of an object a member: a million members take about
+130 MB here, most of it their names.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from itertools import groupby
+from typing import Iterator, Sequence
+
+from verifier.core import limits
+from verifier.core.errors import ListMalformed
+from verifier.core.names import HEAD, RESERVED, CollisionCheck, check_order, check_paths, fold
+
+INDEX_HEAD = b"offline-kit-index/1\n"
+FRAMES_HEAD = b"offline-kit-frames/1\n"
+FRAME_LINE = 75  # bytes of a line of kit.frames, LF included
+RAW, ZSTD = ord("r"), ord("z")
+CLASSES = (b"sums", b"sig", b"readme", b"tool", b"verifier", b"evidence", b"data")
+SUMS, SIG, README, TOOL, VERIFIER, EVIDENCE, DATA = range(7)
+_RANK = {name: rank for rank, name in enumerate(CLASSES)}
+_FIXED = {SUMS: b"SHA256SUMS", SIG: b"SHA256SUMS.sig", README: b"README.txt", TOOL: b"kit-verify.pyz"}
+_BELOW = {VERIFIER: b"verifier/", EVIDENCE: b"evidence/"}
+_MODES = (b"0644", b"0755")
+_RUN = 8192  # members written or walked at once
+
+
+class Index:
+    """The members of a kit in archive order, in columns.
+
+    Attributes:
+        names: All paths in UTF-8, each followed by LF.
+        offsets: Where each path begins in ``names``; one more entry than members.
+        sizes: Bytes of each member's contents.
+        digests: SHA-256 of each member's contents, 32 bytes each, one behind the other.
+        executable: 1 where a member lands as 0755.
+        bounds: First member of each class, and the number of members at the end (8 entries).
+    """
+
+    def __init__(self) -> None:
+        self.names = bytearray()
+        self.offsets = array("I", [0])
+        self.sizes = array("Q")
+        self.digests = bytearray()
+        self.executable = bytearray()
+        self.bounds = [0] * 8
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def extend(
+        self, rank: int, names: Sequence[bytes], sizes: Sequence[int], executable: Sequence[int]
+    ) -> None:
+        """Append members of class number ``rank``, not before the last class appended."""
+        at = self.offsets[-1]
+        for name in names:
+            at += len(name) + 1
+            self.offsets.append(at)
+        if names:
+            self.names += b"\n".join(names) + b"\n"
+        self.sizes.extend(sizes)
+        self.executable += bytes(executable)
+        self.bounds[rank + 1 :] = [len(self.sizes)] * (7 - rank)
+
+    def paths(self, first: int, last: int) -> list[bytes]:
+        """Return the paths of members ``first`` to ``last - 1``."""
+        if first >= last:
+            return []
+        return bytes(self.names[self.offsets[first] : self.offsets[last] - 1]).split(b"\n")
+
+    def path(self, member: int) -> str:
+        """Return one path as text."""
+        return self.names[self.offsets[member] : self.offsets[member + 1] - 1].decode("utf-8")
+
+    def digest(self, member: int) -> bytes:
+        """Return the SHA-256 of one member's contents."""
+        return bytes(self.digests[32 * member : 32 * member + 32])
+
+    def rank(self, member: int) -> int:
+        """Return the class number of one member."""
+        return bisect_right(self.bounds, member) - 1
+
+    def count(self, rank: int) -> int:
+        """Return how many members the class number ``rank`` has."""
+        return self.bounds[rank + 1] - self.bounds[rank]
+
+    def find(self, path: bytes) -> int | None:
+        """Return the number of the member at ``path``, or None."""
+        for rank in range(7):
+            at = self.first_at_or_after(path, rank)
+            if at < self.bounds[rank + 1] and self.paths(at, at + 1) == [path]:
+                return at
+        return None
+
+    def first_at_or_after(self, path: bytes, rank: int = DATA) -> int:
+        """Return the first member of a class whose path is not below ``path`` in byte order."""
+        low, high = self.bounds[rank], self.bounds[rank + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if self.paths(middle, middle + 1)[0] < path:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def below(self, path: bytes, rank: int = DATA) -> list[range]:
+        """Return the members of a class at ``path`` or, if it is a directory, below it."""
+        at = self.first_at_or_after(path, rank)
+        exact = range(at, at + (at < self.bounds[rank + 1] and self.paths(at, at + 1) == [path]))
+        first, last = (self.first_at_or_after(path + end, rank) for end in (b"/", b"0"))
+        return [run for run in (exact, range(first, last)) if run]
+
+    def runs(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (class number, first, last) for runs of members that fit in memory as objects."""
+        for rank in range(7):
+            for first in range(self.bounds[rank], self.bounds[rank + 1], _RUN):
+                yield rank, first, min(first + _RUN, self.bounds[rank + 1])
+
+    def lines(self, rank: int, first: int, last: int) -> bytes:
+        """Return lines of ``kit.index`` for members of one class (FORMAT 6.1)."""
+        digests = self.digests[32 * first : 32 * last].hex(" ", 32).encode().split(b" ")
+        modes = map(_MODES.__getitem__, self.executable[first:last])
+        rows = zip(digests, self.sizes[first:last], modes, self.paths(first, last))
+        row = b"%b %d " + CLASSES[rank] + b" %b %b\n"
+        return b"".join([row % columns for columns in rows])
+
+    def text(self, *, signatures: bool = True) -> Iterator[bytes]:
+        """Yield ``kit.index``; without the class ``sig`` it is what contentId is over."""
+        yield INDEX_HEAD
+        for rank, first, last in self.runs():
+            if signatures or rank != SIG:
+                yield self.lines(rank, first, last)
+
+    def text_size(self) -> int:
+        """Return the bytes of ``kit.index``, known before any digest is."""
+        digits = sum(len(b"%d" % size) for size in self.sizes)
+        classes = sum(self.count(rank) * len(CLASSES[rank]) for rank in range(7))
+        # 64 digits, four spaces, four digits of mode; `names` has the LF of each line
+        return len(INDEX_HEAD) + len(self) * 72 + digits + classes + len(self.names)
+
+    def sums(self) -> Iterator[bytes]:
+        """Yield ``SHA256SUMS`` (FORMAT 6.7)."""
+        for rank, first, last in self.runs():
+            if rank not in (SUMS, SIG):
+                digests = self.digests[32 * first : 32 * last].hex(" ", 32).split(" ")
+                rows = zip(map(str.encode, digests), self.paths(first, last))
+                yield b"".join([b"%b  %b\n" % row for row in rows])
+
+    def sums_size(self) -> int:
+        """Return the bytes of ``SHA256SUMS``."""
+        skipped = self.bounds[README]
+        return (len(self) - skipped) * 66 + len(self.names) - self.offsets[skipped]
+
+
+def _rows(text: bytes, where: str) -> list[list[bytes]]:
+    lines = text.split(b"\n")
+    if lines.pop():
+        raise ListMalformed("the last line has no end", where=where)
+    return [line.split(b" ", 4) for line in lines]
+
+
+class IndexReader:
+    """Makes an `Index` of the text of ``kit.index``, fed in pieces that end at line ends."""
+
+    def __init__(self) -> None:
+        self.index = Index()
+        self._collisions = CollisionCheck()
+        self._collisions.add([name.encode() for name in HEAD])
+        self._last = b""
+
+    def feed(self, text: bytes) -> None:
+        """Take whole lines.
+
+        Raises:
+            ListMalformed: A line is not in the one spelling, or lines are not in order.
+            MemberPathUnsafe: A path breaks FORMAT 6.3.
+        """
+        rows = _rows(text, "kit.index")
+        if not rows:
+            return
+        if min(map(len, rows)) != 5:
+            raise ListMalformed("a line has fewer than five fields", where="kit.index")
+        if max(len(row[1]) for row in rows) > 16 or max(len(row[0]) for row in rows) != 64:
+            raise ListMalformed("a size or digest is too long", where="kit.index")
+        at = 0
+        start = len(self.index)
+        for rank, count in _classes([row[2] for row in rows]):
+            self._run(rank, rows[at : at + count])
+            at += count
+        if len(self.index) > limits.MAX_MEMBERS:
+            raise ListMalformed(f"more than {limits.MAX_MEMBERS} members", where="kit.index")
+        again = b"".join(
+            self.index.lines(rank, max(first, start), last)
+            for rank, first, last in self.index.runs()
+            if last > start
+        )
+        if again != text:
+            raise ListMalformed("a line is not in its one spelling", where="kit.index")
+
+    def _run(self, rank: int, rows: list[list[bytes]]) -> None:
+        index = self.index
+        if index.bounds[rank + 1] != len(index):  # members of a later class came before
+            raise ListMalformed("classes are not in order", where="kit.index")
+        names = [row[4] for row in rows]
+        try:
+            digests = bytes.fromhex(b"".join([row[0] for row in rows]).decode("ascii"))
+            sizes = [int(row[1]) for row in rows]
+        except ValueError:
+            raise ListMalformed("a digest or size is not a number", where="kit.index") from None
+        if len(digests) != 32 * len(rows) or min(sizes) < 0:
+            raise ListMalformed("a digest or size is not a number", where="kit.index")
+        check_paths(names)
+        check_order(names, self._last if index.count(rank) else b"")
+        self._last = names[-1]
+        _check_class(rank, names, sizes)
+        self._collisions.add(names)
+        index.digests += digests
+        index.extend(rank, names, sizes, [row[3] == b"0755" for row in rows])
+
+    def finish(self) -> Index:
+        """Return the index.
+
+        Raises:
+            ListMalformed: A member that every kit has is missing, or a limit is passed.
+            MemberPathsCollide: Two paths are one on some host.
+        """
+        index = self.index
+        if [index.count(rank) for rank in (SUMS, README, TOOL)] != [1, 1, 1]:
+            raise ListMalformed("SHA256SUMS, README.txt or kit-verify.pyz is missing", where="kit.index")
+        if index.count(SIG) > 1 or not index.count(VERIFIER):
+            raise ListMalformed("there is no verifier/, or more than one signature", where="kit.index")
+        if any(index.executable[: index.bounds[DATA]]):
+            raise ListMalformed("a member outside the payload is executable", where="kit.index")
+        self._collisions.finish(
+            [name.encode() for name in HEAD]
+            + [name for _, first, last in index.runs() for name in index.paths(first, last)]
+            if self._collisions.suspicious()
+            else ()
+        )
+        return index
+
+
+def _classes(kinds: list[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield (class number, count) for the runs of equal classes in ``kinds``."""
+    for kind, group in groupby(kinds):
+        if kind not in _RANK:
+            raise ListMalformed(f"unknown class {kind[:24]!r}", where="kit.index")
+        yield _RANK[kind], sum(1 for _ in group)
+
+
+def _check_class(rank: int, names: list[bytes], sizes: list[int]) -> None:
+    """Hold paths and sizes to the class they stand in (FORMAT 6.2, 6.5, 6.8)."""
+    limit = limits.MAX_MEMBER if rank in (DATA, SUMS) else limits.MAX_FIXED_MEMBER
+    if max(sizes) > limit or rank == SUMS and max(sizes) > limits.MAX_LIST:
+        raise ListMalformed(f"a member is larger than {limit} bytes", where="kit.index")
+    if rank in _FIXED:
+        good = names == [_FIXED[rank]]
+    elif rank in _BELOW:
+        good = all(name.startswith(_BELOW[rank]) for name in names)
+    else:
+        firsts = {name.partition(b"/")[0] for name in names}
+        good = not any(fold(first.decode("utf-8")) in RESERVED for first in firsts)
+    if not good:
+        kind = CLASSES[rank].decode()
+        raise ListMalformed(f"a path does not belong to class {kind}", where="kit.index")
+
+
+class FrameTable:
+    """The payload frames of a kit in order, in columns (FORMAT 6.6).
+
+    Attributes:
+        stored: Bytes of each frame in the file.
+        kinds: ``r`` or ``z`` for each frame, as bytes.
+        digests: 32 bytes a frame; zeros where there is none.
+        dashed: 1 where the frame has no digest of its own.
+    """
+
+    def __init__(self) -> None:
+        self.stored = array("I")
+        self.kinds = bytearray()
+        self.digests = bytearray()
+        self.dashed = bytearray()
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def append(self, stored: int, kind: int, digest: bytes | None) -> None:
+        """Add the next frame."""
+        self.stored.append(stored)
+        self.kinds.append(kind)
+        self.digests += digest or bytes(32)
+        self.dashed.append(digest is None)
+
+    def digest(self, frame: int) -> bytes:
+        """Return the digest of one frame; zeros where it has none."""
+        return bytes(self.digests[32 * frame : 32 * frame + 32])
+
+    def lines(self, first: int, last: int) -> bytes:
+        """Return lines of ``kit.frames``."""
+        digests = self.digests[32 * first : 32 * last].hex(" ", 32).split(" ")
+        rows = zip(self.stored[first:last], self.kinds[first:last], self.dashed[first:last], digests)
+        return b"".join(
+            [b"%07d %c %b\n" % (n, k, b"-" * 64 if dash else d.encode()) for n, k, dash, d in rows]
+        )
+
+    def text(self) -> Iterator[bytes]:
+        """Yield ``kit.frames``."""
+        yield FRAMES_HEAD
+        for first in range(0, len(self), _RUN):
+            yield self.lines(first, min(first + _RUN, len(self)))
+
+    def feed(self, text: bytes) -> None:
+        """Take whole lines.
+
+        Raises:
+            ListMalformed: A line is not in the one spelling.
+        """
+        rows = _rows(text, "kit.frames")
+        start = len(self)
+        try:
+            for size, kind, digest in rows:
+                dash = digest == b"-" * 64
+                value = None if dash else bytes.fromhex(digest.decode("ascii"))
+                if len(size) != 7 or len(kind) != 1 or len(value or bytes(32)) != 32:
+                    raise ValueError
+                self.append(int(size), kind[0], value)
+            again = self.lines(start, len(self)) if rows else b""
+        except (ValueError, OverflowError):
+            raise ListMalformed("a line is not in its one spelling", where="kit.frames") from None
+        if again != text or not {RAW, ZSTD}.issuperset(self.kinds[start:]):
+            raise ListMalformed("a line is not in its one spelling", where="kit.frames")

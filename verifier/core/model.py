@@ -1,0 +1,140 @@
+"""What a kit says about itself: plain values, no I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Mapping, NewType
+
+KIT_PREDICATE = "https://offline-kit.example/kit/v1"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+FRAME_RULES = "offline-kit-frames/1"
+
+KitId = NewType("KitId", str)
+"""SHA-256 of the DSSE payload, in hexadecimal: what the signers signed."""
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
+def parse_time(text: str) -> int | None:
+    """Return the seconds since the epoch of ``YYYY-MM-DDTHH:MM:SSZ``; None if no such moment."""
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        moment = datetime.strptime(text[:-1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) if moment.year >= 1970 else None
+
+
+def format_time(seconds: int) -> str:
+    """Return ``YYYY-MM-DDTHH:MM:SSZ`` of seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A descriptor: how long something is and what it hashes to.
+
+    Attributes:
+        size: Bytes.
+        digest: From algorithm to hexadecimal digits; ``sha256`` is always there.
+    """
+
+    size: int
+    digest: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One subject of the Statement."""
+
+    name: str
+    digest: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of the payload that belongs together.
+
+    Attributes:
+        id: Unique in the kit.
+        version: The component's own version.
+        paths: Members or directories; every payload member lies at or below exactly one.
+        lands: Where it belongs on the site, for people.
+        placeholder: Why it is empty for now; empty if it is not.
+    """
+
+    id: str
+    version: str
+    paths: tuple[str, ...]
+    lands: str
+    placeholder: str = ""
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """Paths that a later check shall pass over, and why."""
+
+    paths: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class KitInfo:
+    """A kit in large.
+
+    Attributes:
+        line: Product and release branch; sequences count inside it.
+        created: ``YYYY-MM-DDTHH:MM:SSZ``; also the mtime of every member.
+        expires: The same form, or empty.
+        supersedes: kitIds of earlier kits, for people.
+    """
+
+    name: str
+    version: str
+    line: str
+    sequence: int
+    created: str
+    summary: str
+    expires: str = ""
+    supersedes: tuple[str, ...] = ()
+
+    @property
+    def mtime(self) -> int:
+        """Seconds since the epoch of ``created``."""
+        seconds = parse_time(self.created)
+        assert seconds is not None  # the parser of the manifest has looked
+        return seconds
+
+
+@dataclass(frozen=True)
+class Built:
+    """With what a kit was built; for people."""
+
+    compressor: str
+    level: int
+    rules: str = FRAME_RULES
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The signed Statement of a kit (FORMAT 9).
+
+    Attributes:
+        unknown: JSON paths of members that this version does not know, for the report.
+    """
+
+    kit: KitInfo
+    index: Blob
+    frames: Blob
+    roots: Blob
+    page_size: int
+    built: Built
+    subjects: tuple[Subject, ...]
+    components: tuple[Component, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+    requires: tuple[str, ...] = ()
+    evidence_index: Blob | None = None
+    unknown: tuple[str, ...] = field(default=(), compare=False)

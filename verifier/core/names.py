@@ -1,0 +1,187 @@
+"""Member names: which ones mean the same file on every host (FORMAT 6.3 to 6.5).
+
+`parse_member_path` is the rule, one name at a time and with a reason.  `check_paths` gives the
+same answer for a million names: it looks at whole columns and hands only odd ones to the rule.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from array import array
+from operator import lt
+from typing import Iterable, NewType, Sequence
+
+from verifier.core import limits
+from verifier.core.errors import ListMalformed, MemberPathsCollide, MemberPathUnsafe
+
+MemberPath = NewType("MemberPath", str)
+"""A path that has been through `parse_member_path`; nothing else makes one."""
+
+TABLES = unicodedata.ucd_3_2_0  # frozen: a newer Python must not change a verdict
+FORBIDDEN = frozenset('\\:*?"<>|')
+BAD_CATEGORIES = frozenset({"Cn", "Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"]
+    + [stem + digit for stem in ("com", "lpt") for digit in "123456789\u00b9\u00b2\u00b3"]
+)  # Windows opens a device whatever the directory and the extension
+_DEVICE_BYTES = frozenset(name.encode() for name in DEVICES)
+_PLAIN = bytes(sorted({*range(0x20, 0x7F)} - {ord(c) for c in FORBIDDEN}))
+
+HEAD = ("kit.dsse.json", "kit.roots.json", "kit.index", "kit.frames")
+RESERVED = frozenset(
+    {*HEAD, "sha256sums", "sha256sums.sig", "readme.txt", "kit-verify.pyz", "verifier", "evidence"}
+)  # folded first components that no `data` member may have (FORMAT 6.5)
+
+
+def printable(text: str) -> bool:
+    """Whether all characters are assigned in Unicode 3.2 and none is a control or invisible."""
+    return not any(TABLES.category(c) in BAD_CATEGORIES for c in text)
+
+
+def fold(path: str) -> str:
+    """Return what two paths share when some host takes them for the same file (FORMAT 6.4)."""
+    return TABLES.normalize("NFC", TABLES.normalize("NFC", path).casefold())
+
+
+def parse_member_path(raw: str) -> MemberPath:
+    """Return ``raw`` if it means the same file, inside the target, on every host.
+
+    Nothing is repaired: a name that needs normalising was not made by our builder.
+
+    Raises:
+        MemberPathUnsafe: A rule of FORMAT 6.3 is broken; the message says which.
+    """
+    reason = _why_unsafe(raw)
+    if reason:
+        raise MemberPathUnsafe(reason, where=f"member {raw!r}")
+    return MemberPath(raw)
+
+
+def _why_unsafe(raw: str) -> str:
+    parts = raw.split("/")
+    try:
+        longest, total = max(len(part.encode()) for part in parts), len(raw.encode())
+    except UnicodeEncodeError:
+        return "is not valid Unicode"
+    if total > limits.MAX_PATH or longest > limits.MAX_NAME:
+        return f"is longer than {limits.MAX_PATH} bytes, or has a component over {limits.MAX_NAME}"
+    if len(parts) > limits.MAX_DEPTH:
+        return f"has more than {limits.MAX_DEPTH} components"
+    if not {"", ".", ".."}.isdisjoint(parts):
+        return "has an empty, '.' or '..' component"
+    if not FORBIDDEN.isdisjoint(raw):
+        return "has a character that some host cannot write"
+    if not printable(raw):
+        return "has a control, invisible or private character, or one newer than Unicode 3.2"
+    if TABLES.normalize("NFC", raw) != raw:
+        return "is not in Unicode normal form C"
+    if any(part[-1:] in {".", " "} for part in parts):
+        return "has a component ending in '.' or ' '"
+    if any(part.split(".", 1)[0].rstrip(" ").lower() in DEVICES for part in parts):
+        return "has a component that is a device on Windows"
+    return ""
+
+
+def check_paths(names: Sequence[bytes]) -> None:
+    """Hold each of ``names`` (UTF-8) to the rule of `parse_member_path`, in bulk.
+
+    Raises:
+        MemberPathUnsafe: For the first name that breaks a rule.
+    """
+    if names and not _surely_safe(names):
+        for name in names:
+            parse_member_path(name.decode("utf-8", "surrogateescape"))
+
+
+def _surely_safe(names: Sequence[bytes]) -> bool:
+    """Whether all of ``names`` are safe by tests on whole columns; False means look closer."""
+    joined = b"/".join(names)
+    if joined.translate(None, _PLAIN) or max(map(len, names)) > limits.MAX_PATH:
+        return False
+    if max(name.count(b"/") for name in names) >= limits.MAX_DEPTH:
+        return False
+    parts = set(joined.split(b"/"))
+    if b"" in parts or max(map(len, parts)) > limits.MAX_NAME:
+        return False
+    ends = b"/" + joined + b"/"
+    if b"./" in ends or b" /" in ends:
+        return False
+    stems = {part.partition(b".")[0].rstrip(b" ").lower() for part in parts}
+    return stems.isdisjoint(_DEVICE_BYTES)
+
+
+def _folded(name: bytes) -> bytes:
+    return name.lower() if name.isascii() else fold(name.decode("utf-8")).encode("utf-8")
+
+
+class CollisionCheck:
+    """Finds two names that fold to the same, or a file that is another's directory (FORMAT 6.4).
+
+    Fed with names in runs, it keeps 8 bytes a name: 64-bit hashes, sorted at the end.  Only when
+    two hashes are equal does it ask for the names again, so an answer never rests on a hash.
+    """
+
+    def __init__(self) -> None:
+        self._files = array("q")
+        self._directories: set[int] = set()
+        self._last = b""
+
+    def add(self, names: Iterable[bytes]) -> None:
+        """Take a run of names, each already held to the rules of FORMAT 6.3."""
+        folded = [_folded(name) for name in names]
+        self._files.extend(map(hash, folded))
+        last = self._last
+        for name in folded:
+            cut = name.rfind(b"/")
+            while cut > 0 and name[: cut + 1] != last[: cut + 1]:
+                self._directories.add(hash(name[:cut]))
+                cut = name.rfind(b"/", 0, cut)
+            last = name
+        self._last = last
+
+    def suspicious(self) -> bool:
+        """Whether some pair may collide; False is certain."""
+        if not self._directories.isdisjoint(self._files):
+            return True
+        ordered = sorted(self._files)
+        return any(map(int.__eq__, ordered, ordered[1:]))
+
+    def finish(self, names: Iterable[bytes]) -> None:
+        """Decide; ``names`` are all the names again, read only when there is a suspicion.
+
+        Raises:
+            MemberPathsCollide: Two of them fold to the same, or one folds to the directory of
+                another; both are named.
+        """
+        if not self.suspicious():
+            return
+        files: dict[bytes, bytes] = {}
+        listed = list(names)
+        for name in listed:
+            other = files.setdefault(_folded(name), name)
+            if other is not name:
+                raise _collision(other, name, "are the same name on hosts that ignore case")
+        for name in listed:
+            folded = _folded(name)
+            cut = folded.rfind(b"/")
+            while cut > 0:
+                if folded[:cut] in files:
+                    raise _collision(files[folded[:cut]], name, "make one name file and directory")
+                cut = folded.rfind(b"/", 0, cut)
+
+
+def _collision(one: bytes, other: bytes, why: str) -> MemberPathsCollide:
+    pair = f"{one.decode('utf-8')!r} and {other.decode('utf-8')!r}"
+    return MemberPathsCollide(f"{pair} {why}", where="kit.index")
+
+
+def check_order(names: Sequence[bytes], before: bytes) -> None:
+    """Hold ``names`` to strictly ascending order, all of them behind ``before``.
+
+    Raises:
+        ListMalformed: Two names are equal or in the wrong order.
+    """
+    if not names:
+        return
+    if not before < names[0] or not all(map(lt, names, names[1:])):
+        raise ListMalformed("members are not in ascending order", where="kit.index")

@@ -1,0 +1,360 @@
+"""The order in which a kit is proved (FORMAT 12): the order of the file is the order of trust.
+
+Nothing is interpreted before it is authenticated.  By name, the exceptions: the framing and the
+JSON of the page, and the root chain, which are how authentication begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from dataclasses import dataclass, field
+from typing import Callable, Iterator, Sequence
+
+from verifier.core import limits
+from verifier.core.codec import raw_size, seek_table
+from verifier.core.container import Container, Source, check_head_member, strip_head_member
+from verifier.core.envelope import (
+    Envelope,
+    Signing,
+    check_surplus,
+    check_threshold,
+    evaluate,
+    parse_page,
+)
+from verifier.core.errors import (
+    DecoderMissing,
+    DigestMismatch,
+    FormatNewer,
+    KitError,
+    ListMalformed,
+    ManifestMalformed,
+    NoRoot,
+    NoSuchMember,
+    RootChainUnsupported,
+    UnexpectedKit,
+    UsageError,
+)
+from verifier.core.frames import check_table, head_frames, plan_frames
+from verifier.core.header import Headers
+from verifier.core.lists import DATA, FRAMES_HEAD, INDEX_HEAD, SUMS, FrameTable, Index, IndexReader
+from verifier.core.manifest import check_manifest, parse_manifest
+from verifier.core.members import Decoder, Layout, Sink, Walk
+from verifier.core.model import Blob, KitId, Manifest
+from verifier.core.names import HEAD
+from verifier.core.trust import Root, parse_chain
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the operator thinks the kit is; an empty field expects nothing."""
+
+    name: str = ""
+    version: str = ""
+
+
+@dataclass
+class Job:
+    """What to prove, and with what.
+
+    Attributes:
+        root: The pinned root of trust; None if the host has none.
+        kit_id: In place of signatures, for the builder that has just computed it.
+        only: Components or paths to check; empty for all.
+        quick: Whether frames with a digest need not be decoded.
+        stop_after: ``page``, ``index`` or ``members``: how far to go.
+        make_decoder: Makes a zstd decoder for each worker; None if this host has none.
+        make_sink: Called with index and manifest when the members are about to be read, with
+            the numbers of the wanted members (None for all).
+        progress: Told (bytes done, bytes in all) while members are read.
+    """
+
+    root: Root | None = None
+    kit_id: KitId | None = None
+    expect: Expectation = Expectation()
+    only: tuple[str, ...] = ()
+    quick: bool = False
+    stop_after: str = "members"
+    workers: int = 1
+    make_decoder: Callable[[], Decoder] | None = None
+    make_sink: Callable[[Opened, list[range] | None], Sink] | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass
+class Opened:
+    """What is known of a kit so far; each field is set when what it says has been proved.
+
+    Attributes:
+        claims: The manifest before anybody vouched for it: for display as a claim only.
+        manifest: The manifest, signed by a threshold.
+        signing: Who signed, under the host's root.
+        wanted: The members that were asked for; None for all.
+        done: What was checked, for the report, in order.
+    """
+
+    page: bytes = b""
+    envelope: Envelope | None = None
+    kit_id: KitId | None = None
+    claims: Manifest | None = None
+    roots: bytes = b""
+    signing: Signing | None = None
+    manifest: Manifest | None = None
+    index: Index | None = None
+    table: FrameTable | None = None
+    content_id: str | None = None
+    plain: bool = False
+    decoder: str = ""
+    wanted: list[range] | None = None
+    done: list[str] = field(default_factory=list)
+
+
+def prove(source: Source, job: Job, opened: Opened) -> None:
+    """Prove a kit as far as ``job`` asks, noting in ``opened`` what has been established.
+
+    Raises:
+        KitError: At the first thing that is not as it must be; ``opened`` says how far it came.
+    """
+    container = Container(source)
+    opened.plain = container.plain
+    if job.quick and container.plain:
+        raise UsageError("--quick needs the compressed kit; a plain .tar has no frames to compare")
+    _authenticate(container, job, opened)
+    manifest = opened.manifest
+    assert manifest is not None
+    if job.stop_after == "page":
+        return
+    headers = Headers(manifest.kit.mtime)
+    check_head_member(HEAD[0], opened.page, headers)
+    check_head_member(HEAD[1], opened.roots, headers)
+    opened.index, opened.content_id = _read_index(container, manifest, headers)
+    _check_index(opened.index, manifest)
+    opened.done.append("index")
+    opened.table = _read_table(container, manifest, headers)
+    plan = plan_frames(opened.index)
+    check_table(opened.table, plan, opened.index)
+    opened.done.append("frame table")
+    if job.stop_after == "index":
+        return
+    layout = Layout(
+        source, opened.index, plan, opened.table, headers, container.position, container.plain
+    )
+    _check_members(container, layout, job, opened)
+
+
+def kit_id_of(envelope: Envelope) -> KitId:
+    """Return the kitId: SHA-256 of what the signers signed (FORMAT 11)."""
+    return KitId(hashlib.sha256(envelope.payload).hexdigest())
+
+
+# --- authentication ------------------------------------------------------------------------------
+
+
+def _authenticate(container: Container, job: Job, opened: Opened) -> None:
+    opened.page = container.read_page()
+    page = opened.page[512:]
+    opened.envelope = parse_page(page)
+    opened.kit_id = kit_id_of(opened.envelope)
+    if job.root is None and job.kit_id is None:
+        opened.claims = _claims(opened.envelope.payload)
+        raise NoRoot("nobody vouches for this kit: no root of trust was given")
+    opened.roots = container.read_roots()
+    chain = parse_chain(opened.roots[512:])
+    if job.root is None:
+        if opened.kit_id != job.kit_id:
+            raise DigestMismatch("not the kit that was just built", where=HEAD[0])
+    else:
+        opened.claims = _claims(opened.envelope.payload)
+        if len(chain) != 1 or chain[-1].signed != job.root.signed:
+            raise RootChainUnsupported(
+                f"the kit brings root version {chain[-1].version} of a chain of {len(chain)}, "
+                f"which is not the root of version {job.root.version} pinned here",
+                where=HEAD[1],
+            )
+        opened.signing = evaluate(opened.envelope, job.root.targets)
+        check_threshold(opened.signing, job.root.targets)
+    manifest = parse_manifest(opened.envelope.payload)
+    check_manifest(manifest, len(page))
+    _check_blob(HEAD[1], manifest.roots, [opened.roots[512:]])
+    check_surplus(evaluate(opened.envelope, chain[-1].targets))
+    opened.manifest = manifest
+    opened.done.append("signatures")
+    if job.expect.name and job.expect.name != manifest.kit.name:
+        raise UnexpectedKit(f"this is {manifest.kit.name!r}, not {job.expect.name!r}")
+    if job.expect.version and job.expect.version != manifest.kit.version:
+        raise UnexpectedKit(f"this is version {manifest.kit.version!r}, not {job.expect.version!r}")
+
+
+def _claims(payload: bytes) -> Manifest | None:
+    """Return what the page claims, to be shown as a claim; None if it cannot be read."""
+    try:
+        return parse_manifest(payload)
+    except KitError:
+        return None
+
+
+# --- lists -----------------------------------------------------------------------------------------
+
+
+def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | bytearray]) -> None:
+    """Hold bytes to their size and to every digest that is known (FORMAT 9.3)."""
+    if sum(map(len, pieces)) != blob.size:
+        raise DigestMismatch(f"is not the {blob.size} bytes that were signed", where=name)
+    for algorithm in sorted({"sha256", "sha512"}.intersection(blob.digest)):
+        state = hashlib.new(algorithm)
+        for piece in pieces:
+            state.update(piece)
+        if state.hexdigest() != blob.digest[algorithm]:
+            raise DigestMismatch(f"{algorithm} is not what was signed", where=name)
+
+
+def _read_list(
+    container: Container, name: str, blob: Blob, headers: Headers
+) -> list[bytearray]:
+    """Return a head member in pieces, its digest compared: only then may it be interpreted."""
+    contents = head_frames(512, blob.size)
+    pieces = [container.read_raw_frame(content, name) for content in contents]
+    strip_head_member(name, blob.size, pieces, headers)
+    _check_blob(name, blob, pieces)
+    return pieces
+
+
+def _whole_lines(pieces: list[bytearray]) -> Iterator[bytes]:
+    """Yield the text in pieces that end at line ends, giving memory back on the way.
+
+    The first piece is the first line alone.  What is left without a line end comes last.
+    """
+    rest = b""
+    first = True
+    pieces.reverse()
+    while pieces:
+        text = rest + bytes(pieces.pop())
+        if first:
+            cut = text.find(b"\n") + 1
+            yield text[:cut]
+            text, first = text[cut:], False
+        cut = text.rfind(b"\n") + 1
+        yield text[:cut]
+        rest = text[cut:]
+    if rest:
+        yield rest
+
+
+def _lines_of(
+    container: Container, name: str, blob: Blob, headers: Headers, first_line: bytes
+) -> Iterator[bytes]:
+    """Yield the lines of a list behind its first, which must be ``first_line``."""
+    lines = _whole_lines(_read_list(container, name, blob, headers))
+    if next(lines) != first_line:
+        raise FormatNewer(f"the first line is not {first_line!r}", where=name)
+    return lines
+
+
+def _read_table(container: Container, manifest: Manifest, headers: Headers) -> FrameTable:
+    table = FrameTable()
+    for text in _lines_of(container, HEAD[3], manifest.frames, headers, FRAMES_HEAD):
+        table.feed(text)
+    return table
+
+
+def _read_index(container: Container, manifest: Manifest, headers: Headers) -> tuple[Index, str]:
+    reader = IndexReader()
+    for text in _lines_of(container, HEAD[2], manifest.index, headers, INDEX_HEAD):
+        reader.feed(text)
+    index = reader.finish()
+    content = hashlib.sha256()
+    for text in index.text(signatures=False):
+        content.update(text)
+    return index, content.hexdigest()
+
+
+def _check_index(index: Index, manifest: Manifest) -> None:
+    """Hold the index to what is derived from it and to the manifest (FORMAT 6.7, 9.4, 9.5)."""
+    sums = hashlib.sha256()
+    for text in index.sums():
+        sums.update(text)
+    at = index.bounds[SUMS]
+    if sums.digest() != index.digest(at) or index.sizes[at] != index.sums_size():
+        raise ListMalformed("SHA256SUMS is not the one that follows from the index", where=HEAD[2])
+    subject = manifest.subjects[1]
+    if subject.digest["sha256"] != index.digest(at).hex():
+        raise ManifestMalformed("subject SHA256SUMS has another digest than kit.index", where="manifest")
+    if sum(index.sizes) > limits.MAX_STREAM:
+        raise ListMalformed("the members are larger than any kit may be", where=HEAD[2])
+    covered = 0
+    for component in manifest.components:
+        for path in component.paths:
+            count = sum(map(len, index.below(path.encode("utf-8"))))
+            if not count and not component.placeholder:
+                raise ManifestMalformed(f"component path {path!r} is empty", where="manifest")
+            covered += count
+    if covered != index.count(DATA):
+        raise ManifestMalformed(
+            f"{index.count(DATA) - covered} members belong to no component", where="manifest"
+        )
+
+
+# --- members -----------------------------------------------------------------------------------
+
+
+def _select(index: Index, manifest: Manifest, only: tuple[str, ...]) -> list[range] | None:
+    """Return the members that ``only`` names, as ranges in order; None for all."""
+    if not only:
+        return None
+    components = {component.id: component.paths for component in manifest.components}
+    runs: set[tuple[int, int]] = set()
+    for name in only:
+        found: list[range] = []
+        for path in components.get(name, (name.rstrip("/"),)):
+            for rank in range(7):
+                found += index.below(path.encode("utf-8", "surrogateescape"), rank)
+        if not found:
+            raise NoSuchMember(f"{name!r} is neither a component nor a path of this kit")
+        runs.update((run.start, run.stop) for run in found)
+    return [range(*run) for run in sorted(runs)]
+
+
+def _check_members(container: Container, layout: Layout, job: Job, opened: Opened) -> None:
+    manifest, plan = opened.manifest, layout.plan
+    assert manifest is not None
+    stored = layout.stored()
+    container.check_size(len(plan), sum(stored))
+    opened.wanted = _select(layout.index, manifest, job.only)
+    wanted: bytearray | None = None
+    if opened.wanted is not None:
+        wanted = bytearray(len(plan))
+        for members in opened.wanted:
+            for frame in plan.frames_of(members):
+                wanted[frame] = 1
+    frames = [f for f in range(len(plan)) if wanted is None or wanted[f]]
+    needs_decoder = not job.quick and any(map(layout.is_zstd, frames))
+    if needs_decoder and job.make_decoder is None:
+        raise DecoderMissing("the kit has zstd frames and this host has no decoder")
+    sink = None if job.make_sink is None else job.make_sink(opened, opened.wanted)
+    total = sum(plan.content[frame] for frame in frames)
+    done = 0
+
+    def progress(content: int) -> None:
+        nonlocal done
+        done += content
+        if job.progress is not None:
+            job.progress(done, total)
+
+    Walk(
+        layout,
+        job.make_decoder if needs_decoder else None,
+        sink=sink,
+        wanted=wanted,
+        quick=job.quick,
+        workers=job.workers,
+        progress=progress if job.progress is not None else None,
+    ).run()
+    opened.done.append("members")
+    container.position += sum(stored)
+    stored_sizes = container.stored + stored + array("I", [raw_size(limits.END)])
+    contents = container.content + plan.content + array("I", [limits.END])
+    container.read_end(seek_table(stored_sizes, contents))
+    layout.source.check_unchanged()
+    opened.done.append("end")
+
+

@@ -1,0 +1,165 @@
+"""Finds a zstd decoder on this host; every one of them sees only authenticated bytes.
+
+In order: Python's own ``compression.zstd`` (3.14), libzstd by absolute path (a bare name would
+obey LD_LIBRARY_PATH), the ``zstd`` program by absolute path.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import subprocess
+from typing import Any, Callable
+
+from verifier.core.members import Decoder
+
+LIBRARIES = (
+    "/usr/lib/x86_64-linux-gnu/libzstd.so.1",
+    "/usr/lib/aarch64-linux-gnu/libzstd.so.1",
+    "/usr/lib/arm-linux-gnueabihf/libzstd.so.1",
+    "/usr/lib/i386-linux-gnu/libzstd.so.1",
+    "/usr/lib/powerpc64le-linux-gnu/libzstd.so.1",
+    "/usr/lib/riscv64-linux-gnu/libzstd.so.1",
+    "/usr/lib/s390x-linux-gnu/libzstd.so.1",
+    "/usr/lib64/libzstd.so.1",
+    "/usr/lib/libzstd.so.1",
+    "/lib/libzstd.so.1",
+    "/opt/homebrew/lib/libzstd.1.dylib",
+    "/usr/local/lib/libzstd.1.dylib",
+)
+PROGRAMS = (
+    "/usr/bin/zstd",
+    "/bin/zstd",
+    "/usr/local/bin/zstd",
+    "/opt/homebrew/bin/zstd",
+)
+
+
+class PythonDecoder:
+    """``compression.zstd``, part of Python since 3.14 (PEP 784)."""
+
+    name = "compression.zstd"
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def frame(self, compressed: memoryview, destination: memoryview) -> bool:
+        """Decode one frame; see `verifier.core.members.Decoder`."""
+        decompressor = self._module.ZstdDecompressor()
+        try:
+            data = decompressor.decompress(compressed, max_length=len(destination) + 1)
+        except self._module.ZstdError:
+            return False
+        if len(data) != len(destination) or not decompressor.eof or decompressor.unused_data:
+            return False
+        destination[:] = data
+        return True
+
+
+class LibraryDecoder:
+    """libzstd through ctypes: as fast as any binding, and releases the interpreter lock."""
+
+    name = "libzstd"
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.ZSTD_createDCtx.restype = ctypes.c_void_p
+        library.ZSTD_freeDCtx.argtypes = [ctypes.c_void_p]
+        self._free = library.ZSTD_freeDCtx
+        self._decode = library.ZSTD_decompressDCtx
+        self._decode.restype = ctypes.c_size_t
+        self._decode.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+        ]
+        self._context = library.ZSTD_createDCtx()
+        if not self._context:
+            raise MemoryError("libzstd could not make a context")
+
+    def __del__(self) -> None:
+        if getattr(self, "_context", None):
+            self._free(self._context)
+
+    def frame(self, compressed: memoryview, destination: memoryview) -> bool:
+        """Decode one frame; see `verifier.core.members.Decoder`."""
+        source = (ctypes.c_char * len(compressed)).from_buffer(compressed)
+        target = (ctypes.c_char * len(destination)).from_buffer(destination)
+        # an error is a size_t near 2^64, never the size that was planned
+        done = self._decode(
+            self._context,
+            ctypes.addressof(target),
+            len(destination),
+            ctypes.addressof(source),
+            len(compressed),
+        )
+        return bool(done == len(destination))
+
+
+class ProgramDecoder:
+    """The ``zstd`` program, one process a frame, with an empty environment."""
+
+    name = "zstd program"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def frame(self, compressed: memoryview, destination: memoryview) -> bool:
+        """Decode one frame; see `verifier.core.members.Decoder`."""
+        result = subprocess.run(
+            [self._path, "-d", "-c", "-q", "--no-progress"],
+            input=compressed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            check=False,
+        )
+        if result.returncode or len(result.stdout) != len(destination):
+            return False
+        destination[:] = result.stdout
+        return True
+
+
+def _python() -> Callable[[], Decoder] | None:
+    try:
+        module = importlib.import_module("compression.zstd")
+    except ImportError:
+        return None
+    return lambda: PythonDecoder(module)
+
+
+def _library() -> Callable[[], Decoder] | None:
+    for path in LIBRARIES:
+        if os.path.exists(path):
+            try:
+                library = ctypes.CDLL(path)
+                LibraryDecoder(library)
+            except (OSError, AttributeError, MemoryError):
+                continue  # of another architecture, or not what its name says
+            return lambda: LibraryDecoder(library)
+    return None
+
+
+def _program() -> Callable[[], Decoder] | None:
+    for path in PROGRAMS:
+        if os.access(path, os.X_OK):
+            return lambda: ProgramDecoder(path)
+    return None
+
+
+FINDERS = {
+    PythonDecoder.name: _python,
+    LibraryDecoder.name: _library,
+    ProgramDecoder.name: _program,
+}
+
+
+def find_decoder() -> tuple[str, Callable[[], Decoder]] | None:
+    """Return the name of the best decoder of this host and what makes one; None if it has none."""
+    for name, finder in FINDERS.items():
+        make = finder()
+        if make is not None:
+            return name, make
+    return None
