@@ -1,6 +1,7 @@
 # Two commands are enough for a new user: `make demo` and `make test`.  `make` lists the others.
 
 RUN := .venv/bin/python
+GENERATORS := fixtures/keys/generate.py fixtures/generate.py
 N ?= 20000
 SIZE ?=
 ARGS ?=
@@ -36,8 +37,10 @@ types: venv
 	done
 
 fresh: venv
-	@$(RUN) fixtures/generate.py --check || \
-		{ echo "fresh: run 'make vectors' and read the difference before you commit it" >&2; exit 1; }
+	@for script in $(GENERATORS); do \
+		$(RUN) $$script --check || { echo "fresh: $$script is not content; run 'make vectors' and" \
+			"read the difference before you commit it" >&2; exit 1; }; \
+	done
 
 fix: venv ## Repair what ruff can repair, and format
 	@status=0; $(RUN) -m ruff check --fix . || status=$$?; $(RUN) -m ruff format .; exit $$status
@@ -46,7 +49,7 @@ bench: venv ## Compare with the limits and with what people do by hand; SIZE=sma
 	$(RUN) tests/bench/run.py $(if $(SIZE),--size $(SIZE))
 
 vectors: venv ## Write the generated fixtures again
-	$(RUN) fixtures/generate.py --write
+	@for script in $(GENERATORS); do $(RUN) $$script --write || exit 1; done
 
 fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
 	$(RUN) tests/hostile/fuzz.py --runs $(N)

@@ -219,9 +219,7 @@ def _contents(sizes: Iterable[int], stream: Iterator[bytes]) -> Iterator[bytearr
         del rest[:size]
 
 
-def _member(
-    headers: Headers, name: str, size: int, pieces: Iterable[bytes]
-) -> Iterator[bytes]:
+def _member(headers: Headers, name: str, size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield headers(name.encode(), size, False)
     yield from pieces
     yield padding(size)

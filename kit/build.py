@@ -21,8 +21,16 @@ from verifier.core.envelope import Envelope, encode_page, pae
 from verifier.core.errors import Usage
 from verifier.core.limits import MAX_TIME
 from verifier.core.lists import DATA
-from verifier.core.model import Blob, Built, Component, Exemption, KitId, KitInfo, Manifest
-from verifier.core.model import format_time
+from verifier.core.model import (
+    Blob,
+    Built,
+    Component,
+    Exemption,
+    KitId,
+    KitInfo,
+    Manifest,
+    format_time,
+)
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, chain_bytes
 from verifier.report import Report
@@ -156,7 +164,9 @@ def build(
     """
     draft = draft_manifest(spec, created_of(spec, options.epoch))
     collected = collect(spec)
-    inputs = Inputs(collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None)
+    inputs = Inputs(
+        collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
+    )
     path = directory / kit_name(draft.kit)
     level = 0 if options.store else spec.kit.level
     report = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import sys
@@ -44,13 +45,20 @@ app.add_typer(root_app, name="root")
 
 KeyArguments = Annotated[
     list[str],
-    typer.Option("--key", metavar="SIGNER=URI", help="Sign with this key; may be given several times."),
+    typer.Option(
+        "--key", metavar="SIGNER=URI", help="Sign with this key; may be given several times."
+    ),
 ]
 OptionalRoot = Annotated[
     Path | None, typer.Option("--root", help="Refuse a kit that was built with another root.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, max=64, help="Threads; 0 takes all cores.")]
+
+
+def _secret(name: str) -> str:
+    """Ask for a PIN or passphrase on the terminal; it is never an argument."""
+    return getpass.getpass(f"{name}: ")
 
 
 def _out(text: str) -> None:
@@ -86,13 +94,15 @@ def _build(
         str | None,
         typer.Option("--sums-key", metavar="URI", help="Sign SHA256SUMS with this P-256 key file."),
     ] = None,
-    store: Annotated[bool, typer.Option("--store", help="Do not compress: raw frames only.")] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Do not compress: raw frames only.")
+    ] = False,
     jobs: Jobs = 0,
     json_: Json = False,
 ) -> None:
     """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
     trusted = load_root(os.fspath(root))
-    signers = [load_signer(item, trusted.targets.keys) for item in key]
+    signers = [load_signer(item, trusted.targets.keys, secrets=_secret) for item in key]
     sums = load_sums_signer(sums_key) if sums_key else None
     loaded = load_spec(spec)
     with _progress(json_) as show:
@@ -112,7 +122,9 @@ def _build(
         return
     need = trusted.targets.threshold - len(built.signers)
     _out(f"not sealed: {need} more of {', '.join(trusted.targets.signers())} must sign")
-    _out(f"next: offline-kit sign {built.path} --key SIGNER=URI, then offline-kit seal {built.path}")
+    _out(
+        f"next: offline-kit sign {built.path} --key SIGNER=URI, then offline-kit seal {built.path}"
+    )
 
 
 def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
@@ -144,7 +156,8 @@ def _sign(
     key: KeyArguments,
     root: OptionalRoot = None,
     checked: Annotated[
-        str, typer.Option("--checked", metavar="KITID", help="Skip reading: you verified this kitId.")
+        str,
+        typer.Option("--checked", metavar="KITID", help="Skip reading: you verified this kitId."),
     ] = "",
     reopen: Annotated[
         bool, typer.Option("--reopen", help="Sign although the kit is sealed; the seal goes.")
@@ -163,6 +176,7 @@ def _sign(
             reopen=reopen,
             workers=jobs,
             progress=lambda done, total: show("checking", done, total),
+            secrets=_secret,
         )
     if json_:
         _out(json.dumps(_signed_value(signed), indent=2, sort_keys=True))
@@ -199,7 +213,10 @@ def _seal(
     trusted = load_root(os.fspath(root)) if root else None
     with _progress(json_) as show:
         sealed = seal(
-            kit, root=trusted, workers=jobs, progress=lambda done, total: show("sealing", done, total)
+            kit,
+            root=trusted,
+            workers=jobs,
+            progress=lambda done, total: show("sealing", done, total),
         )
     if json_:
         _out(json.dumps(_sealed_value(sealed), indent=2, sort_keys=True))
@@ -253,10 +270,14 @@ def _rebuild(
 
 @app.command(
     "verify",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
 )
 def _verify(context: typer.Context) -> None:
-    """Verify a kit: the same program as kit-verify; `offline-kit verify --help` shows its options."""
+    """Verify a kit; the same program as kit-verify: see `offline-kit verify --help`."""
     raise typer.Exit(verifier_cli.main(["verify", *context.args]))
 
 
@@ -304,7 +325,9 @@ def _moment(text: str) -> datetime:
 def _root_init(
     signer: Annotated[
         list[str],
-        typer.Option("--signer", metavar="NAME=PUB", help="A kit signer; a person may have two keys."),
+        typer.Option(
+            "--signer", metavar="NAME=PUB", help="A kit signer; a person may have two keys."
+        ),
     ],
     threshold: Annotated[int, typer.Option("--threshold", min=1, help="Signers a kit needs.")],
     key: KeyArguments,
@@ -315,8 +338,8 @@ def _root_init(
         typer.Option("--root-signer", metavar="NAME=PUB", help="Who may change the root."),
     ] = [],  # noqa: B006 - typer reads it, nobody changes it
     root_threshold: Annotated[
-        int, typer.Option("--root-threshold", min=0, help="How many of them it takes.")
-    ] = 0,
+        int | None, typer.Option("--root-threshold", min=1, help="How many of them it takes.")
+    ] = None,
 ) -> None:
     """Make root.json, version 1: who signs kits, and how many of them it takes."""
     data = build_root(
@@ -325,7 +348,8 @@ def _root_init(
         expires=_moment(expires),
         sign_with=key,
         root_signers=_named(root_signer, "--root-signer") if root_signer else None,
-        root_threshold=root_threshold or None,
+        root_threshold=root_threshold,
+        secrets=_secret,
     )
     write_root(out, data)
     root = load_root(os.fspath(out))

@@ -116,9 +116,9 @@ def collect(spec: KitSpec) -> Collected:
     evidence = _Builder(walk, ascii_only=spec.kit.names == "ascii")
     evidence.take(_merged([stream for _, streams in walk.evidence for stream in streams]))
     if walk.unsupported:
-        raise errors.SourceUnsupported(walk.unsupported)
+        raise errors.SourceUnsupported(sorted(walk.unsupported))
     if walk.unsafe:
-        raise errors.SourceNameUnsafe(walk.unsafe)
+        raise errors.SourceNameUnsafe(sorted(walk.unsafe))
     evidence.columns.executable = bytearray(len(evidence.columns.executable))
     return Collected(
         data.finish(limits.MAX_MEMBER),

@@ -187,7 +187,10 @@ class FrameMaker:
         first, last = piece.first, piece.last
         at, member = 0, first
         columns = zip(
-            index.paths(first, last), index.sizes[first:last], index.executable[first:last], strict=True
+            index.paths(first, last),
+            index.sizes[first:last],
+            index.executable[first:last],
+            strict=True,
         )
         for path, size, executable in columns:
             header = headers(path, size, executable == 1)
@@ -234,9 +237,7 @@ class FrameMaker:
             own = hashlib.sha256(content).digest()
         return _Made(raw_parts(content), raw_size(piece.content), RAW, own, buffer)
 
-    def _hand_over(
-        self, frame: int, made: _Made, buffer: _Buffer, data: memoryview | None
-    ) -> None:
+    def _hand_over(self, frame: int, made: _Made, buffer: _Buffer, data: memoryview | None) -> None:
         """Queue a frame; if it closes the gap, write it and what waited behind it."""
         piece = self._plan[frame]
         ready: list[tuple[int, int, _Made]] = []
@@ -314,7 +315,9 @@ def write_parts(output: int, parts: list[bytes | memoryview], offset: int) -> No
             left[0] = left[0][done:]
 
 
-def digest_mixed(plan: Plan, table: FrameTable, index: Index, offsets: list[int], file: int) -> None:
+def digest_mixed(
+    plan: Plan, table: FrameTable, index: Index, offsets: list[int], file: int
+) -> None:
     """Give their digest to raw frames of members that have compressed ones too (FORMAT 8.5).
 
     Only at a member's end is it known to be mixed, so these few frames are read again.
@@ -325,7 +328,11 @@ def digest_mixed(plan: Plan, table: FrameTable, index: Index, offsets: list[int]
         while end < len(plan) and plan.offset[end] > 0:
             end += 1
         kinds = table.kinds[frame - plan.payload : end - plan.payload]
-        if ZSTD in kinds and RAW in kinds and index.sizes[plan.first[frame]] < limits.BOUND_BY_INDEX:
+        if (
+            ZSTD in kinds
+            and RAW in kinds
+            and index.sizes[plan.first[frame]] < limits.BOUND_BY_INDEX
+        ):
             for at in range(frame, end):
                 line = at - plan.payload
                 if table.kinds[line] == RAW:

@@ -104,7 +104,7 @@ class Inputs:
     def _read(
         source: bytes, collection: Collection, at: int, offset: int, view: memoryview, *, last: bool
     ) -> None:
-        """Read with one call where possible: a short count is the end of the file, seen for free."""
+        """Read with one call where possible: a short count is the end of the file, for free."""
         want = len(view) - last
         try:
             descriptor = os.open(source, _OPEN)

@@ -22,7 +22,7 @@ def refused(error: OSError, path: Path) -> KitError:
 
 
 def partial_of(path: Path) -> Path:
-    """Return the unfinished file of ``path``: always the same, so that a later run takes it over."""
+    """Return the unfinished file of ``path``: always the same; a later run takes it over."""
     return path.with_name(f".{path.name}{_SUFFIX}")
 
 

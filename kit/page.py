@@ -18,8 +18,8 @@ from kit.output import refused, sync_directory
 from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size
 from verifier.core.container import Container
-from verifier.core.errors import EnvelopeMalformed, KitError, KitUnreadable, Usage
 from verifier.core.envelope import parse_page
+from verifier.core.errors import EnvelopeMalformed, KitError, KitUnreadable, Usage
 from verifier.source import FileSource
 
 

@@ -53,7 +53,8 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     opened = Opened()
     signature = _prove(kit, Job(kit_id=kit_id_of(envelope)), opened)
     manifest = opened.manifest
-    assert manifest is not None and opened.index is not None
+    assert manifest is not None
+    assert opened.index is not None
     draft = draft_manifest(spec, created_of(spec, options.epoch))
     has_sums = bool(opened.index.count(SIG))
     inputs = Inputs(collect(spec), own_members(draft.kit, has_sums), signed_sums=has_sums)
@@ -149,7 +150,9 @@ def _compare_members(new: Index, old: Index) -> None:
 def _difference(here: bytes | None, there: bytes | None) -> str:
     new = here.decode().split(" ", 4) if here else None
     old = there.decode().split(" ", 4) if there else None
-    if new is None or (old is not None and new[4] != old[4] and (old[2], old[4]) < (new[2], new[4])):
+    if new is None or (
+        old is not None and new[4] != old[4] and (old[2], old[4]) < (new[2], new[4])
+    ):
         assert old is not None
         return f"member {old[4]!r} is only there"
     if old is None or new[4] != old[4]:
@@ -170,7 +173,9 @@ def _compare_bytes(new: int, kit: Path) -> None:
             there, here = stream.read(1 << 20), os.pread(new, 1 << 20, at)
             if there != here:
                 pairs = zip(there, here, strict=False)
-                same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(there), len(here)))
+                same = next(
+                    (i for i, (a, b) in enumerate(pairs) if a != b), min(len(there), len(here))
+                )
                 raise RebuildDiffers("the bytes differ from here on", where=f"offset {at + same}")
             if not there:
                 return

@@ -7,7 +7,7 @@ a pure function of the arguments and the keys: P-256 signs by RFC 6979, and list
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,13 +15,12 @@ from typing import Final, cast
 
 from securesystemslib.signer import Key, Signature  # type: ignore[attr-defined]  # no __all__
 from tuf.api.metadata import Metadata, Role, Root  # type: ignore[attr-defined]  # no __all__
-from tuf.api.serialization import DeserializationError, SerializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from kit.errors import show
 from kit.keys import create_files, load_public, tuf_key
 from kit.signing import KitSigner, SecretsHandler, load_signer
-from verifier.core.errors import RootInvalid, Usage
+from verifier.core.errors import Usage
 from verifier.core.limits import MAX_ROOT
 from verifier.core.names import fold, printable
 
@@ -67,27 +66,6 @@ class RootKey:
     signer: str
     scheme: str
     public: str
-
-
-@dataclass(frozen=True)
-class RootView:
-    """What the release host needs to know of a root.
-
-    Attributes:
-        version: TUF's version of the root, from 1.
-        expires: Aware, UTC; reported, not enforced.
-        targets: The keys of the kit signers by key id, sorted.
-        threshold: How many distinct signers a kit needs.
-    """
-
-    version: int
-    expires: datetime
-    targets: Mapping[str, RootKey]
-    threshold: int
-
-    def signers(self) -> list[str]:
-        """Return the names of the kit signers, each once, sorted."""
-        return sorted({key.signer for key in self.targets.values()})
 
 
 def build_root(
@@ -153,35 +131,6 @@ def write_root(path: Path, data: bytes) -> None:
     create_files([(path, data, 0o644)])
 
 
-def read_root(path: Path) -> RootView:
-    """Read a root that is signed by a threshold of its own root role, through python-tuf.
-
-    What a root may be is the verifier's to judge, more strictly; this is for choosing signers.
-
-    Raises:
-        RootInvalid: It cannot be read, is no root, or too few of its own signers signed it.
-    """
-    where = f"root {show(path)}"
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_ROOT + 1)
-    except OSError as error:
-        raise RootInvalid(error.strerror or type(error).__name__, where=where) from error
-    if len(data) > MAX_ROOT:
-        raise RootInvalid(f"a root has at most {MAX_ROOT} bytes", where=where)
-    try:
-        metadata = Metadata[Root].from_bytes(data)
-    except (DeserializationError, RecursionError):
-        raise RootInvalid("python-tuf cannot read it as TUF metadata", where=where) from None
-    root = metadata.signed
-    if not isinstance(root, Root):
-        raise RootInvalid(f"is TUF metadata of type {root.type!r}, not a root", where=where)
-    try:
-        return _view(root, metadata.signed_bytes, metadata.signatures)
-    except (ValueError, SerializationError) as error:
-        raise RootInvalid(str(error), where=where) from None
-
-
 _UNUSED = ("timestamp", "snapshot")  # TUF wants them; in a kit the medium is the repository
 
 
@@ -242,22 +191,6 @@ def _sign(message: bytes, makers: Sequence[KitSigner]) -> dict[str, Signature]:
     """Return one signature a key, sorted by key id; a key that was given twice signs once."""
     by_key = {maker.keyid: maker for maker in makers}
     return {keyid: Signature(keyid, by_key[keyid].sign(message).hex()) for keyid in sorted(by_key)}
-
-
-def _view(root: Root, message: bytes, signatures: dict[str, Signature]) -> RootView:
-    """Return the view of a root that its own root role has signed.
-
-    Raises:
-        ValueError: Too few distinct signers did, or a key is not in the profile.
-    """
-    result = root.get_root_verification_result(None, message, signatures)
-    signed_by = {_root_key(root.get_key(keyid)).signer for keyid in result.signed}
-    wanted = root.roles["root"].threshold
-    if len(signed_by) < wanted:
-        raise ValueError(f"{len(signed_by)} of the {wanted} signers of its root role signed it")
-    role = root.roles["targets"]
-    targets = {keyid: _root_key(root.get_key(keyid)) for keyid in sorted(role.keyids)}
-    return RootView(root.version, root.expires, targets, role.threshold)
 
 
 def _name(key: Key) -> str:

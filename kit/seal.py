@@ -99,7 +99,9 @@ def seal(
 
 def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -> SealedKit:
     index, manifest, signing = opened.index, opened.manifest, opened.signing
-    assert index is not None and manifest is not None and signing is not None
+    assert index is not None
+    assert manifest is not None
+    assert signing is not None
     files = {
         "kit-verify.pyz": bytes(kept[index.bounds[TOOL]]),
         "kit.dsse.json": opened.page[512:],

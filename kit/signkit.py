@@ -10,7 +10,7 @@ from pathlib import Path
 from kit.build import sign_page
 from kit.errors import show
 from kit.page import KitPlain, locked, replace_page
-from kit.signing import load_signer
+from kit.signing import SecretsHandler, load_signer
 from verifier.core.container import Container
 from verifier.core.envelope import evaluate, parse_page
 from verifier.core.errors import Rejected, Usage
@@ -105,6 +105,7 @@ def sign(
     reopen: bool = False,
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    secrets: SecretsHandler | None = None,
 ) -> SignedKit:
     """Add signers to a kit in place.
 
@@ -116,6 +117,7 @@ def sign(
         root: The root the signer expects; None takes the kit's.
         checked: kitId of a kit that this signer has verified already.
         reopen: Sign although the kit is sealed; the seal is removed.
+        secrets: Asks for a PIN or passphrase if a signer needs one.
 
     Raises:
         KitError: The kit, a key or the disk is at fault; the kit is as it was.
@@ -128,7 +130,7 @@ def sign(
         check_same_root(kit_root, root)
         envelope = parse_page(page)
         kit_id = kit_id_of(envelope)
-        signers = [load_signer(key, kit_root.targets.keys) for key in keys]
+        signers = [load_signer(key, kit_root.targets.keys, secrets=secrets) for key in keys]
         if checked and checked != kit_id:
             raise CheckedAnother(f"this kit is {kit_id}", where=show(path))
         job = Job(

@@ -33,7 +33,7 @@ elif [ -n "$bare" ]; then
     echo "    apt install python$bare_version-venv" >&2
     exit 1
 else
-    echo "$dir: needs Python 3.10 or newer, found ${PYTHON:+with PYTHON=$PYTHON }${old:-none}." >&2
+    echo "$dir: no Python 3.10 or newer as ${PYTHON:-python3 on PATH}${old:+ (found $old)}." >&2
     echo "    Debian, Ubuntu: apt install python3-venv; or: make PYTHON=/path/to/python3 ..." >&2
     exit 1
 fi

@@ -29,9 +29,9 @@ def _restart():
     options = [sys.executable, "-I", "-B", "-X", "pycache_prefix=" + os.path.join(here, "no-cache")]
     if os.path.isdir(here):
         code = "import sys; sys.path.append(%r); from verifier.cli import entry; entry()"
-        command = options + ["-c", code % os.path.dirname(here)]
+        command = [*options, "-c", code % os.path.dirname(here)]
     else:
-        command = options + [os.path.dirname(here) if here.endswith("verifier") else here]
+        command = [*options, os.path.dirname(here) if here.endswith("verifier") else here]
     command += sys.argv[1:]
     if os.name == "nt":
         import subprocess

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Callable, NoReturn, Sequence, TextIO
+from collections.abc import Sequence
+from typing import Callable, NoReturn, TextIO
 
 from verifier import __version__, selftest
 from verifier.core.errors import ExitStatus, KitError, UsageError
@@ -15,7 +16,8 @@ from verifier.report import Report, render_text, report_value
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
 
 COMMANDS = ("verify", "list", "inspect", "explain", "selftest")
-_EPILOG = """exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
+_EPILOG = """\
+exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
 `kit-verify KIT` is short for `kit-verify verify KIT`; a kit named like a command is ./NAME."""
 
 
@@ -33,14 +35,18 @@ def _parser() -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
         if kit:
             made.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
-            made.add_argument("--root", metavar="FILE", help="the root of trust, from outside the kit")
+            made.add_argument(
+                "--root", metavar="FILE", help="the root of trust, from outside the kit"
+            )
             made.add_argument("--json", action="store_true", help="print the report as JSON")
         return made
 
     verify = command("verify", "Prove every byte of a kit (the default command).", True)
     verify.add_argument("--expect", metavar="NAME[@VERSION]", help="refuse any other kit")
     verify.add_argument("--quick", action="store_true", help="compare bytes, decode nothing")
-    verify.add_argument("--extract", metavar="DIR", help="also write the members to a new directory")
+    verify.add_argument(
+        "--extract", metavar="DIR", help="also write the members to a new directory"
+    )
     verify.add_argument(
         "--only",
         action="append",
@@ -126,7 +132,9 @@ def _progress(stream: TextIO) -> Callable[[int, int], None]:
         percent = 100 * done // total if total else 100
         if percent != shown:
             shown = percent
-            print(f"\rchecking {percent:3d} % of {total >> 20} MiB", end="", file=stream, flush=True)
+            print(
+                f"\rchecking {percent:3d} % of {total >> 20} MiB", end="", file=stream, flush=True
+            )
 
     return show
 
@@ -134,9 +142,7 @@ def _progress(stream: TextIO) -> Callable[[int, int], None]:
 def _print(report: Report, as_json: bool, quiet: bool) -> None:
     if as_json:
         print(json.dumps(report_value(report), indent=2, sort_keys=True))
-    elif not is_verified(report):
-        print(render_text(report), end="")
-    elif not quiet:
+    elif not is_verified(report) or not quiet:
         print(render_text(report), end="")
 
 
@@ -160,5 +166,6 @@ def _selftest() -> ExitStatus:
     if failed or len(results) != selftest.EXPECTED:
         print(f"selftest: {len(failed)} of {len(results)} FAILED", file=sys.stderr)
         return ExitStatus.UNDECIDED
+    print(f"decoder for zstd: {selftest.decoder_name()}")
     print(f"selftest: {len(results)} of {selftest.EXPECTED} good")
     return ExitStatus.VERIFIED

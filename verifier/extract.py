@@ -5,11 +5,12 @@ Everything goes into a staging directory beside the target, which is renamed at 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import threading
-from typing import Iterator
+from collections.abc import Iterator
 
 from verifier import _compat
 from verifier.core.errors import DiskFull, KitError, TargetBusy, TargetExists, TargetUnwritable
@@ -85,7 +86,8 @@ class Extraction:
             DiskFull: The members do not fit.
         """
         index = opened.index
-        assert index is not None and opened.manifest is not None
+        assert index is not None
+        assert opened.manifest is not None
         ranges = [range(len(index))] if wanted is None else wanted
         need = sum(index.sizes[i] + 4096 for run in ranges for i in run)
         free = _compat.free_bytes(self.staging)
@@ -127,16 +129,15 @@ class Extraction:
 
     def _unlock(self) -> None:
         if self._lock >= 0:
-            try:
+            with contextlib.suppress(OSError):  # the lock itself ends with the descriptor
                 os.unlink(self.staging + ".lock")
-            except OSError:
-                pass  # gone, or not ours to remove: the lock itself ends with the descriptor
             os.close(self._lock)
             self._lock = -1
 
 
 def _head(opened: Opened) -> Iterator[tuple[bytes, Iterator[bytes]]]:
-    assert opened.index is not None and opened.table is not None
+    assert opened.index is not None
+    assert opened.table is not None
     yield HEAD[0].encode(), iter([opened.page[512:]])
     yield HEAD[1].encode(), iter([opened.roots[512:]])
     yield HEAD[2].encode(), opened.index.text()

@@ -90,9 +90,7 @@ def _checked(job: Job, opened: Opened) -> list[str]:
     if opened.manifest is None or opened.signing is None:
         return done
     need = job.root.targets.threshold if job.root else 0
-    done.append(
-        f"manifest: signed by {', '.join(opened.signing.signers)} (threshold {need}, met)"
-    )
+    done.append(f"manifest: signed by {', '.join(opened.signing.signers)} (threshold {need}, met)")
     if opened.index is not None and opened.table is not None:
         done.append(f"index: {len(opened.index)} members; frame table: {len(opened.table)} frames")
     if "end" not in opened.done or opened.index is None:
@@ -101,7 +99,9 @@ def _checked(job: Job, opened: Opened) -> list[str]:
         count = sum(map(len, opened.wanted))
         done.append(f"contents of {count} of {len(opened.index)} members: SHA-256, every byte")
     elif job.quick:
-        done.append("every byte of the file: frame digests, and member digests where frames are raw")
+        done.append(
+            "every byte of the file: frame digests, and member digests where frames are raw"
+        )
     elif opened.plain:
         done.append("every byte of the tar stream: headers, padding, SHA-256 of every member")
     else:
@@ -114,7 +114,9 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
     if opened.manifest is None:
         return ["everything: the manifest is not authenticated"]
     if "end" not in opened.done:
-        left.append("the contents of the members" if error is None else "whatever follows the fault")
+        left.append(
+            "the contents of the members" if error is None else "whatever follows the fault"
+        )
     elif opened.wanted is not None:
         left.append("the contents of all other members (--only)")
     elif job.quick:
@@ -123,7 +125,9 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
         left.append("digests of zstd frames: the kit is a plain .tar")
     index = opened.index
     if index is not None and index.count(EVIDENCE):
-        left.append(f"what {index.count(EVIDENCE)} evidence files say: only that they are as signed")
+        left.append(
+            f"what {index.count(EVIDENCE)} evidence files say: only that they are as signed"
+        )
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
     if opened.manifest.kit.expires:
@@ -148,7 +152,7 @@ def _unknown_digests(manifest: Manifest) -> list[str]:
     ]
 
 
-# --- text ------------------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------
 
 
 def render_text(report: Report) -> str:
@@ -202,7 +206,7 @@ def _kit_lines(report: Report) -> list[str]:
     return [f"{mark}{name + ':':<11}{text}" for name, text in rows]
 
 
-# --- JSON ------------------------------------------------------------------------------------------
+# --- JSON ---------------------------------------------------------------------------------
 
 
 def report_value(report: Report) -> dict[str, Any]:

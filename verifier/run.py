@@ -44,7 +44,7 @@ def parse_expectation(text: str) -> Expectation:
         UsageError: It is not of that form.
     """
     name, at, version = text.partition("@")
-    if not NAME.fullmatch(name) or at and not VERSION.fullmatch(version):
+    if not NAME.fullmatch(name) or (at and not VERSION.fullmatch(version)):
         raise UsageError(f"--expect wants NAME or NAME@VERSION, not {text!r}")
     return Expectation(name, version)
 

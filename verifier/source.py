@@ -6,7 +6,8 @@ import os
 import stat
 import sys
 import threading
-from typing import BinaryIO, Sequence
+from collections.abc import Sequence
+from typing import BinaryIO
 
 from verifier import _compat
 from verifier.core.errors import KitChanged, KitTruncated, KitUnreadable
@@ -20,6 +21,12 @@ def _left(views: Sequence[memoryview], done: int) -> list[memoryview]:
             left.append(view[done:])
         done = max(0, done - len(view))
     return left
+
+
+def _not_regular(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    return "is not a regular file; to read a pipe or a device, redirect it and give '-'"
 
 
 class FileSource:
@@ -40,10 +47,7 @@ class FileSource:
             raise KitUnreadable(error.strerror or str(error), where=repr(path)) from None
         if not stat.S_ISREG(self._stat.st_mode):
             os.close(self._descriptor)
-            raise KitUnreadable(
-                "is not a regular file; to read a pipe or device, give '-' and redirect it",
-                where=repr(path),
-            )
+            raise KitUnreadable(_not_regular(self._stat.st_mode), where=repr(path))
         self.size: int | None = self._stat.st_size
         self._where = repr(path)
         self._seeking = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ class Source:
         o``, ``o(p)`` is ``os.open``.  What an expression returns is ``()``: ``f().read`` is
         ``().read``.
         """
-        known = self._aliases()
+        known = self._aliases
         inner: set[int] = set()  # parts of a longer name that has been yielded
         for node in ast.walk(self.tree):
             if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in inner:
@@ -97,7 +98,7 @@ class Source:
 
     def calls(self) -> Iterator[tuple[Use, ast.Call]]:
         """Yield every call with the name of what is called, resolved like `uses`."""
-        known = self._aliases()
+        known = self._aliases
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
                 yield Use(node.lineno, _dotted(node.func, known, set())), node
@@ -114,8 +115,9 @@ class Source:
 
     def resolve(self, node: ast.expr) -> str:
         """Return the dotted name of an expression of this source, like `uses`."""
-        return _dotted(node, self._aliases(), set())
+        return _dotted(node, self._aliases, set())
 
+    @functools.cached_property
     def _aliases(self) -> dict[str, str]:
         known = {}
         for node in ast.walk(self.tree):
@@ -150,6 +152,7 @@ def parse(path: str, text: str) -> Source:
     return Source(path, text, ast.parse(text, filename=path))
 
 
+@functools.cache
 def load(*folders: str) -> list[Source]:
     """Return every Python file below the folders that exist, in a fixed order."""
     files = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))

@@ -13,24 +13,29 @@ import pytest
 from tests.architecture.source import ROOT, Law, Source, complaints, parse
 
 MODULE_LINES = 400  # of code: comments and docstrings are free
+TEST_LINES = 600  # a table of hostile cases is long and still one idea
 FUNCTION_LINES = 50  # without the docstring
 FOLDERS = ("kit", "verifier", "runner", "fixtures", "tests", "tools")
 
 # Written in pieces, so that this file does not say them either.
 INDEXES = [
     *("py" + "pi.org", "python" + "hosted.org", "crates" + ".io", "proxy.golang" + ".org"),
-    *("registry.npm" + "js", "repo1." + "maven", "deb." + "debian", "/simple" + "/"),
+    *("registry.npm" + "js", "repo1." + "maven", "deb." + "debian"),
     *("index" + "-url", "find" + "-links", "trusted" + "-host"),
 ]
 PLACES = ["/wo" + "rk/", "/ro" + "ot/\\.", "/tmp/" + "bash_jobs", "/opt/wh" + "eels"]
-PEOPLE = ["\\bC" + "EO\\b", "\\bAI" + "\\b", "\\bLL" + "Ms?\\b", "\\bwork" + "place\\b"]
-PEOPLE += ["\\bcl" + "aude\\b", "\\banth" + "ropic\\b", "\\bchat" + "gpt\\b", "\\bcop" + "ilot\\b"]
-VISIT = "\\bses" + "sions?\\b"
+MAKERS = ["C" + "EO", "A" + "I", "LL" + "Ms?", "work" + "place", "cl" + "aude", "anth" + "ropic"]
+MAKERS += ["chat" + "gpt", "cop" + "ilot"]
+WORD = r"(?<![\w+/=-])(?:{})(?![\w+/=-])"  # base64 has no word
 FORBIDDEN = {
     "names where packages come from": re.compile("|".join(map(re.escape, INDEXES)), re.I),
     "names a place on one machine": re.compile("|".join(PLACES)),
-    "speaks of who made it": re.compile("|".join(PEOPLE)),
-    "speaks of one sitting": re.compile(VISIT, re.I),
+}
+FORBIDDEN_IN_TEXT = {
+    **FORBIDDEN,
+    "speaks of who made it": re.compile(WORD.format("|".join(MAKERS))),
+    "speaks of who made it, in some case": re.compile(WORD.format("|".join(MAKERS[3:])), re.I),
+    "speaks of one sitting": re.compile(r"\bses" + r"sions?\b", re.I),
 }
 # Words of a craft that only look like the above: pytest's scope, a database's connection.
 ALLOWED = re.compile(
@@ -44,8 +49,9 @@ NOT_OURS |= {".mypy_cache", ".ruff_cache"}
 
 
 def module_is_short(source: Source) -> Iterator[str]:
-    if source.code_lines > MODULE_LINES:
-        yield source.at(1, f"{source.code_lines} lines of code, not {MODULE_LINES}: split by idea")
+    limit = TEST_LINES if source.path.startswith("tests/") else MODULE_LINES
+    if source.code_lines > limit:
+        yield source.at(1, f"{source.code_lines} lines of code, not {limit}: split it by idea")
 
 
 def functions_are_short(source: Source) -> Iterator[str]:
@@ -64,10 +70,14 @@ def our_files() -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(files))
 
 
-def words_out_of_place(where: str, text: str) -> Iterator[str]:
+def words_out_of_place(where: str, data: bytes) -> Iterator[str]:
+    try:
+        text, forbidden = data.decode("utf-8"), FORBIDDEN_IN_TEXT
+    except UnicodeDecodeError:  # a kit, say: short words turn up in it by chance
+        text, forbidden = data.decode("latin-1"), FORBIDDEN
     for number, line in enumerate(text.splitlines(), start=1):
         said = ALLOWED.sub("", line)
-        for complaint, pattern in FORBIDDEN.items():
+        for complaint, pattern in forbidden.items():
             if pattern.search(said):
                 yield f"{where}:{number}: {complaint}"
 
@@ -118,8 +128,7 @@ def test_long_source_is_noticed(law: Law, text: str) -> None:
 def test_files_speak_of_the_project_only() -> None:
     found: list[str] = []
     for path in our_files():
-        text = path.read_bytes().decode("latin-1")
-        found += words_out_of_place(path.relative_to(ROOT).as_posix(), text)
+        found += words_out_of_place(path.relative_to(ROOT).as_posix(), path.read_bytes())
     assert found == [], "say it in another way, or add the idiom to ALLOWED"
 
 
@@ -134,14 +143,21 @@ def test_files_speak_of_the_project_only() -> None:
     ],
 )
 def test_word_out_of_place_is_noticed(text: str) -> None:
-    assert list(words_out_of_place("a.md", text))
+    assert list(words_out_of_place("a.md", text.encode()))
 
 
-def test_words_of_the_craft_pass() -> None:
-    assert list(words_out_of_place("a.py", '@pytest.fixture(scope="ses' + 'sion")')) == []
-    assert (
-        list(words_out_of_place("a.py", "subprocess.Popen(x, start_new_ses" + "sion=True)")) == []
-    )
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'@pytest.fixture(scope="ses' + b'sion")',
+        b"subprocess.Popen(x, start_new_ses" + b"sion=True)",
+        b'{"sig":"b3/A' + b'I+x="}',
+        b"\xff A" + b"I \xfe",
+        b"said again: 'available'",
+    ],
+)
+def test_words_of_the_craft_pass(data: bytes) -> None:
+    assert list(words_out_of_place("a.py", data)) == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ keys and we count people (FORMAT 5.4): the difference is expected, and asserted 
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # no 
 from tuf.ngclient import Updater  # type: ignore[attr-defined]  # no __all__ there
 
 from kit.keys import new_key
-from kit.rootmeta import build_root, read_root
+from kit.rootmeta import build_root
 from kit.signing import load_signer
 from verifier.core import envelope
 from verifier.core.errors import RootInvalid, ThresholdNotMet
 from verifier.core.jsonstrict import olpc, parse_compact
 from verifier.core.trust import parse_root
+from verifier.run import load_root
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 EXPIRES = datetime(2040, 1, 1, tzinfo=timezone.utc)
@@ -85,23 +87,23 @@ def test_all_judges_refuse_a_root_below_its_threshold(
         root.verify_delegate("root", message, signatures)
     (tmp_path / "root.json").write_bytes(data)
     with pytest.raises(RootInvalid):
-        read_root(tmp_path / "root.json")
+        load_root(os.fspath(tmp_path / "root.json"))
     with pytest.raises(RootInvalid):
         parse_root(data)
 
 
 def test_python_tuf_judges_a_kit_as_a_target_of_the_root() -> None:
     """The signatures of a kit are valid for the keys of ``targets`` in python-tuf's eyes too."""
-    view = read_root(KEYS / "root.json")
+    view = load_root(os.fspath(KEYS / "root.json")).targets
     root, _, _ = tuf_root((KEYS / "root.json").read_bytes())
     message = envelope.pae(PAYLOAD)
     page = Envelope(PAYLOAD, "application/vnd.in-toto+json", {})
     assert page.pae() == message
     for path in pem("alice", "bob"):
-        signer = load_signer(path, view.targets)
+        signer = load_signer(path, view.keys)
         page.signatures[signer.keyid] = Signature(signer.keyid, signer.sign(message).hex())
     root.verify_delegate("targets", message, page.signatures)
-    accepted = page.verify([root.keys[keyid] for keyid in view.targets], view.threshold)
+    accepted = page.verify([root.keys[keyid] for keyid in view.keys], view.threshold)
     assert set(accepted) == set(page.signatures)
     with pytest.raises(UnsignedMetadataError):
         root.verify_delegate("targets", message + b" ", page.signatures)
@@ -129,7 +131,7 @@ def test_a_root_signed_twice_by_one_person_is_two_for_python_tuf_and_one_for_us(
         parse_root(data)
     (tmp_path / "root.json").write_bytes(data)
     with pytest.raises(RootInvalid, match="1 of the 2 signers"):
-        read_root(tmp_path / "root.json")
+        load_root(os.fspath(tmp_path / "root.json"))
 
 
 def test_a_kit_signed_twice_by_one_person_is_two_for_python_tuf_and_one_for_us(
@@ -138,7 +140,7 @@ def test_a_kit_signed_twice_by_one_person_is_two_for_python_tuf_and_one_for_us(
     signers, alices = two_keys_of_alice(tmp_path)
     data = build_root(signers, 2, expires=EXPIRES, sign_with=[*alices, *pem("bob")])
     (tmp_path / "root.json").write_bytes(data)
-    targets, message = read_root(tmp_path / "root.json").targets, envelope.pae(PAYLOAD)
+    targets, message = load_root(os.fspath(tmp_path / "root.json")).targets, envelope.pae(PAYLOAD)
     made = [load_signer(path, targets) for path in alices]
     by_key = {signer.keyid: signer.sign(message) for signer in made}
 

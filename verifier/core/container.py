@@ -6,7 +6,8 @@ Nothing here decides about trust: it cuts what the plan says and compares what i
 from __future__ import annotations
 
 from array import array
-from typing import Protocol, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from verifier.core import limits
 from verifier.core.codec import (
@@ -154,7 +155,9 @@ class Container:
                 piece = bytearray(len(seek_table[at : at + limits.MIB]))
                 self._read(piece)
                 if piece != seek_table[at : at + limits.MIB]:
-                    raise LayoutMismatch("not the table that follows from the frames", where="seek table")
+                    raise LayoutMismatch(
+                        "not the table that follows from the frames", where="seek table"
+                    )
         if not self.source.ends_at(self.position):
             raise TrailingBytes("bytes follow the end of the kit", where=f"offset {self.position}")
 
@@ -203,9 +206,7 @@ def strip_head_member(name: str, size: int, frames: list[bytearray], headers: He
         del frames[-1][-len(end) :]
 
 
-def read_raw(
-    source: Source, offset: int, content: memoryview, peeked: bytes, where: str
-) -> None:
+def read_raw(source: Source, offset: int, content: memoryview, peeked: bytes, where: str) -> None:
     """Fill ``content`` from a raw frame, comparing everything else in the frame (FORMAT 2.1).
 
     The block headers are scattered away while reading, so the contents land without a copy.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from verifier.core import limits
 from verifier.core.errors import EnvelopeMalformed, SignatureInvalid, ThresholdNotMet

@@ -6,7 +6,8 @@ The docstring of each class is its page in ``kit-verify explain CODE`` and in do
 from __future__ import annotations
 
 import enum
-from typing import ClassVar, Iterator
+from collections.abc import Iterator
+from typing import ClassVar
 
 
 class ExitStatus(enum.IntEnum):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Iterator, Sequence
 
 from verifier.core import limits
 from verifier.core.errors import ListMalformed
@@ -23,7 +23,12 @@ RAW, ZSTD = ord("r"), ord("z")
 CLASSES = (b"sums", b"sig", b"readme", b"tool", b"verifier", b"evidence", b"data")
 SUMS, SIG, README, TOOL, VERIFIER, EVIDENCE, DATA = range(7)
 _RANK = {name: rank for rank, name in enumerate(CLASSES)}
-_FIXED = {SUMS: b"SHA256SUMS", SIG: b"SHA256SUMS.sig", README: b"README.txt", TOOL: b"kit-verify.pyz"}
+_FIXED = {
+    SUMS: b"SHA256SUMS",
+    SIG: b"SHA256SUMS.sig",
+    README: b"README.txt",
+    TOOL: b"kit-verify.pyz",
+}
 _BELOW = {VERIFIER: b"verifier/", EVIDENCE: b"evidence/"}
 _MODES = (b"0644", b"0755")
 _RUN = 8192  # members written or walked at once
@@ -230,9 +235,13 @@ class IndexReader:
         """
         index = self.index
         if [index.count(rank) for rank in (SUMS, README, TOOL)] != [1, 1, 1]:
-            raise ListMalformed("SHA256SUMS, README.txt or kit-verify.pyz is missing", where="kit.index")
+            raise ListMalformed(
+                "SHA256SUMS, README.txt or kit-verify.pyz is missing", where="kit.index"
+            )
         if index.count(SIG) > 1 or not index.count(VERIFIER):
-            raise ListMalformed("there is no verifier/, or more than one signature", where="kit.index")
+            raise ListMalformed(
+                "there is no verifier/, or more than one signature", where="kit.index"
+            )
         if any(index.executable[: index.bounds[DATA]]):
             raise ListMalformed("a member outside the payload is executable", where="kit.index")
         self._collisions.finish(
@@ -255,7 +264,7 @@ def _classes(kinds: list[bytes]) -> Iterator[tuple[int, int]]:
 def _check_class(rank: int, names: list[bytes], sizes: list[int]) -> None:
     """Hold paths and sizes to the class they stand in (FORMAT 6.2, 6.5, 6.8)."""
     limit = limits.MAX_MEMBER if rank in (DATA, SUMS) else limits.MAX_FIXED_MEMBER
-    if max(sizes) > limit or rank == SUMS and max(sizes) > limits.MAX_LIST:
+    if max(sizes) > limit or (rank == SUMS and max(sizes) > limits.MAX_LIST):
         raise ListMalformed(f"a member is larger than {limit} bytes", where="kit.index")
     if rank in _FIXED:
         good = names == [_FIXED[rank]]
@@ -302,7 +311,9 @@ class FrameTable:
     def lines(self, first: int, last: int) -> bytes:
         """Return lines of ``kit.frames``."""
         digests = self.digests[32 * first : 32 * last].hex(" ", 32).split(" ")
-        rows = zip(self.stored[first:last], self.kinds[first:last], self.dashed[first:last], digests)
+        rows = zip(
+            self.stored[first:last], self.kinds[first:last], self.dashed[first:last], digests
+        )
         return b"".join(
             [b"%07d %c %b\n" % (n, k, b"-" * 64 if dash else d.encode()) for n, k, dash, d in rows]
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Pattern, TypeVar
+from re import Pattern
+from typing import Any, Callable, TypeVar
 
 from verifier.core import limits
 from verifier.core.errors import FormatNewer, KitError, ManifestMalformed
@@ -250,7 +251,9 @@ def _component(item: _Object) -> Component:
 
 
 def _built(item: _Object) -> Built:
-    made = Built(item.text("compressor", _TEXT), item.integer("level", 0, 22), item.text("rules", _FEATURE))
+    made = Built(
+        item.text("compressor", _TEXT), item.integer("level", 0, 22), item.text("rules", _FEATURE)
+    )
     item.done()
     if made.rules != FRAME_RULES:
         raise FormatNewer(f"the kit is cut by the rules {made.rules!r}", where=_WHERE)
@@ -286,9 +289,9 @@ def check_manifest(manifest: Manifest, page_size: int) -> None:
     for one, other in zip(paths, paths[1:]):
         if other.startswith(one):
             raise refuse(f"the component paths {one[:-1]!r} and {other[:-1]!r} overlap")
-    for group in (*manifest.components, *manifest.exemptions):
-        for path in group.paths:
-            parse_member_path(path)
+    named = [path for component in manifest.components for path in component.paths]
+    for path in named + [path for item in manifest.exemptions for path in item.paths]:
+        parse_member_path(path)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -68,7 +68,7 @@ class Layout:
     def digest(self, frame: int) -> bytes | None:
         """Return the digest of a frame, or None where it has none that applies to this file."""
         at = frame - self.plan.payload
-        if at < 0 or self.table.dashed[at] or self.plain and self.table.kinds[at] == ZSTD:
+        if at < 0 or self.table.dashed[at] or (self.plain and self.table.kinds[at] == ZSTD):
             return None
         return self.table.digest(at)
 
@@ -196,9 +196,7 @@ class Walk:
                     self._walking -= 1
                     self._change.notify_all()
 
-    def _try_read(
-        self, worker: _Worker, frame: int, lane: _Lane | None, buffer: bytearray
-    ) -> bool:
+    def _try_read(self, worker: _Worker, frame: int, lane: _Lane | None, buffer: bytearray) -> bool:
         try:
             worker.read(frame, self._offsets[frame], self._stored[frame], buffer)
         except BaseException as error:
@@ -242,11 +240,11 @@ class Walk:
         """Move both positions to the next frame of their kind that is wanted."""
         offset, wanted = self._layout.plan.offset, self._wanted
         while self._group < self._limit and (
-            offset[self._group] != GROUP or wanted is not None and not wanted[self._group]
+            offset[self._group] != GROUP or (wanted is not None and not wanted[self._group])
         ):
             self._group += 1
         while self._big < self._limit and (
-            offset[self._big] != 0 or wanted is not None and not wanted[self._big]
+            offset[self._big] != 0 or (wanted is not None and not wanted[self._big])
         ):
             self._big += 1
 
@@ -303,9 +301,7 @@ class Walk:
 
     # --- what happens to a frame -------------------------------------------------------------
 
-    def _process(
-        self, worker: _Worker, frame: int, lane: _Lane | None, buffer: bytearray
-    ) -> None:
+    def _process(self, worker: _Worker, frame: int, lane: _Lane | None, buffer: bytearray) -> None:
         piece = self._layout.plan[frame]
         decided = worker.check_frame(frame, piece, buffer)
         if lane is None:
@@ -338,7 +334,9 @@ class Walk:
         digests = memoryview(index.digests)[32 * piece.first : 32 * piece.last]
         at = d = 0
         first, last = piece.first, piece.last
-        columns = zip(index.paths(first, last), index.sizes[first:last], index.executable[first:last])
+        columns = zip(
+            index.paths(first, last), index.sizes[first:last], index.executable[first:last]
+        )
         for path, size, executable in columns:
             header = headers(path, size, executable == 1)
             if not starts(header, at):
@@ -463,5 +461,7 @@ class _Worker:
             if self._decoder is None:
                 raise DecoderMissing("no decoder for zstd", where=layout.where(frame))
             if not self._decoder.frame(bytes_, content):
-                raise FrameInvalid("the frame does not decode as planned", where=layout.where(frame))
+                raise FrameInvalid(
+                    "the frame does not decode as planned", where=layout.where(frame)
+                )
         return False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Mapping, NewType
+from typing import NewType
 
 KIT_PREDICATE = "https://offline-kit.example/kit/v1"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

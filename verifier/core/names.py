@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 from array import array
+from collections.abc import Iterable, Sequence
 from operator import lt
-from typing import Iterable, NewType, Sequence
+from typing import NewType
 
 from verifier.core import limits
 from verifier.core.errors import ListMalformed, MemberPathsCollide, MemberPathUnsafe

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, Sequence
+from typing import Callable
 
 from verifier.core import limits
 from verifier.core.codec import raw_size, seek_table
@@ -193,7 +194,7 @@ def _claims(payload: bytes) -> Manifest | None:
         return None
 
 
-# --- lists -----------------------------------------------------------------------------------------
+# --- lists --------------------------------------------------------------------------------
 
 
 def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | bytearray]) -> None:
@@ -208,9 +209,7 @@ def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | bytearray]) -> N
             raise DigestMismatch(f"{algorithm} is not what was signed", where=name)
 
 
-def _read_list(
-    container: Container, name: str, blob: Blob, headers: Headers
-) -> list[bytearray]:
+def _read_list(container: Container, name: str, blob: Blob, headers: Headers) -> list[bytearray]:
     """Return a head member in pieces, its digest compared: only then may it be interpreted."""
     contents = head_frames(512, blob.size)
     pieces = [container.read_raw_frame(content, name) for content in contents]
@@ -278,7 +277,9 @@ def _check_index(index: Index, manifest: Manifest) -> None:
         raise ListMalformed("SHA256SUMS is not the one that follows from the index", where=HEAD[2])
     subject = manifest.subjects[1]
     if subject.digest["sha256"] != index.digest(at).hex():
-        raise ManifestMalformed("subject SHA256SUMS has another digest than kit.index", where="manifest")
+        raise ManifestMalformed(
+            "subject SHA256SUMS has another digest than kit.index", where="manifest"
+        )
     if sum(index.sizes) > limits.MAX_STREAM:
         raise ListMalformed("the members are larger than any kit may be", where=HEAD[2])
     covered = 0
@@ -356,5 +357,3 @@ def _check_members(container: Container, layout: Layout, job: Job, opened: Opene
     container.read_end(seek_table(stored_sizes, contents))
     layout.source.check_unchanged()
     opened.done.append("end")
-
-

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable
 
 from verifier.core import limits
 from verifier.core.errors import KitError, RootChainMalformed, RootInvalid
@@ -94,9 +95,7 @@ def chain_bytes(roots: Iterable[Root]) -> bytes:
     return lines + b" " * (-len(lines) % 512)
 
 
-def _parse(
-    data: bytes, parse: Callable[[bytes], Any], error: type[KitError], where: str
-) -> Root:
+def _parse(data: bytes, parse: Callable[[bytes], Any], error: type[KitError], where: str) -> Root:
     if len(data) > limits.MAX_ROOT:
         raise error(f"a root is at most {limits.MAX_ROOT} bytes", where=where)
     try:
@@ -106,7 +105,7 @@ def _parse(
 
 
 def _expect(value: Any, kind: type, what: str) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool) and kind is int:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
         raise _Invalid(f"{what} is missing or not what it should be")
     return value
 
@@ -139,7 +138,9 @@ def _keys(value: dict[str, Any]) -> dict[str, Key]:
     names: dict[str, str] = {}
     for keyid, item in value.items():
         item = _expect(item, dict, f"key {keyid[:64]!r}")
-        keytype, scheme = (_expect(item.get(f), str, f"{f} of a key") for f in ("keytype", "scheme"))
+        keytype, scheme = (
+            _expect(item.get(f), str, f"{f} of a key") for f in ("keytype", "scheme")
+        )
         keyval = _expect(item.get("keyval"), dict, "keyval of a key")
         public = _expect(keyval.get("public"), str, "keyval.public of a key")
         signer = _expect(item.get(SIGNER_FIELD), str, f"{SIGNER_FIELD} of key {keyid[:64]!r}")

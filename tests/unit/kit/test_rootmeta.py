@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -20,9 +21,10 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
 )
 
 from kit.keys import FileExists, KeyUnsupported, load_private, new_key
-from kit.rootmeta import RootIncomplete, RootInconsistent, build_root, read_root, write_root
+from kit.rootmeta import RootIncomplete, RootInconsistent, build_root, write_root
 from kit.signing import KeyNotInRoot
 from verifier.core.errors import RootInvalid
+from verifier.run import load_root
 
 KEYS = Path(__file__).parents[3] / "fixtures" / "keys"
 EXPIRES = datetime(2040, 1, 1, tzinfo=timezone.utc)
@@ -256,11 +258,11 @@ def test_a_root_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_root_is_read_as_it_was_made() -> None:
-    view = read_root(KEYS / "root.json")
-    assert (view.version, view.threshold, view.expires) == (1, 2, EXPIRES)
-    assert view.signers() == ["alice", "bob", "carol"]
-    assert list(view.targets) == sorted(view.targets)
-    for keyid, key in view.targets.items():
+    root = load_root(os.fspath(KEYS / "root.json"))
+    assert (root.version, root.targets.threshold) == (1, 2)
+    assert root.expires == EXPIRES.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert root.targets.signers() == ["alice", "bob", "carol"]
+    for keyid, key in root.targets.keys.items():
         assert key.keyid == keyid
         if key.scheme == "ecdsa-sha2-nistp256":
             assert key.public == pub(key.signer).read_text()
@@ -316,7 +318,7 @@ def test_an_edited_root_is_refused(tmp_path: Path, edit: Edit) -> None:
     edit(value)
     (tmp_path / "root.json").write_text(json.dumps(value))
     with pytest.raises(RootInvalid) as refused:
-        read_root(tmp_path / "root.json")
+        load_root(os.fspath(tmp_path / "root.json"))
     assert refused.value.code == "root-invalid"
 
 
@@ -326,10 +328,10 @@ def test_an_edited_root_is_refused(tmp_path: Path, edit: Edit) -> None:
 def test_what_is_no_root_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "root.json").write_bytes(data)
     with pytest.raises(RootInvalid):
-        read_root(tmp_path / "root.json")
+        load_root(os.fspath(tmp_path / "root.json"))
 
 
 def test_a_root_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RootInvalid, match="directory"):
-            read_root(path)
+            load_root(os.fspath(path))

@@ -31,7 +31,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
 )
 
 from kit.keys import KeyUnreadable, KeyUnsupported, load_private, new_key, tuf_key
-from kit.rootmeta import RootKey, read_root
+from kit.rootmeta import RootKey
 from kit.signing import (
     KeyNotInRoot,
     KeyOfAnotherSigner,
@@ -46,9 +46,10 @@ from kit.signing import (
 )
 from verifier.core import ecdsa, ed25519
 from verifier.core.errors import KitError
+from verifier.run import load_root
 
 KEYS = Path(__file__).parents[3] / "fixtures" / "keys"
-TARGETS = read_root(KEYS / "root.json").targets
+TARGETS = load_root(os.fspath(KEYS / "root.json")).targets.keys
 PAE = b"DSSEv1 28 application/vnd.in-toto+json 2 {}"
 PIN = "47110815"
 VALUE = "hunter22"  # a secret in a URI
