@@ -10,7 +10,7 @@ from pathlib import Path
 from kit import output
 from kit.archive import SumsSign, Written, write_archive
 from kit.collect import collect
-from kit.errors import show
+from kit.errors import SourceNameUnsafe, show
 from kit.inputs import Inputs
 from kit.page import write_page
 from kit.pyz import make_pyz, verifier_files
@@ -35,6 +35,8 @@ from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, chain_bytes
 from verifier.report import Report
 from verifier.run import default_workers, run
+
+_EVIDENCE_INDEX = b"evidence/evidence.index"  # FORMAT 9.2
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
@@ -167,6 +169,8 @@ def build(
     inputs = Inputs(
         collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
     )
+    if inputs.index.find(_EVIDENCE_INDEX) is not None:
+        raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
     path = directory / kit_name(draft.kit)
     level = 0 if options.store else spec.kit.level
     report = None

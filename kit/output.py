@@ -41,16 +41,11 @@ def new_file(path: Path) -> Iterator[int]:
     if os.path.lexists(path):
         raise OutputExists("is there already", where=show(path))
     try:
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        descriptor = _fresh(partial, path)
     except OSError as error:
         raise refused(error, path) from None
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise OutputExists("is being written by another run", where=show(path)) from None
-        try:
-            os.ftruncate(descriptor, 0)  # what a killed run left
             os.fchmod(descriptor, 0o644)
             yield descriptor
             os.fsync(descriptor)
@@ -63,6 +58,39 @@ def new_file(path: Path) -> Iterator[int]:
         raise refused(error, path) from None
     finally:
         os.close(descriptor)
+
+
+def _fresh(partial: Path, path: Path) -> int:
+    """Return a new, locked, empty file; one that a killed run left is removed first.
+
+    It is removed, never emptied: a run that was killed right after publishing leaves a second name
+    of a finished kit here.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    with contextlib.suppress(FileNotFoundError):
+        left = os.open(partial, flags)
+        try:
+            _lock(left, path)
+            os.unlink(partial)
+        finally:
+            os.close(left)
+    try:
+        descriptor = os.open(partial, flags | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        raise OutputExists("is being written by another run", where=show(path)) from None
+    try:
+        _lock(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise OutputExists("is being written by another run", where=show(path)) from None
 
 
 def publish(partial: Path, path: Path) -> None:

@@ -17,7 +17,6 @@ from securesystemslib.signer import Key, Signature  # type: ignore[attr-defined]
 from tuf.api.metadata import Metadata, Role, Root  # type: ignore[attr-defined]  # no __all__
 from tuf.api.serialization.json import JSONSerializer
 
-from kit.errors import show
 from kit.keys import create_files, load_public, tuf_key
 from kit.signing import KitSigner, SecretsHandler, load_signer
 from verifier.core.errors import Usage

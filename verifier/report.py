@@ -128,6 +128,8 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
         left.append(
             f"what {index.count(EVIDENCE)} evidence files say: only that they are as signed"
         )
+    if opened.manifest.evidence_index is not None:
+        left.append("the index of the evidence: this version does not know it")
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
     if opened.manifest.kit.expires:

@@ -1,0 +1,178 @@
+"""What is run: our commands, the limits, and what people do by hand, over one data set."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bench_data
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+KEYS = TOP / "fixtures" / "keys"
+PYTHON = sys.executable
+KIT = "bench-1.0.0.tar.zst"
+SPEC = """\
+[kit]
+name = "bench"
+version = "1.0.0"
+line = "bench/stable"
+sequence = 1
+created = 2026-11-24T00:00:00Z
+summary = "A data set of the benchmark"
+
+[[component]]
+id = "data"
+version = "1.0.0"
+path = "data"
+lands = "/srv/data"
+
+[[component.source]]
+dir = "data"
+"""
+ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LC_ALL": "C",
+    "PYTHONPATH": os.fspath(TOP),
+}
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One thing to measure.
+
+    Attributes:
+        name: Short, for ``--leg`` and for the targets.
+        text: What it is, for the table.
+        command: What is run, in the directory of the data set.
+        makes: What it leaves behind; removed before each run, outside the measured time.
+    """
+
+    name: str
+    text: str
+    command: tuple[str, ...]
+    makes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set on disk with its kit.
+
+    Attributes:
+        bytes: Of all files together.
+    """
+
+    name: str
+    directory: Path
+    files: int
+    bytes: int
+    kit_bytes: int
+    library: str
+    environment: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
+
+
+def _run(command: list[str], directory: Path) -> str:
+    done = subprocess.run(
+        command, cwd=directory, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+def prepare(name: str, size: str, work: Path) -> DataSet:
+    """Make a data set unless it is there, and build and sign its kit anew."""
+    directory = work / f"{name}-{size}-{bench_data.VERSION}"
+    done = directory / "made"
+    if not done.exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        maker = [PYTHON, os.fspath(HERE / "bench_data.py"), name, size, "data"]
+        _run(maker, directory)
+        done.touch()
+    for old in (KIT, "bench-1.0.0.sealed.json", "kit-verify.pyz", "SHA256SUMS", "kit.dsse.json"):
+        (directory / old).unlink(missing_ok=True)
+    (directory / "kit.toml").write_text(SPEC, "utf-8")
+    keys = ["--key", f"alice={KEYS / 'alice.pem'}", "--key", f"bob={KEYS / 'bob.pem'}"]
+    root = os.fspath(KEYS / "root.json")
+    _run([PYTHON, "-m", "kit.cli", "build", "kit.toml", "--root", root, *keys], directory)
+    limit = os.fspath(HERE / "bench_limit.py")
+    library = _run([PYTHON, limit, "plan", KIT, root, "plan"], directory).strip()
+    counted = "import os,sys;s=[os.path.getsize(os.path.join(d,f)) for d,_,n in os.walk('data')"
+    counted += " for f in n];print(len(s),sum(s))"
+    files, total = map(int, _run([PYTHON, "-c", counted], directory).split())
+    kit_bytes = (directory / KIT).stat().st_size
+    return DataSet(name, directory, files, total, kit_bytes, library)
+
+
+def _shell(text: str) -> tuple[str, ...]:
+    return ("/bin/sh", "-ec", text)
+
+
+def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
+    """Return what to measure on a data set, in the order of one round."""
+    root = os.fspath(KEYS / "root.json")
+    verify = (PYTHON, "-I", "kit-verify.pyz")
+    limit = (PYTHON, "-I", os.fspath(HERE / "bench_limit.py"))
+    piped = f"cat {KIT} | {shlex.join(verify)} - --root {shlex.quote(root)}"
+    build = (PYTHON, os.fspath(HERE / "bench_build.py"), "kit.toml", root)
+    many = data.name in ("quarter", "million")
+    at_once = min(500, max(1, data.files // 16))  # enough runs of openssl for two cores
+    tar = "tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - data"
+    tar += " | zstd -q -T0 -3 -f -o by-hand.tar.zst"
+    digests = f"find data -type f -print0 | xargs -0 -P2 -n{at_once} openssl dgst -sha256"
+    unpack = f"mkdir by-hand; zstd -dc {KIT} | tar -xf - -C by-hand; cd by-hand; "
+    found = [
+        Leg("verify", "`kit-verify KIT`", (*verify, KIT, "--root", root)),
+        Leg("pipe", "`cat KIT \\| kit-verify -`", _shell(piped)),
+        Leg("build", "build, no self-check", build, (f"out/{KIT}",)),
+        Leg("build-check", "build with self-check", (*build, "--check"), (f"out/{KIT}",)),
+    ]
+    if many:
+        return [*found, Leg("list", "`kit-verify list KIT`", (*verify, "list", KIT, "--root", root))]
+    found += [
+        Leg("limit-b", "limit B", (*limit, "full", "plan", KIT, data.library)),
+        Leg("quick", "`kit-verify --quick`", (*verify, KIT, "--quick", "--root", root)),
+        Leg("limit-q", "limit Q", (*limit, "quick", "plan", KIT)),
+        Leg(
+            "openssl",
+            "`zstd -dc KIT \\| openssl dgst -sha256`",
+            _shell(f"zstd -dc {KIT} | openssl dgst -sha256"),
+        ),
+        Leg("tar-zstd", "`tar \\| zstd -T0 -3`", _shell(tar), ("by-hand.tar.zst",)),
+        Leg(
+            "tar-zstd-sums",
+            "the same, then `openssl dgst -sha256` of every file, two at a time",
+            _shell(f"{tar}; {digests}"),
+            ("by-hand.tar.zst",),
+        ),
+    ]
+    if data.name != "huge":
+        extract = (*verify, KIT, "--extract", "ours", "--root", root)
+        sums = _shell(unpack + "sha256sum --quiet -c SHA256SUMS")
+        found += [
+            Leg("extract", "`kit-verify KIT --extract DIR`", extract, ("ours",)),
+            Leg("unpack", "`zstd -dc \\| tar -x`, then `sha256sum -c`", sums, ("by-hand",)),
+        ]
+    if prototype is not None:
+        tool = f"{PYTHON} {shlex.quote(os.fspath(prototype))}"
+        made = _shell(f"{tool}/fastbuild.py data prototype.kit")
+        found.append(Leg("prototype-build", "prototype: build", made, ("prototype.kit",)))
+        checked = _shell(f"{tool}/fastverify.py prototype.kit")
+        found.append(Leg("prototype-verify", "prototype: verify", checked))
+    return found
+
+
+def clean(data: DataSet, leg: Leg) -> None:
+    """Remove what a run of a leg left behind."""
+    (data.directory / "out").mkdir(exist_ok=True)
+    for name in leg.makes:
+        path = data.directory / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
