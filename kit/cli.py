@@ -29,6 +29,7 @@ from kit.spec import load_spec, schema_bytes
 from verifier import cli as verifier_cli
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.model import parse_time
+from verifier.explain import explain
 from verifier.run import load_root
 
 app = typer.Typer(
@@ -279,6 +280,12 @@ def _rebuild(
 def _verify(context: typer.Context) -> None:
     """Verify a kit; the same program as kit-verify: see `offline-kit verify --help`."""
     raise typer.Exit(verifier_cli.main(["verify", *context.args]))
+
+
+@app.command("explain")
+def _explain(code: Annotated[str, typer.Argument(help="An error code.")]) -> None:
+    """Explain an error code of either program."""
+    print(explain(code), end="")
 
 
 @app.command("schema")

@@ -26,6 +26,7 @@ from verifier.core.names import CollisionCheck, check_paths, fold, parse_member_
 
 _RUN = 4096  # files held as objects at one time
 _MASK = (1 << 64) - 1
+_SIGN = 1 << 63
 _PRINTABLE = bytes(range(0x20, 0x7F))
 
 
@@ -69,7 +70,7 @@ class Collection:
         """Whether ``facts`` are those that were noted for file ``i``."""
         return (
             facts.st_size == self.sizes[i]
-            and _signed(facts.st_mtime_ns) == self.mtimes[i]
+            and _signed([facts.st_mtime_ns]) == [self.mtimes[i]]
             and facts.st_ino & _MASK == self.inodes[i]
         )
 
@@ -145,7 +146,7 @@ class _Builder:
         """Append files, all of them behind those taken before."""
         columns = self.columns
         while run := list(islice(found, _RUN)):
-            paths = [path for path, _, _ in run]
+            paths, numbers, facts = zip(*run, strict=True)
             if not self._last[0] < paths[0] or not all(map(lt, paths, paths[1:])):
                 raise self._twice(run)
             self._last = run[-1][:2]
@@ -154,11 +155,11 @@ class _Builder:
             ends = accumulate((len(path) + 1 for path in paths), initial=columns.offsets[-1])
             columns.offsets.extend(islice(ends, 1, None))
             self._names.write(b"\n".join(paths) + b"\n")
-            columns.sizes.extend([facts.st_size for _, _, facts in run])
-            columns.mtimes.extend([_signed(facts.st_mtime_ns) for _, _, facts in run])
-            columns.inodes.extend([facts.st_ino & _MASK for _, _, facts in run])
-            columns.executable += bytes([facts.st_mode >> 6 & 1 for _, _, facts in run])
-            columns.base.extend([number for _, number, _ in run])
+            columns.sizes.extend([one.st_size for one in facts])
+            columns.mtimes.extend(_signed([one.st_mtime_ns for one in facts]))
+            columns.inodes.extend([one.st_ino & _MASK for one in facts])
+            columns.executable += bytes([one.st_mode >> 6 & 1 for one in facts])
+            columns.base.extend(numbers)
             if len(columns) > limits.MAX_MEMBERS or self._names.tell() > limits.MAX_LIST:
                 most = f"{limits.MAX_MEMBERS} files, or {limits.MAX_LIST} bytes of names"
                 raise errors.KitTooLarge(f"the sources have more than {most}")
@@ -234,6 +235,8 @@ class _Builder:
         return errors.SourcesCollide(sources, (columns.path(one), columns.path(other)), why)
 
 
-def _signed(nanoseconds: int) -> int:
-    """Return a time as 64 bits hold it: a year after 2262 wraps, and still compares equal."""
-    return (nanoseconds + (1 << 63) & _MASK) - (1 << 63)
+def _signed(times: list[int]) -> list[int]:
+    """Return times as 64 bits hold them: a year after 2262 wraps, and still compares equal."""
+    if -_SIGN <= min(times) and max(times) < _SIGN:
+        return times
+    return [(time + _SIGN & _MASK) - _SIGN for time in times]

@@ -190,17 +190,19 @@ def _kit_lines(report: Report) -> list[str]:
     if kit is None:
         return ["the page at the head could not be read"]
     mark = "" if report.authenticated else "claims: "
+    shown = str if report.authenticated else repr  # nobody vouches for these words
     rows = [
         ("kit", f"{kit.name} {kit.version}"),
         ("line", f"{kit.line}, sequence {kit.sequence}, created {kit.created}"),
-        ("summary", kit.summary),
+        ("summary", shown(kit.summary)),
     ]
     manifest = opened.manifest or opened.claims
     for component in manifest.components if manifest else ():
-        note = f" - placeholder: {component.placeholder}" if component.placeholder else ""
-        rows.append(("component", f"{component.id} {component.version} -> {component.lands}{note}"))
+        note = f" - placeholder: {shown(component.placeholder)}" if component.placeholder else ""
+        text = f"{component.id} {component.version} -> {shown(component.lands)}{note}"
+        rows.append(("component", text))
     for item in manifest.exemptions if manifest else ():
-        rows.append(("exempt", f"{', '.join(item.paths)}: {item.reason}"))
+        rows.append(("exempt", f"{', '.join(map(shown, item.paths))}: {shown(item.reason)}"))
     if report.authenticated and opened.content_id:
         rows.append(("contentId", opened.content_id))
     if opened.kit_id:
