@@ -70,7 +70,7 @@ class Collection:
         """Whether ``facts`` are those that were noted for file ``i``."""
         return (
             facts.st_size == self.sizes[i]
-            and _signed([facts.st_mtime_ns]) == [self.mtimes[i]]
+            and (facts.st_mtime_ns - self.mtimes[i]) & _MASK == 0
             and facts.st_ino & _MASK == self.inodes[i]
         )
 
@@ -237,6 +237,6 @@ class _Builder:
 
 def _signed(times: list[int]) -> list[int]:
     """Return times as 64 bits hold them: a year after 2262 wraps, and still compares equal."""
-    if -_SIGN <= min(times) and max(times) < _SIGN:
+    if min(times) >= -_SIGN and max(times) < _SIGN:
         return times
     return [(time + _SIGN & _MASK) - _SIGN for time in times]

@@ -28,6 +28,14 @@ if [ -n "$chosen" ]; then
 elif [ -n "$bare" ] && command -v virtualenv >/dev/null; then
     echo "$dir: made by virtualenv for $bare ($bare_version)"
     virtualenv --quiet --no-download --python "$bare" "$dir"
+elif [ -n "$bare" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    # Debian's Python comes without the modules that make environments; root may add them.
+    echo "$dir: installing python$bare_version-venv with apt-get"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -qq --yes --no-install-recommends "python$bare_version-venv" >/dev/null
+    echo "$dir: made by $bare ($bare_version)"
+    "$bare" -I -m venv "$dir"
 elif [ -n "$bare" ]; then
     echo "$dir: $bare cannot make virtual environments. On Debian and Ubuntu:" >&2
     echo "    apt install python$bare_version-venv" >&2

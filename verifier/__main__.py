@@ -26,12 +26,13 @@ def _restart():
     import os
 
     here = os.path.dirname(os.path.abspath(__file__))
-    options = [sys.executable, "-I", "-B", "-X", "pycache_prefix=" + os.path.join(here, "no-cache")]
+    cache = "pycache_prefix=" + os.path.join(here, "no-cache")
+    command = [sys.executable, "-I", "-B", "-X", cache]
     if os.path.isdir(here):
         code = "import sys; sys.path.append(%r); from verifier.cli import entry; entry()"
-        command = [*options, "-c", code % os.path.dirname(here)]
+        command += ["-c", code % os.path.dirname(here)]
     else:
-        command = [*options, os.path.dirname(here) if here.endswith("verifier") else here]
+        command += [here]
     command += sys.argv[1:]
     if os.name == "nt":
         import subprocess

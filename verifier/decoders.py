@@ -12,6 +12,7 @@ import os
 import subprocess
 from typing import Any, Callable
 
+from verifier.core.errors import DecoderMissing
 from verifier.core.members import Decoder
 
 LIBRARIES = (
@@ -107,15 +108,25 @@ class ProgramDecoder:
         self._path = path
 
     def frame(self, compressed: memoryview, destination: memoryview) -> bool:
-        """Decode one frame; see `verifier.core.members.Decoder`."""
-        result = subprocess.run(
-            [self._path, "-d", "-c", "-q", "--no-progress"],
-            input=compressed,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            check=False,
-        )
+        """Decode one frame; see `verifier.core.members.Decoder`.
+
+        Raises:
+            DecoderMissing: The program does not start or is killed: that says nothing of the frame.
+        """
+        try:
+            result = subprocess.run(
+                [self._path, "-d", "-c", "-q", "--no-progress"],
+                input=compressed,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={},
+                check=False,
+            )
+        except OSError as error:
+            raise DecoderMissing(str(error.strerror), where=repr(self._path)) from None
+        if result.returncode < 0:
+            signal = -result.returncode
+            raise DecoderMissing(f"was ended by signal {signal}", where=repr(self._path))
         if result.returncode or len(result.stdout) != len(destination):
             return False
         destination[:] = result.stdout

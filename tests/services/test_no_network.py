@@ -176,7 +176,7 @@ def test_no_library_is_looked_for_in_the_search_path(
 ) -> None:
     """LD_LIBRARY_PATH would decide about a bare ``libzstd.so.1``: absolute paths do not ask it."""
     log = tmp_path / "trace"
-    command = [sys.executable, "-I", kit.pyz, kit.path, "--root", ROOT_FILE]
+    command: list[str | Path] = [sys.executable, "-I", kit.pyz, kit.path, "--root", ROOT_FILE]
     done = subprocess.run(
         trace(strace, log, "%file", command),
         capture_output=True,

@@ -133,9 +133,7 @@ def zstd(content: bytes, level: int = 3, **parameters: Any) -> bytes:
         parameters: Of `zstandard.ZstdCompressionParameters.from_level`, to make others.
     """
     chosen = {"write_checksum": True, "write_content_size": True, **parameters}
-    made = zstandard.ZstdCompressionParameters.from_level(
-        level, source_size=len(content), **chosen
-    )
+    made = zstandard.ZstdCompressionParameters.from_level(level, source_size=len(content), **chosen)
     return zstandard.ZstdCompressor(compression_params=made).compress(content)
 
 
@@ -275,7 +273,8 @@ def assemble(draft: Draft | None = None, /, **hooks: Callable[[Any], Any]) -> by
     * ``parts`` (list of `Part`), ``contents`` (list of bytes, one a frame behind the head)
     * ``encode`` (list of `Frame`, the payload's), ``table`` (bytes), ``roots`` (bytes)
     * ``statement`` (object), ``payload`` (bytes), ``message`` (bytes that are signed),
-      ``signatures`` (list of keyid and signature), ``envelope`` (object), ``text``, ``page`` (bytes)
+      ``signatures`` (list of keyid and signature), ``envelope`` (object), ``text`` (bytes),
+      ``page`` (bytes)
     * ``head`` (list of four `Part`), ``frames`` (list of bytes: every frame of the file but the
       seek table), ``seek`` (bytes), ``file`` (bytes); of a plain kit only ``head`` and ``file``
 

@@ -48,7 +48,9 @@ class MemoryInputs(Inputs):
         self.index.digests = bytearray(32 * len(self.index))
         self.index.sizes = array("Q", [self.index.sums_size(), *self.index.sizes[1:]])
 
-    def _put(self, rank: int, members: Mapping[bytes, bytes], executable: Collection[bytes]) -> None:
+    def _put(
+        self, rank: int, members: Mapping[bytes, bytes], executable: Collection[bytes]
+    ) -> None:
         for path in sorted(members):
             self._bytes[len(self.index)] = members[path]
             self.index.extend(rank, [path], [len(members[path])], [path in executable])

@@ -188,7 +188,7 @@ def cut_big(member: int, head: int, size: int, tail: int) -> list[list[Span]]:
 
 
 def cut(shapes: Sequence[Shape]) -> tuple[list[list[Span]], int]:
-    """Return the frames behind the head, and how many of them hold no ``data`` (FORMAT 8.2, 8.3)."""
+    """Return the frames behind the head, and how many of them are not payload (FORMAT 8.2, 8.3)."""
     frames: list[list[Span]] = []
     group: list[Span] = []
     first: int | None = None

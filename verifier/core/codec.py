@@ -15,6 +15,8 @@ RAW_HEAD_SIZE = 14
 FULL_BLOCK = (limits.BLOCK << 3).to_bytes(3, "little")
 _CHECKSUM = 0x04  # frame header descriptor, RFC 8878 3.1.1.1.1
 _SINGLE_SEGMENT = 0x20
+_CHECKSUM_SIZE = 4
+_RLE = 1  # block type: one byte that stands for many
 
 
 def raw_size(content: int) -> int:
@@ -52,10 +54,13 @@ def raw_content_size(head: bytes) -> int | None:
 
 
 def check_zstd_header(frame: memoryview, content: int, where: str) -> None:
-    """Hold a compressed frame's header to FORMAT 2.2 before any decoder sees it.
+    """Hold a compressed frame to FORMAT 2.2 before any decoder sees it.
+
+    Its blocks are walked as well: decoders differ in what they say to bytes, or frames without
+    contents, behind the first frame.
 
     Raises:
-        FrameInvalid: A field is not as planned.
+        FrameInvalid: A field of the header is not as planned, or it is not exactly one frame.
     """
     head = bytes(frame[:14]).ljust(14, b"\0")
     flags, at = head[4], 5
@@ -70,6 +75,13 @@ def check_zstd_header(frame: memoryview, content: int, where: str) -> None:
     size = int.from_bytes(head[at : at + width], "little") + (256 if width == 2 else 0)
     if not width or size != content:
         raise FrameInvalid("the frame gives another content size than planned", where=where)
+    at, last = at + width, 0
+    while not last and at < len(frame):
+        block = int.from_bytes(frame[at : at + 3], "little")  # RFC 8878 3.1.1.2
+        last = block & 1
+        at += 3 + (1 if block >> 1 & 3 == _RLE else block >> 3)
+    if not last or at + _CHECKSUM_SIZE != len(frame):
+        raise FrameInvalid("it is not exactly one frame", where=where)
 
 
 def seek_table(stored: array[int], content: array[int]) -> bytes:

@@ -1,0 +1,244 @@
+"""What `make demo` shows: a kit is built, proved without a network, and three others do not pass.
+
+Every line that begins with ``$`` is a command that was run, and what follows is what it printed.
+Everything lands in ``build/demo/``; an earlier run is removed first.  The keys are those of
+``fixtures/keys/``, which are public on purpose, so the same checkout gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+DEMO = TOP / "build" / "demo"
+KIT = "lnm-2026.11.0.tar.zst"
+KEYS = "fixtures/keys"
+NETWORK = "network: none, this runs in a network namespace of its own"
+NO_NAMESPACE = "network: not taken away, this host permits no network namespace"
+TIMEOUT_SECONDS = 60
+PURPOSE = {
+    KIT: "the kit",
+    "kit-verify.pyz": "what proves it, with nothing but Python",
+    "root.json": "the root of trust: who signs, and how many it takes",
+    "kit.dsse.json": "the signed page of the kit, for stock tools",
+    "SHA256SUMS": "the digest of every member, for stock tools",
+    "SHA256SUMS.sig": "its signature, for openssl and cosign",
+    "lnm-2026.11.0.sealed.json": "the names of this kit: kitId, contentId, file digest",
+}
+
+
+class Unexpected(Exception):
+    """A step did not do what the demo is there to show."""
+
+
+def say(text: str = "") -> None:
+    """Print a line of the demo."""
+    print(text, flush=True)
+
+
+@functools.cache
+def isolation() -> list[str]:
+    """Return what runs a command without a network; empty if this host does not permit it."""
+    ways = [["unshare", "--net"], ["unshare", "--net", "--map-root-user"]]
+    for way in ways if os.geteuid() == 0 else ways[1:]:
+        try:
+            done = subprocess.run([*way, "true"], capture_output=True, check=False)
+        except OSError:
+            return []
+        if done.returncode == 0:
+            return way
+    return []
+
+
+def shown(command: Sequence[str]) -> str:
+    """Return a command as it is typed, over several lines if it is long."""
+    lines = [command[0]]
+    for word in map(shlex.quote, command[1:]):
+        if word.startswith("--") and len(lines[-1]) > 60:
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return " \\\n".join(lines)
+
+
+def run(command: Sequence[str], expected: int, *, directory: Path, wrap: Sequence[str] = ()) -> str:
+    """Show a command, run it, show what it printed and its exit status; return what it printed.
+
+    ``offline-kit`` is the one of this checkout.  ``python3`` is the bare interpreter that the
+    virtual environment was made from, and gets an empty environment.
+
+    Raises:
+        Unexpected: The exit status is another one, or there is none.
+    """
+    say(f"$ {shown(command)}")
+    environment: dict[str, str] = {}
+    if command[0] == "python3":
+        real = [*wrap, getattr(sys, "_base_executable", sys.executable), *command[1:]]
+    else:
+        assert command[0] == "offline-kit"
+        real = [sys.executable, "-m", "kit.cli", *command[1:]]
+        environment = {k: v for k, v in os.environ.items() if k != "SOURCE_DATE_EPOCH"}
+    try:
+        done = subprocess.run(
+            real,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unexpected(f"{command[0]} did not run: {error}") from None
+    text = done.stdout.decode("utf-8")
+    if text:
+        say(text.rstrip("\n"))
+    say("$ echo $?")
+    say(str(done.returncode))
+    if done.returncode != expected:
+        raise Unexpected(f"exit status {done.returncode} where {expected} was expected")
+    return text
+
+
+def build(out: str, *signers: str) -> str:
+    """Build the kit below the top with the public test keys; return what was printed."""
+    keys = [word for name in signers for word in ("--key", f"{KEYS}/{name}.pem")]
+    command = ["offline-kit", "build", "fixtures/lnm/kit.toml", "--root", f"{KEYS}/root.json"]
+    command += ["--out", out, *keys, "--sums-key", f"{KEYS}/sums.pem"]
+    return run(command, 0, directory=TOP)
+
+
+def verify(kit: str, expected: int, *options: str, root: bool = True) -> str:
+    """Verify as an operator does, in the directory where everything lies."""
+    command = ["python3", "-I", "-S", "kit-verify.pyz", kit]
+    command += ["--root", "root.json"] if root else []
+    return run([*command, *options], expected, directory=DEMO, wrap=isolation())
+
+
+def expect(text: str, *sentences: str) -> None:
+    """Hold what was printed to what the demo is there to show.
+
+    Raises:
+        Unexpected: A sentence is missing.
+    """
+    for sentence in sentences:
+        if sentence not in text:
+            raise Unexpected(f"{sentence!r} was expected and not printed")
+
+
+def show_files() -> None:
+    """List what lies beside the kit.
+
+    Raises:
+        Unexpected: Something is missing or too much.
+    """
+    found = sorted(path.name for path in DEMO.iterdir())
+    if found != sorted(PURPOSE):
+        raise Unexpected(f"these files were made: {', '.join(found)}")
+    say("build/demo/")
+    for name, purpose in PURPOSE.items():
+        say(f"  {name:<26} {purpose}")
+
+
+def show_numbers() -> None:
+    """Print the two numbers that an operator needs from elsewhere, in groups to be read aloud."""
+    for name in ("kit-verify.pyz", "root.json"):
+        digest = hashlib.sha256((DEMO / name).read_bytes()).hexdigest()
+        say(f"sha256 of {name}:")
+        say("  " + " ".join(digest[i : i + 8] for i in range(0, 64, 8)))
+
+
+def show_tree(top: Path) -> None:
+    """List what was extracted, two levels deep."""
+    files = [path.relative_to(top).as_posix() for path in sorted(top.rglob("*")) if path.is_file()]
+    places = ["/".join(path.split("/")[:-1][:2]) for path in files]
+    say(f"{top.relative_to(TOP).as_posix()}/")
+    for place in sorted(set(places) - {""}):
+        count = places.count(place)
+        say(f"  {place + '/':<26} {count} file{'s' if count > 1 else ''}")
+    for path in files:
+        if "/" not in path:
+            say(f"  {path}")
+
+
+def tamper(copy: Path) -> None:
+    """Copy the kit and flip one bit in the last payload frame (FORMAT 10.1 says where it ends)."""
+    data = bytearray((DEMO / KIT).read_bytes())
+    frames = int.from_bytes(data[-9:-5], "little")
+    end = len(data) - (8 * frames + 17) - (14 + 3 + 1024)  # seek table, frame of the end
+    data[end - 1000] ^= 1
+    copy.parent.mkdir()
+    copy.write_bytes(data)
+
+
+def good() -> None:
+    """Build, show, prove and extract a kit as it should be."""
+    say("== Release host: build, sign with two signers out of three, seal ==")
+    say("(The keys in fixtures/keys are public on purpose: they are for demos and tests only.)")
+    expect(build("build/demo", "alice", "bob"), "signed by alice, bob (threshold 2)")
+    shutil.copyfile(TOP / KEYS / "root.json", DEMO / "root.json")
+    say()
+    say("== What is carried ==")
+    show_files()
+    say()
+    say("== Two numbers that must not travel with it: paper, telephone, an earlier kit ==")
+    show_numbers()
+    say()
+    say("== Disconnected host: prove every byte (in build/demo) ==")
+    say("environment: empty; installed packages: out of reach (-S)")
+    say(NETWORK if isolation() else NO_NAMESPACE)
+    expect(verify(KIT, 0), "VERIFIED: lnm 2026.11.0, line lnm/stable, sequence 1\n")
+    say()
+    say("== The same once more, and unpack what was proved ==")
+    verify(KIT, 0, "--extract", "lnm", "--quiet")
+    show_tree(DEMO / "lnm")
+
+
+def bad() -> None:
+    """Show that a damaged copy, too few signers and a missing root do not pass."""
+    say()
+    say("== A copy with one bit flipped in its payload ==")
+    tamper(DEMO / "tampered" / KIT)
+    expect(verify(f"tampered/{KIT}", 4), "REJECTED: digest-mismatch\n")
+    say()
+    say("== The same release, signed by one signer only ==")
+    (DEMO / "one-signer").mkdir()
+    expect(build("build/demo/one-signer", "alice"), "not sealed: 1 more of alice, bob, carol")
+    expect(verify(f"one-signer/{KIT}", 4), "REJECTED: threshold-not-met\n", "('alice')")
+    say()
+    say("== The good kit, without a root of trust ==")
+    text = verify(KIT, 3, root=False)
+    expect(text, "UNDECIDED: nobody vouches for this kit\n", "error[no-root]")
+    if "verified" in text.lower():
+        raise Unexpected("a kit without a root is called verified")
+
+
+def main() -> int:
+    """Run the demo and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    shutil.rmtree(DEMO, ignore_errors=True)
+    DEMO.mkdir(parents=True)
+    try:
+        good()
+        bad()
+    except Unexpected as error:
+        say()
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    say()
+    say("== Done: one kit proved, three that did not pass, each as it should be ==")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
