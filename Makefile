@@ -1,7 +1,8 @@
 # Two commands are enough for a new user: `make demo` and `make test`.  `make` lists the others.
 
 RUN := .venv/bin/python
-GENERATORS := fixtures/keys/generate.py fixtures/generate.py
+GENERATORS := fixtures/keys/generate.py fixtures/lnm/make_runner_image.py fixtures/lnm/make_sbom.py \
+	fixtures/generate.py
 N ?= 20000
 SIZE ?=
 ARGS ?=

@@ -18,7 +18,7 @@ import pytest
 import zstandard
 
 from tests.conftest import Judge
-from tests.making import HEAD_MEMBERS, Made, make_kit, noise, run_verifier, text
+from tests.support.making import HEAD_MEMBERS, Made, make_kit, noise, run_verifier, text
 from verifier.core.limits import FRAME, KIB, MIB
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from securesystemslib.exceptions import VerificationError
 from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # no __all__ there
 
 from tests.conftest import Judge
-from tests.making import KEYS, ROOT_FILE, Made, make_kit, run_verifier
+from tests.support.making import KEYS, ROOT_FILE, Made, make_kit, run_verifier
 from verifier.core.model import KIT_PREDICATE
 
 

@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from tests.conftest import Judge
-from tests.making import (
+from tests.support.making import (
     ROOT_FILE,
     Made,
     build_kit,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Judge
-from tests.making import ROOT_FILE, Made, make_kit
+from tests.support.making import ROOT_FILE, Made, make_kit
 
 pytestmark = pytest.mark.slow
 

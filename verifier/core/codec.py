@@ -16,6 +16,8 @@ FULL_BLOCK = (limits.BLOCK << 3).to_bytes(3, "little")
 _CHECKSUM = 0x04  # frame header descriptor, RFC 8878 3.1.1.1.1
 _SINGLE_SEGMENT = 0x20
 _CHECKSUM_SIZE = 4
+_RLE, _RESERVED = 1, 3  # block types, RFC 8878 3.1.1.2.2
+_CHECKSUM_SIZE = 4
 _RLE = 1  # block type: one byte that stands for many
 
 
@@ -53,15 +55,28 @@ def raw_content_size(head: bytes) -> int | None:
     return int.from_bytes(head[6:], "little")
 
 
-def check_zstd_header(frame: memoryview, content: int, where: str) -> None:
+def check_zstd_frame(frame: memoryview, content: int, where: str) -> None:
     """Hold a compressed frame to FORMAT 2.2 before any decoder sees it.
 
-    Its blocks are walked as well: decoders differ in what they say to bytes, or frames without
-    contents, behind the first frame.
+    The blocks are walked too: some decoders take several frames for one, and a verdict must not
+    depend on the decoder of the host.
 
     Raises:
-        FrameInvalid: A field of the header is not as planned, or it is not exactly one frame.
+        FrameInvalid: A field is not as planned, or it is not exactly one frame.
     """
+    at = _check_header(frame, content, where)
+    while True:
+        block = int.from_bytes(frame[at : at + 3], "little")  # last, type, size: RFC 8878 3.1.1.2
+        kind = block >> 1 & 3
+        at += 3 + (1 if kind == _RLE else block >> 3)
+        if block & 1 or kind == _RESERVED or at >= len(frame):
+            break
+    if kind == _RESERVED or at + _CHECKSUM_SIZE != len(frame):
+        raise FrameInvalid("the bytes are not exactly one frame", where=where)
+
+
+def _check_header(frame: memoryview, content: int, where: str) -> int:
+    """Compare the fields of a frame header with the plan; return where the blocks begin."""
     head = bytes(frame[:14]).ljust(14, b"\0")
     flags, at = head[4], 5
     if head[:4] != MAGIC or flags & 0x1F != _CHECKSUM:
@@ -75,13 +90,7 @@ def check_zstd_header(frame: memoryview, content: int, where: str) -> None:
     size = int.from_bytes(head[at : at + width], "little") + (256 if width == 2 else 0)
     if not width or size != content:
         raise FrameInvalid("the frame gives another content size than planned", where=where)
-    at, last = at + width, 0
-    while not last and at < len(frame):
-        block = int.from_bytes(frame[at : at + 3], "little")  # RFC 8878 3.1.1.2
-        last = block & 1
-        at += 3 + (1 if block >> 1 & 3 == _RLE else block >> 3)
-    if not last or at + _CHECKSUM_SIZE != len(frame):
-        raise FrameInvalid("it is not exactly one frame", where=where)
+    return at + width
 
 
 def seek_table(stored: array[int], content: array[int]) -> bytes:

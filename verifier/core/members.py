@@ -13,7 +13,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Callable, Protocol
 
-from verifier.core.codec import check_zstd_header, raw_size
+from verifier.core.codec import check_zstd_frame, raw_size
 from verifier.core.container import Source, read_raw
 from verifier.core.errors import DecoderMissing, DigestMismatch, FrameInvalid, LayoutMismatch
 from verifier.core.frames import GROUP, Piece, Plan
@@ -457,7 +457,7 @@ class _Worker:
         if digest is not None and self._quick:
             return True
         if zstd:
-            check_zstd_header(bytes_, piece.content, layout.where(frame))
+            check_zstd_frame(bytes_, piece.content, layout.where(frame))
             if self._decoder is None:
                 raise DecoderMissing("no decoder for zstd", where=layout.where(frame))
             if not self._decoder.frame(bytes_, content):

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from tests.making import Made, make_kit, noise, pinned, text
+from tests.support.making import Made, make_kit, noise, pinned, text
 from verifier import decoders
-from verifier.core.codec import check_zstd_header
+from verifier.core.codec import check_zstd_frame
 from verifier.core.errors import DecoderMissing, ExitStatus, FrameInvalid
 from verifier.core.limits import MAX_CONTENT
 from verifier.core.members import Decoder
@@ -98,7 +98,7 @@ def decode(decoder: Decoder, frame: bytes, size: int) -> tuple[bool, bytes]:
     """Decode as the verifier does: its look first, then from and into larger, reused buffers."""
     compressed, target = bytearray(frame) + bytearray(100), bytearray(b"\xaa" * (size + 100))
     try:
-        check_zstd_header(memoryview(compressed)[: len(frame)], size, "a frame")
+        check_zstd_frame(memoryview(compressed)[: len(frame)], size, "a frame")
     except FrameInvalid:
         return False, b""
     good = decoder.frame(memoryview(compressed)[: len(frame)], memoryview(target)[:size])

@@ -20,7 +20,7 @@ from kit.signing import load_signer, load_sums_signer
 from kit.spec import KitSpec, load_spec
 from verifier.core.trust import Root, parse_root
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 KEYS = REPOSITORY / "fixtures" / "keys"
 ROOT_FILE = KEYS / "root.json"
 HEAD_MEMBERS = ("kit.dsse.json", "kit.roots.json", "kit.index", "kit.frames")
