@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 import zstandard
 from pydantic import BaseModel
@@ -48,8 +47,7 @@ KEYS = TOP / "fixtures" / "keys"
 DEMO_NEEDS = ("kit", "verifier", "fixtures/lnm", "fixtures/keys", "tools/demo.py")
 MEANING = {2: "usage", 3: "undecided", 4: "rejected"}
 _SECTION = re.compile(
-    r"(?P<begin><!-- generated (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(?P<end><!-- end of (?P=name) -->)",
-    re.S,
+    r"(?P<begin><!-- generated (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of (?P=name) -->)", re.S
 )
 _NOT_SHIPPED = shutil.ignore_patterns("__pycache__", ".mypy_cache", ".ruff_cache")
 _WITHOUT_DECODERS = """\
@@ -230,10 +228,9 @@ def _builder_help() -> str:
 def _commands_below(command: Any, words: list[str]) -> Iterator[list[str]]:
     """Yield the words of each command; `verify` is the other program."""
     yield words
-    if isinstance(command, click.Group) or hasattr(command, "commands"):
-        for name, inner in command.commands.items():
-            if [*words, name] != ["verify"]:
-                yield from _commands_below(inner, [*words, name])
+    for name, inner in getattr(command, "commands", {}).items():
+        if [*words, name] != ["verify"]:
+            yield from _commands_below(inner, [*words, name])
 
 
 # --- the spec --------------------------------------------------------------------------------
@@ -316,7 +313,8 @@ def fresh(name: str, text: str) -> str:
 def stale_lines(before: str, after: str) -> str:
     """Return the first line that differs, for a message."""
     old, new = before.splitlines(), after.splitlines()
-    at = next((i for i, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
+    pairs = enumerate(zip(old, new, strict=False))
+    at = next((i for i, (a, b) in pairs if a != b), min(len(old), len(new)))
     was, now = (lines[at] if at < len(lines) else "(nothing)" for lines in (old, new))
     return textwrap.indent(f"line {at + 1}\n- {was}\n+ {now}", "  ")
 

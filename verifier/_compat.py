@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 OPEN_READ = (
@@ -20,8 +21,10 @@ OPEN_NEW = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_BINARY", 0)
 )
+OPEN_LOCK = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 HAS_POSITIONED_READ = hasattr(os, "pread")
 _HAS_PREADV = hasattr(os, "preadv")
+_SEEKING = threading.Lock()  # two threads may write parts of one member
 _IOV_MAX = 1024  # POSIX's usual limit; a frame needs 66
 
 
@@ -49,8 +52,9 @@ def write_at(descriptor: int, data: memoryview, offset: int) -> None:
         if hasattr(os, "pwrite"):
             done = os.pwrite(descriptor, data, offset)
         else:
-            os.lseek(descriptor, offset, os.SEEK_SET)
-            done = os.write(descriptor, data)
+            with _SEEKING:
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                done = os.write(descriptor, data)
         data, offset = data[done:], offset + done
 
 

@@ -66,7 +66,7 @@ class Extraction:
     def _take_lock(self, target: str) -> None:
         path = self.staging + ".lock"
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(path, _compat.OPEN_LOCK, 0o600)
             if not _compat.lock(descriptor):
                 os.close(descriptor)
                 raise TargetBusy("is being written by another run", where=repr(target))
@@ -162,11 +162,18 @@ class _Members:
 
     def _create(self, path: bytes) -> tuple[int, str]:
         full = os.path.join(self._root, *path.decode("utf-8").split("/"))
-        directory = os.path.dirname(full)
-        if directory not in self._directories:
-            os.makedirs(_compat.long_path(directory), 0o755, exist_ok=True)
-            self._directories.add(directory)
+        self._make_directory(os.path.dirname(full))
         return os.open(_compat.long_path(full), _compat.OPEN_NEW, 0o600), full
+
+    def _make_directory(self, path: str) -> None:
+        """Make a directory and those above it, each with mode 0755 whatever the umask is."""
+        if path in self._directories:
+            return
+        self._make_directory(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):  # another thread made it
+            os.mkdir(_compat.long_path(path), 0o755)
+        os.chmod(_compat.long_path(path), 0o755)
+        self._directories.add(path)
 
     def _close(self, descriptor: int, path: str, executable: bool) -> None:
         _compat.set_executable(descriptor, path, executable)

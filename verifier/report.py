@@ -92,7 +92,8 @@ def _checked(job: Job, opened: Opened) -> list[str]:
     need = job.root.targets.threshold if job.root else 0
     done.append(f"manifest: signed by {', '.join(opened.signing.signers)} (threshold {need}, met)")
     if opened.index is not None and opened.table is not None:
-        done.append(f"index: {len(opened.index)} members; frame table: {len(opened.table)} frames")
+        frames = _count(len(opened.table), "frame")
+        done.append(f"index: {_count(len(opened.index), 'member')}; frame table: {frames}")
     if "end" not in opened.done or opened.index is None:
         return done
     if opened.wanted is not None:
@@ -107,6 +108,10 @@ def _checked(job: Job, opened: Opened) -> list[str]:
     else:
         done.append("every byte of the file: frames, headers, padding, SHA-256 of every member")
     return done
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
@@ -126,7 +131,7 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
     index = opened.index
     if index is not None and index.count(EVIDENCE):
         left.append(
-            f"what {index.count(EVIDENCE)} evidence files say: only that they are as signed"
+            f"what {_count(index.count(EVIDENCE), 'evidence file')} say: only that they are as signed"
         )
     if opened.manifest.evidence_index is not None:
         left.append("the index of the evidence: this version does not know it")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support.assembler import Draft, Part, assemble, b64
 from tests.support.cases.good import filled, nested
-from tests.support.hooks import Hook, add, at, both, drop, put, sign, swap
+from tests.support.hooks import Hook, add, both, drop, put, sign, swap
 from tests.support.naive import resum
 from tests.support.people import compact
 from tests.support.vector import NOTHING, Case, bad
@@ -248,12 +248,6 @@ SIGNATURES = [
     ),
     page(
         "sig_line_end", "4.3", "LF behind a signature.", envelope=put(_SIG, lambda old: old + "\n")
-    ),
-    page(
-        "sig_hex",
-        "4.2",
-        "A signature in hexadecimal, as roots have it.",
-        envelope=respell(_SIG, bytes.hex),
     ),
 ]
 

@@ -1,0 +1,441 @@
+"""Kits that too few people signed, and kits with a bad signature (FORMAT 4.4 to 4.7, 12.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from tests.support.assembler import Draft, assemble, b64, pae
+from tests.support.cases.good import STRANGE, TWO_KEYS, with_key
+from tests.support.hooks import Hook, Signatures, flip, put, sign
+from tests.support.people import SIGNER, L, N, chain, person, root_line, sign_root, signed_root
+from tests.support.vector import CLAIMS, Case, bad
+
+THRESHOLD, SURPLUS = "threshold-not-met", "signature-invalid"
+ALICE, BOB = person("alice").keyid, person("bob").keyid
+Make = Callable[[bytes], bytes]
+
+
+def short(name: str, rules: str, why: str, draft: Draft | None = None, **more: Any) -> Case:
+    """Return a vector that too few signers signed."""
+    root = more.pop("root", b"")
+    make = lambda: assemble(draft or Draft(), **more)  # noqa: E731  # the table reads better
+    return bad(name, rules, THRESHOLD, why, make, shown=CLAIMS, root=root)
+
+
+def instead(keyid: str, make: Make) -> dict[str, Hook]:
+    """Return hooks that put another signature in the place of a good one."""
+
+    def change(message: bytes, good: Signatures) -> Signatures:
+        return [(name, make(message) if name == keyid else old) for name, old in good]
+
+    return sign(change)
+
+
+def also(keyid: str, make: Make) -> dict[str, Hook]:
+    """Return hooks that add a signature to the good ones."""
+    return sign(lambda message, good: sorted([*good, (keyid, make(message))]))
+
+
+def by(name: str) -> Make:
+    """Return what makes a good signature of somebody."""
+    return person(name).sign
+
+
+def der(r: int, s: int) -> bytes:
+    """Return DER of two numbers, the second one small as a page wants it."""
+    return encode_dss_signature(r, min(s, N - s))
+
+
+def bobs(change: Callable[[int, int], bytes]) -> dict[str, Hook]:
+    """Return hooks that make another encoding of the two numbers of bob's good signature."""
+    return instead(BOB, lambda message: change(*person("bob").numbers(message)))
+
+
+def number(value: int, extra: bytes = b"") -> bytes:
+    """Return a DER INTEGER, with ``extra`` bytes before its digits."""
+    digits = extra + value.to_bytes(value.bit_length() // 8 + 1, "big")
+    return bytes([2, len(digits)]) + digits
+
+
+def pair(first: bytes, second: bytes, length: bytes = b"") -> bytes:
+    """Return a SEQUENCE of two elements, with ``length`` bytes before its length."""
+    return b"\x30" + length + bytes([len(first + second)]) + first + second
+
+
+def low(s: int) -> int:
+    """Return the smaller of the two values of ``s``."""
+    return min(s, N - s)
+
+
+def plus_order(signature: bytes) -> bytes:
+    """Return an Ed25519 signature with S + L, which a sloppy verifier takes too."""
+    s = int.from_bytes(signature[32:], "little") + L
+    return signature[:32] + s.to_bytes(32, "little")
+
+
+def same_twice() -> bytes:
+    """Return the test root with alice's key under a second keyid, as alice's."""
+    return with_key("cc", person("alice").key, "targets")
+
+
+def root_only() -> bytes:
+    """Return a root in which carol may change the root and may not sign kits."""
+    signed = signed_root()
+    signed["roles"]["targets"]["keyids"].remove(person("carol").keyid)
+    return sign_root(signed)
+
+
+def small_order() -> bytes:
+    """Return a root that names a key of small order: every message has a signature under it."""
+    key = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": "01" + "00" * 31}}
+    return with_key("dd", {**key, SIGNER: "eve"}, "targets")
+
+
+COUNTED = [
+    short(
+        "unsigned",
+        "4.2 4.6",
+        "No signature at all: a page, but nobody vouches for it.",
+        Draft(signers=()),
+    ),
+    short(
+        "threshold_one_signer",
+        "4.6",
+        "alice alone, and two signers are wanted.",
+        Draft(signers=("alice",)),
+    ),
+    short(
+        "threshold_one_signer_two_keys",
+        "4.6 5.4",
+        "alice with both of her keys.",
+        Draft(signers=("alice",), chain=chain(TWO_KEYS)),
+        root=TWO_KEYS,
+        **also("aa", by("mallory")),
+    ),
+    short(
+        "threshold_one_key_two_keyids",
+        "4.6 5.4",
+        "alice's one key under two keyids.",
+        Draft(signers=("alice",), chain=chain(same_twice())),
+        root=same_twice(),
+        **also("cc", by("alice")),
+    ),
+    short(
+        "threshold_unknown_key",
+        "4.6",
+        "alice, and a good signature by a key nobody named.",
+        Draft(signers=("alice", "mallory")),
+    ),
+    short(
+        "threshold_unknown_twice",
+        "4.6",
+        "Two good signatures by keys that nobody named.",
+        Draft(signers=("mallory", "sums")),
+    ),
+    short(
+        "threshold_wrong_signature",
+        "4.6",
+        "alice, and bob's signature with one bit flipped.",
+        **instead(BOB, lambda m: flip(20)(by("bob")(m))),
+    ),
+    short(
+        "threshold_wrong_key",
+        "4.6",
+        "alice, and carol's signature under bob's keyid.",
+        **instead(BOB, by("carol")),
+    ),
+    short(
+        "threshold_swapped",
+        "4.6",
+        "The signatures of alice and bob under each other's keyid.",
+        **sign(lambda m, good: [(good[0][0], good[1][1]), (good[1][0], good[0][1])]),
+    ),
+    short(
+        "threshold_same_signature",
+        "4.6",
+        "alice's signature under bob's keyid too.",
+        **instead(BOB, by("alice")),
+    ),
+    short(
+        "threshold_keyid_case",
+        "4.6",
+        "bob's keyid in upper case is another keyid.",
+        signatures=lambda good: sorted((k.upper() if k == BOB else k, s) for k, s in good),
+    ),
+    short(
+        "threshold_other_role",
+        "4.6",
+        "alice, and carol, who may only change the root.",
+        Draft(signers=("alice", "carol"), chain=chain(root_only())),
+        root=root_only(),
+    ),
+    short(
+        "threshold_not_evaluated",
+        "4.5 4.6",
+        "alice, and a key of an unknown scheme.",
+        Draft(signers=("alice",), chain=chain(STRANGE)),
+        root=STRANGE,
+        **also("bb", by("bob")),
+    ),
+    short(
+        "threshold_small_order",
+        "4.5",
+        "alice, and a key of small order with S = 0.",
+        Draft(signers=("alice",), chain=chain(small_order())),
+        root=small_order(),
+        **also("dd", lambda m: b"\x01" + bytes(63)),
+    ),
+    short(
+        "threshold_junk",
+        "4.6",
+        "alice, and 63 entries of junk to waste time with.",
+        Draft(signers=("alice",)),
+        signatures=lambda good: sorted([*good, *((f"{i:064x}", b"junk") for i in range(63))]),
+    ),
+    short(
+        "signed_payload_only",
+        "4.4",
+        "Signatures over the payload instead of its PAE.",
+        message=lambda m: m[m.index(b"{") :],
+    ),
+    short(
+        "signed_base64",
+        "4.4",
+        "Signatures over the PAE of the base64.",
+        message=lambda m: pae(b64(m[m.index(b"{") :]).encode()),
+    ),
+    short(
+        "signed_other_type",
+        "4.4",
+        "Signatures over another payload type.",
+        message=lambda m: pae(m[m.index(b"{") :], "application/json"),
+    ),
+    short(
+        "signed_other_length",
+        "4.4",
+        "Signatures over a PAE with a leading zero.",
+        message=lambda m: m.replace(b"json ", b"json 0", 1),
+    ),
+    short(
+        "payload_changed",
+        "4.4 4.6",
+        "The payload was changed after it was signed.",
+        envelope=put("payload", lambda old: b64(b'{"a":1}')),
+    ),
+]
+
+ENCODED = [
+    short(
+        "sig_hex",
+        "4.2",
+        "alice's signature in hexadecimal, which is also good base64.",
+        envelope=put("signatures.0.sig", "ab" * 64),
+    ),
+    short(
+        "ed25519_s_plus_l",
+        "4.5",
+        "S + L instead of S.",
+        **instead(ALICE, lambda m: plus_order(by("alice")(m))),
+    ),
+    short(
+        "ed25519_s_zero",
+        "4.5",
+        "S = 0.",
+        **instead(ALICE, lambda m: by("alice")(m)[:32] + bytes(32)),
+    ),
+    short(
+        "ed25519_r_not_canonical",
+        "4.5",
+        "R is the neutral point with y + p.",
+        **instead(ALICE, lambda m: (2**255 - 18).to_bytes(32, "little") + bytes(32)),
+    ),
+    short(
+        "ed25519_63_bytes",
+        "4.5",
+        "The last byte is missing.",
+        **instead(ALICE, lambda m: by("alice")(m)[:-1]),
+    ),
+    short(
+        "ed25519_65_bytes",
+        "4.5",
+        "A byte too many.",
+        **instead(ALICE, lambda m: by("alice")(m) + b"\0"),
+    ),
+    short("ed25519_zeros", "4.5", "64 zero bytes.", **instead(ALICE, lambda m: bytes(64))),
+    short(
+        "ecdsa_high_s",
+        "4.5",
+        "n - s instead of s.",
+        **bobs(lambda r, s: encode_dss_signature(r, max(s, N - s))),
+    ),
+    short("ecdsa_r_zero", "4.5", "r = 0.", **bobs(lambda r, s: der(0, s))),
+    short("ecdsa_s_zero", "4.5", "s = 0.", **bobs(lambda r, s: encode_dss_signature(r, 0))),
+    short("ecdsa_r_plus_n", "4.5", "r + n instead of r.", **bobs(lambda r, s: der(r + N, s))),
+    short("ecdsa_r_order", "4.5", "r = n.", **bobs(lambda r, s: der(N, s))),
+    short(
+        "ecdsa_s_plus_n",
+        "4.5",
+        "s + n instead of s.",
+        **bobs(lambda r, s: encode_dss_signature(r, s + N)),
+    ),
+    short(
+        "ecdsa_negative",
+        "4.5",
+        "-r instead of r.",
+        **bobs(
+            lambda r, s: pair(b"\x02\x21" + (-r).to_bytes(33, "big", signed=True), number(low(s)))
+        ),
+    ),
+    short(
+        "ecdsa_leading_zero",
+        "4.5",
+        "A zero byte more before s.",
+        **bobs(lambda r, s: pair(number(r), number(low(s), b"\0"))),
+    ),
+    short(
+        "ecdsa_long_length",
+        "4.5",
+        "The length of the SEQUENCE in the long form.",
+        **bobs(lambda r, s: pair(number(r), number(low(s)), b"\x81")),
+    ),
+    short(
+        "ecdsa_trailing_byte",
+        "4.5",
+        "A byte behind the SEQUENCE.",
+        **bobs(lambda r, s: der(r, s) + b"\0"),
+    ),
+    short(
+        "ecdsa_trailing_inside",
+        "4.5",
+        "A third INTEGER in the SEQUENCE.",
+        **bobs(lambda r, s: pair(number(r), number(low(s)) + number(1))),
+    ),
+    short(
+        "ecdsa_indefinite",
+        "4.5",
+        "A SEQUENCE of indefinite length (BER).",
+        **bobs(lambda r, s: b"\x30\x80" + number(r) + number(low(s)) + b"\0\0"),
+    ),
+    short(
+        "ecdsa_raw",
+        "4.5",
+        "r and s as 64 bytes instead of DER.",
+        **bobs(lambda r, s: r.to_bytes(32, "big") + low(s).to_bytes(32, "big")),
+    ),
+    short("ecdsa_cut", "4.5", "The last byte is missing.", **bobs(lambda r, s: der(r, s)[:-1])),
+]
+
+
+def surplus(name: str, why: str, draft: Draft | None = None, **more: Any) -> Case:
+    """Return a vector whose threshold is met and that has a bad entry all the same."""
+    root = more.pop("root", b"")
+    make = lambda: assemble(draft or Draft(), **more)  # noqa: E731  # the table reads better
+    return bad(name, "4.6", SURPLUS, why, make, shown=CLAIMS, root=root)
+
+
+EVERY = [
+    surplus(
+        "surplus_unknown_key",
+        "alice and bob, and a good signature by a key nobody named.",
+        Draft(signers=("alice", "bob", "mallory")),
+    ),
+    surplus("surplus_junk", "alice and bob, and an entry of junk.", **also("z", lambda m: b"junk")),
+    surplus(
+        "surplus_wrong_signature",
+        "alice and bob, and carol's with one bit flipped.",
+        Draft(signers=("alice", "bob", "carol")),
+        **instead(person("carol").keyid, lambda m: flip(40)(by("carol")(m))),
+    ),
+    surplus(
+        "surplus_high_s",
+        "alice and carol, and bob's with n - s.",
+        Draft(signers=("alice", "bob", "carol")),
+        **bobs(lambda r, s: encode_dss_signature(r, max(s, N - s))),
+    ),
+    surplus(
+        "surplus_other_role",
+        "alice and bob, and carol, who may only change the root.",
+        Draft(signers=("alice", "bob", "carol"), chain=chain(root_only())),
+        root=root_only(),
+    ),
+]
+
+OTHER_ROOT = sign_root({**signed_root(), "expires": "2041-01-01T00:00:00Z"})
+SECOND = sign_root({**signed_root(), "version": 2})
+
+HOST = [
+    bad(
+        "no_root",
+        "5.6 12.2",
+        "no-root",
+        "A good kit, and a host that pinned no root.",
+        assemble,
+        shown=CLAIMS,
+        root=None,
+    ),
+    bad(
+        "no_root_unsigned",
+        "5.6 12.2",
+        "no-root",
+        "The root comes before the signatures.",
+        lambda: assemble(Draft(signers=())),
+        shown=CLAIMS,
+        root=None,
+    ),
+    bad(
+        "root_other",
+        "5.6",
+        "root-chain-unsupported",
+        "The kit brings another root than pinned.",
+        assemble,
+        shown=CLAIMS,
+        root=OTHER_ROOT,
+    ),
+    bad(
+        "root_other_unsigned",
+        "5.6",
+        "root-chain-unsupported",
+        "The roots are compared before any signature is counted.",
+        lambda: assemble(Draft(signers=())),
+        shown=CLAIMS,
+        root=OTHER_ROOT,
+    ),
+    bad(
+        "root_chain_of_two",
+        "5.6",
+        "root-chain-unsupported",
+        "A chain of two roots.",
+        lambda: assemble(Draft(chain=chain(root_line(), SECOND))),
+        shown=CLAIMS,
+    ),
+    bad(
+        "root_chain_of_two_last_pinned",
+        "5.6",
+        "root-chain-unsupported",
+        "A chain of two roots whose last one is the one that is pinned.",
+        lambda: assemble(Draft(chain=chain(root_line(), SECOND))),
+        shown=CLAIMS,
+        root=SECOND,
+    ),
+    bad(
+        "expect_other_name",
+        "12.1",
+        "unexpected-kit",
+        "Another kit was expected.",
+        assemble,
+        args=("--expect", "other"),
+    ),
+    bad(
+        "expect_other_version",
+        "12.1",
+        "unexpected-kit",
+        "Another version was expected.",
+        assemble,
+        args=("--expect", "vector@2"),
+    ),
+]
+
+CASES: list[Case] = [*COUNTED, *ENCODED, *EVERY, *HOST]
