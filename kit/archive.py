@@ -23,7 +23,7 @@ from verifier.core.codec import raw_parts, raw_size, seek_table
 from verifier.core.envelope import Envelope, encode_page, page_size_for
 from verifier.core.frames import Plan, head_frames, plan_frames
 from verifier.core.header import Headers, header_size, padding
-from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SIG, SUMS, Index
+from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SIG, SUMS, FrameTable, Index
 from verifier.core.manifest import encode_manifest
 from verifier.core.model import Blob, Built, KitId, Manifest, Subject
 from verifier.core.names import HEAD
@@ -46,6 +46,7 @@ class Written:
     Attributes:
         payload: The DSSE payload.
         sums_signature: The line in SHA256SUMS.sig; empty if there is none.
+        table: What ``kit.frames`` says.
     """
 
     manifest: Manifest
@@ -54,6 +55,7 @@ class Written:
     content_id: str
     size: int
     sums_signature: bytes
+    table: FrameTable
 
 
 class _Head:
@@ -142,7 +144,7 @@ def write_archive(
     for text in index.text(signatures=False):
         content.update(text)
     kit_id = KitId(hashlib.sha256(payload).hexdigest())
-    return Written(manifest, payload, kit_id, content.hexdigest(), size, sums)
+    return Written(manifest, payload, kit_id, content.hexdigest(), size, sums, maker.table)
 
 
 def _check_limits(index: Index, frames_size: int) -> None:
@@ -178,7 +180,8 @@ def _fit_page(
     draft: Manifest, index: Index, chain: bytes, frames: int, level: int
 ) -> tuple[Manifest, int]:
     """Return the draft with its page size; digests do not change the length of a manifest."""
-    draft = replace(draft, built=Built(compressor_name(), level))
+    # a kit that is only stored is the same whatever the compressor would have been
+    draft = replace(draft, built=Built(compressor_name() if level else "none", level))
     for size in limits.PAGE_SIZES:
         sized = replace(draft, page_size=size)
         zeros = "0" * 64

@@ -12,6 +12,7 @@ import heapq
 import io
 import os
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
@@ -65,6 +66,12 @@ class Collection:
         """Return the path of file ``i`` on this host, absolute."""
         base = self.bases[self.base[i]]
         return base.directory + self.path(i)[len(base.prefix) :]
+
+    def has_below(self, directory: bytes) -> bool:
+        """Whether a file is in ``directory`` of the kit, at any depth."""
+        inside = directory + b"/"
+        first = bisect_left(range(len(self)), inside, key=self.path)
+        return first < len(self) and self.path(first).startswith(inside)
 
     def unchanged(self, i: int, facts: os.stat_result) -> bool:
         """Whether ``facts`` are those that were noted for file ``i``."""
@@ -121,11 +128,10 @@ def collect(spec: KitSpec) -> Collected:
     if walk.unsafe:
         raise errors.SourceNameUnsafe(sorted(walk.unsafe))
     evidence.columns.executable = bytearray(len(evidence.columns.executable))
-    return Collected(
-        data.finish(limits.MAX_MEMBER),
-        evidence.finish(limits.MAX_FIXED_MEMBER),
-        tuple(sorted(walk.empty)),
-    )
+    both = data.finish(limits.MAX_MEMBER), evidence.finish(limits.MAX_FIXED_MEMBER)
+    # what is empty in one source may have files in another
+    empty = {path for path in walk.empty if not any(found.has_below(path) for found in both)}
+    return Collected(*both, tuple(sorted(empty)))
 
 
 def _merged(streams: Sequence[Iterator[Found]]) -> Iterator[Found]:

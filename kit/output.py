@@ -38,14 +38,13 @@ def new_file(path: Path) -> Iterator[int]:
         BuildDiskFull: The disk is full.
     """
     partial = partial_of(path)
-    if os.path.lexists(path):
-        raise OutputExists("is there already", where=show(path))
     try:
-        descriptor = _fresh(partial, path)
+        descriptor = _open_partial(partial, path)
     except OSError as error:
         raise refused(error, path) from None
     try:
         try:
+            os.ftruncate(descriptor, 0)  # what a killed run left
             os.fchmod(descriptor, 0o644)
             yield descriptor
             os.fsync(descriptor)
@@ -60,37 +59,28 @@ def new_file(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _fresh(partial: Path, path: Path) -> int:
-    """Return a new, locked, empty file; one that a killed run left is removed first.
+def _open_partial(partial: Path, path: Path) -> int:
+    """Open and lock an unfinished file that nobody else has and that is no finished kit.
 
-    It is removed, never emptied: a run that was killed right after publishing leaves a second name
-    of a finished kit here.
+    A run killed between the two steps of `publish` left its kit under both names, and a run that
+    ends while we wait for its lock leaves us its finished kit: neither may be cut to nothing.
     """
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-    with contextlib.suppress(FileNotFoundError):
-        left = os.open(partial, flags)
+    while True:
+        if os.path.lexists(path):
+            raise OutputExists("is there already", where=show(path))
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
-            _lock(left, path)
-            os.unlink(partial)
-        finally:
-            os.close(left)
-    try:
-        descriptor = os.open(partial, flags | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:
-        raise OutputExists("is being written by another run", where=show(path)) from None
-    try:
-        _lock(descriptor, path)
-    except BaseException:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise OutputExists("is being written by another run", where=show(path)) from None
+        facts = os.fstat(descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.lstat(partial), facts):
+                if facts.st_nlink <= 1:  # some file systems do not count
+                    return descriptor
+                os.unlink(partial)
         os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise OutputExists("is being written by another run", where=show(path)) from None
 
 
 def publish(partial: Path, path: Path) -> None:

@@ -18,8 +18,9 @@ from kit.output import refused, sync_directory
 from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size
 from verifier.core.container import Container
-from verifier.core.envelope import parse_page
+from verifier.core.envelope import check_surplus, evaluate, parse_page
 from verifier.core.errors import EnvelopeMalformed, KitError, KitUnreadable, Usage
+from verifier.core.trust import parse_chain
 from verifier.source import FileSource
 
 
@@ -72,8 +73,9 @@ def _recover(descriptor: int, path: Path) -> None:
     if not backup.exists():
         return
     try:
-        if not _is_whole(path):
-            write_parts(descriptor, [backup.read_bytes()], 0)
+        old = backup.read_bytes()
+        if _is_older(old, os.pread(descriptor, len(old), 0)) and not _is_done(path, backup):
+            write_parts(descriptor, [old], 0)
             os.fsync(descriptor)
         backup.unlink()
         sync_directory(path.parent)
@@ -81,24 +83,52 @@ def _recover(descriptor: int, path: Path) -> None:
         raise refused(error, path) from None
 
 
-def _is_whole(path: Path) -> bool:
-    source = FileSource(os.fspath(path))
+def _is_older(old: bytes, now: bytes) -> bool:
+    """Whether a kept frame is whole and of this kit: signing changes nothing before `signatures`.
+
+    One that is not whole was being written itself, and the page had not been touched.
+    """
+    end = old.find(b'"signatures":')
+    return end > 0 and old[:end] == now[:end] and len(old) == _frame_size(old)
+
+
+def _is_done(path: Path, backup: Path) -> bool:
+    """Whether a page has all signatures of the one before, and only good ones.
+
+    That it can be parsed says too little: half of one signature and half of another can be.
+    """
+    source, before = FileSource(os.fspath(path)), FileSource(os.fspath(backup))
     try:
-        parse_page(Container(source).read_page()[512:])
+        container = Container(source)
+        envelope = parse_page(container.read_page()[512:])
+        root = parse_chain(container.read_roots()[512:])[-1]
+        check_surplus(evaluate(envelope, root.targets))
+        kept = parse_page(Container(before).read_page()[512:])
     except KitError:
         return False
     finally:
         source.close()
-    return True
+        before.close()
+    return kept.signatures.items() <= envelope.signatures.items()
+
+
+def _frame_size(head: bytes | bytearray) -> int:
+    """Return the size in the file of the first frame of a kit.
+
+    Raises:
+        EnvelopeMalformed: It is no page.
+    """
+    content = int.from_bytes(head[6:14], "little")
+    if content - 512 not in limits.PAGE_SIZES:
+        raise EnvelopeMalformed("the first frame is no page", where="kit.dsse.json")
+    return raw_size(content)
 
 
 def _frame(descriptor: int) -> tuple[bytearray, int]:
     """Return the first frame as it is and the size of its page."""
     head = os.pread(descriptor, 14, 0)
-    size = int.from_bytes(head[6:14], "little") - 512
-    if size not in limits.PAGE_SIZES:
-        raise EnvelopeMalformed("the first frame is no page", where="kit.dsse.json")
-    return bytearray(os.pread(descriptor, raw_size(512 + size), 0)), size
+    frame = os.pread(descriptor, _frame_size(head), 0)
+    return bytearray(frame), int.from_bytes(head[6:14], "little") - 512
 
 
 def write_page(descriptor: int, page: bytes) -> tuple[int, int]:
@@ -132,9 +162,12 @@ def replace_page(descriptor: int, path: Path, page: bytes) -> int:
         try:
             write_parts(kept, [bytes(old)], 0)
             os.fsync(kept)
+            sync_directory(path.parent)
+        except OSError:
+            backup.unlink()  # the page has not been touched
+            raise
         finally:
             os.close(kept)
-        sync_directory(path.parent)
         _, length = write_page(descriptor, page)
         os.fsync(descriptor)
         backup.unlink()

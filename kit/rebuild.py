@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kit.archive import Written, compressor_name
@@ -18,7 +18,8 @@ from kit.signkit import check_same_root, read_head
 from kit.spec import KitSpec
 from verifier.core.envelope import parse_page
 from verifier.core.errors import Rejected
-from verifier.core.lists import SIG, SUMS, Index
+from verifier.core.frames import plan_frames
+from verifier.core.lists import CLASSES, SIG, SUMS, FrameTable, Index
 from verifier.core.manifest import encode_manifest
 from verifier.core.pipeline import Job, Opened, kit_id_of
 from verifier.core.trust import Root, parse_chain
@@ -75,6 +76,8 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
             raise refused(error, Path(tempfile.gettempdir())) from None
         _compare_manifests(written, opened, kit)
         _compare_members(inputs.index, opened.index)
+        assert opened.table is not None
+        _compare_frames(written.table, opened.table, opened.index)
         _compare_bytes(stream.fileno(), kit)
     return written
 
@@ -148,15 +151,18 @@ def _compare_members(new: Index, old: Index) -> None:
             return
 
 
+def _place(line: Sequence[str]) -> tuple[int, bytes]:
+    """Return what the lines of an index are sorted by (FORMAT 6.1)."""
+    return CLASSES.index(line[2].encode("ascii")), line[4].encode("utf-8")
+
+
 def _difference(here: bytes | None, there: bytes | None) -> str:
     new = here.decode().split(" ", 4) if here else None
     old = there.decode().split(" ", 4) if there else None
-    if new is None or (
-        old is not None and new[4] != old[4] and (old[2], old[4]) < (new[2], new[4])
-    ):
-        assert old is not None
+    if old is not None and (new is None or _place(old) < _place(new)):
         return f"member {old[4]!r} is only there"
-    if old is None or new[4] != old[4]:
+    assert new is not None
+    if old is None or _place(old) != _place(new):
         return f"member {new[4]!r} is only here"
     names = ("sha256", "size", "class", "mode")
     parts = [
@@ -165,6 +171,21 @@ def _difference(here: bytes | None, there: bytes | None) -> str:
         if before != after
     ]
     return f"member {new[4]!r}: {'; '.join(parts)}"
+
+
+def _compare_frames(new: FrameTable, old: FrameTable, index: Index) -> None:
+    """Compare frame tables; the members are the same, so only a compressor makes a difference."""
+    plan = plan_frames(index)
+    for at in range(len(old)):
+        here, there = new.lines(at, at + 1), old.lines(at, at + 1)
+        if here != there:
+            member = plan.first[plan.payload + at]
+            path = index.paths(member, member + 1)[0].decode("utf-8")
+            raise RebuildDiffers(
+                f"frame {at + 1} of the payload, of member {path!r}, was compressed otherwise: "
+                f"{there.decode().strip()!r} there, {here.decode().strip()!r} here",
+                where="kit.frames",
+            )
 
 
 def _compare_bytes(new: int, kit: Path) -> None:

@@ -13,8 +13,11 @@ from kit.errors import OutputExists, show
 from kit.output import replace_file
 from kit.page import locked
 from kit.signkit import check_same_root, read_head, sealed_marker
+from verifier.core.envelope import parse_page
+from verifier.core.errors import KitError
 from verifier.core.lists import SIG, TOOL
 from verifier.core.model import KitInfo
+from verifier.core.names import HEAD
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.run import default_workers, prove_file
@@ -129,12 +132,31 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
 
 
 def _refuse_other(path: Path, data: bytes, marker: Path) -> None:
-    """Never replace a file of another kit; one that this kit's earlier seal left may go."""
-    if marker.exists() or not os.path.lexists(path):
+    """Never replace a file of another kit; one that an earlier seal of this kit left may go."""
+    if not os.path.lexists(path):
         return
-    if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-        return
-    raise OutputExists("is there already and belongs to something else", where=show(path))
+    there = path.read_bytes() if path.is_file() else None
+    if there is None or (
+        there != data
+        and hashlib.sha256(there).hexdigest() != _sealed_before(marker).get(path.name)
+        and not (path.name == HEAD[0] and _payload(there) == _payload(data))
+    ):
+        raise OutputExists("is there already and belongs to something else", where=show(path))
+
+
+def _sealed_before(marker: Path) -> dict[str, str]:
+    """Return the outputs that a marker names; none if there is none that can be read."""
+    try:
+        return dict(json.loads(marker.read_bytes())["outputs"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _payload(page: bytes) -> bytes | None:
+    try:
+        return parse_page(page).payload
+    except KitError:
+        return None
 
 
 def _file_digest(path: Path) -> str:

@@ -123,9 +123,9 @@ def sign(
         KitError: The kit, a key or the disk is at fault; the kit is as it was.
     """
     marker = sealed_marker(path)
-    if marker.exists() and not reopen:
-        raise KitSealed(f"{show(marker)} is there", where=show(path))
     with locked(path) as descriptor:
+        if marker.exists() and not reopen:
+            raise KitSealed(f"{show(marker)} is there", where=show(path))
         page, kit_root = read_head(path)
         check_same_root(kit_root, root)
         envelope = parse_page(page)

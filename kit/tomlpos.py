@@ -77,6 +77,7 @@ class Lines:
         return (*place, entries - 1) if entries else place
 
     def _pair(self, node: Node, place: Place) -> None:
+        # a comment behind the value is a child too
         children = [child for child in node.named_children if child.type != "comment"]
         line = node.start_point.row + 1
         for key in _keys(children[0]):

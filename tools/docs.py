@@ -256,7 +256,7 @@ def _spec_tables() -> str:
 
 
 def _spec_row(name: str, field: FieldInfo) -> str:
-    text = (field.description or "").replace("|", "\\|")
+    text = re.sub(r"([|*])", r"\\\1", field.description or "")
     if field.is_required():
         text += "; **required**"
     elif field.default not in (None, ()):

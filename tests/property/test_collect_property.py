@@ -13,6 +13,7 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kit.collect
 from kit.collect import Collection, collect
 from kit.spec import parse_spec
 from verifier.core.errors import KitError
@@ -81,7 +82,8 @@ def run(base: str, seed: int) -> tuple[Collection, tuple[bytes, ...]]:
         order.shuffle(listed)
         return contextlib.nullcontext(iter(listed))
 
-    with mock.patch.object(os, "scandir", shuffled):
+    run_of = mock.patch.object(kit.collect, "_RUN", order.choice([1, 3, 4096]))
+    with mock.patch.object(os, "scandir", shuffled), run_of:
         found = collect(parse_spec(SPEC.encode(), file=Path(base) / "kit.toml"))
     return found.data, found.empty_directories
 

@@ -142,7 +142,7 @@ def headers(path: bytes, size: int, executable: bool, mtime: int) -> bytes:
     names, records = names_of(path), b""
     if names is None:
         records += record(b"path", path)
-        text = path.decode("utf-8")[-100:]
+        text = path.decode("utf-8", "replace")[-100:]  # no UTF-8: refused at the index
         names = b"", "".join(c if ord(c) < 128 else "_" for c in text).encode()
     if size >= 2**33:
         records += record(b"size", b"%d" % size)

@@ -132,6 +132,9 @@ def prove(source: Source, job: Job, opened: Opened) -> None:
     _check_index(opened.index, manifest)
     opened.done.append("index")
     opened.table = _read_table(container, manifest, headers)
+    # no frame holds more than 4 MiB of contents: else the plan could be larger than any memory
+    if sum(opened.index.sizes[opened.index.bounds[DATA] :]) > limits.FRAME * len(opened.table):
+        raise ListMalformed("there are fewer frames than the members need", where=HEAD[3])
     plan = plan_frames(opened.index)
     check_table(opened.table, plan, opened.index)
     opened.done.append("frame table")
@@ -197,12 +200,14 @@ def _claims(payload: bytes) -> Manifest | None:
 
 # --- lists --------------------------------------------------------------------------------
 
+_KNOWN = frozenset({"sha256", "sha512"})  # algorithms that are compared (FORMAT 9.3)
+
 
 def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | bytearray]) -> None:
     """Hold bytes to their size and to every digest that is known (FORMAT 9.3)."""
     if sum(map(len, pieces)) != blob.size:
         raise DigestMismatch(f"is not the {blob.size} bytes that were signed", where=name)
-    for algorithm in sorted({"sha256", "sha512"}.intersection(blob.digest)):
+    for algorithm in sorted(_KNOWN.intersection(blob.digest)):
         state = hashlib.new(algorithm)
         for piece in pieces:
             state.update(piece)
@@ -270,14 +275,15 @@ def _read_index(container: Container, manifest: Manifest, headers: Headers) -> t
 
 def _check_index(index: Index, manifest: Manifest) -> None:
     """Hold the index to what is derived from it and to the manifest (FORMAT 6.7, 9.4, 9.5)."""
-    sums = hashlib.sha256()
-    for text in index.sums():
-        sums.update(text)
-    at = index.bounds[SUMS]
-    if sums.digest() != index.digest(at) or index.sizes[at] != index.sums_size():
-        raise ListMalformed("SHA256SUMS is not the one that follows from the index", where=HEAD[2])
     subject = manifest.subjects[1]
-    if subject.digest["sha256"] != index.digest(at).hex():
+    states = {name: hashlib.new(name) for name in _KNOWN.intersection(subject.digest)}
+    for text in index.sums():
+        for state in states.values():
+            state.update(text)
+    at = index.bounds[SUMS]
+    if states["sha256"].digest() != index.digest(at) or index.sizes[at] != index.sums_size():
+        raise ListMalformed("SHA256SUMS is not the one that follows from the index", where=HEAD[2])
+    if any(state.hexdigest() != subject.digest[name] for name, state in states.items()):
         raise ManifestMalformed(
             "subject SHA256SUMS has another digest than kit.index", where="manifest"
         )

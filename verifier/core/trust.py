@@ -134,7 +134,7 @@ def _root(value: Any) -> Root:
 
 def _keys(value: dict[str, Any]) -> dict[str, Key]:
     keys: dict[str, Key] = {}
-    signer_of: dict[tuple[str, str], str] = {}
+    signer_of: dict[tuple[str, str | bytes], str] = {}
     names: dict[str, str] = {}
     for keyid, item in value.items():
         item = _expect(item, dict, f"key {keyid[:64]!r}")
@@ -149,12 +149,13 @@ def _keys(value: dict[str, Any]) -> dict[str, Key]:
         other = names.setdefault(fold(signer), signer)
         if other != signer:
             raise _Invalid(f"signers {other!r} and {signer!r} are one name to people")
-        if signer_of.setdefault((scheme, public), signer) != signer:
-            raise _Invalid(f"one public key belongs to {signer!r} and to another signer")
         try:
             material = parse_material(keytype, scheme, public)
         except ValueError as reason:
             raise _Invalid(f"key {keyid[:64]!r}: {reason}") from None
+        # a PEM may lack its last LF: the same key is the same bytes, not the same text
+        if signer_of.setdefault((scheme, material or public), signer) != signer:
+            raise _Invalid(f"one public key belongs to {signer!r} and to another signer")
         keys[keyid] = Key(keyid, signer, scheme, public, material)
     return keys
 

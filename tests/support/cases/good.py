@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.support.people import SIGNER, chain, compact, person, root_line, sign
 from tests.support.vector import Case, ok
 
 RUN = b"#!/bin/sh\necho ran\n"
-NOISE = b"".join(person("alice").sign(b"%d" % i) for i in range(20))  # does not compress
+NOISE = b"".join(
+    person("alice").sign(b"%d" % i) for i in range(24)
+)  # 3 blocks that do not compress
 
 
 def built(data: dict[bytes, bytes], **more: Any) -> bytes:
@@ -63,12 +66,19 @@ def even_root() -> bytes:
     raise ValueError("no length fits")
 
 
-def with_key(name: str, key: dict[str, Any], *roles: str) -> bytes:
-    """Return the test root with one key more, in these roles."""
+def with_key(
+    name: str,
+    key: dict[str, Any],
+    *roles: str,
+    threshold: int = 2,
+    more: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return the test root with one key more in these roles, and others in none."""
     signed = signed_root()
-    signed["keys"][name] = key
+    signed["keys"].update({name: key, **(more or {})})
     for role in roles:
         signed["roles"][role]["keyids"].append(name)
+    signed["roles"]["targets"]["threshold"] = threshold
     return sign_root(signed)
 
 

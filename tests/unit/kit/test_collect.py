@@ -140,6 +140,9 @@ def test_facts_of_a_file_are_noted_and_compared(tmp_path: Path) -> None:
     assert not found.unchanged(0, facts)
     os.utime(path, ns=(0, 1_700_000_000_123_456_788))
     assert not found.unchanged(1, os.stat(path))
+    (tmp_path / "other").write_text("new")
+    os.utime(tmp_path / "other", ns=(0, 1_700_000_000_123_456_789))
+    assert not found.unchanged(1, os.stat(tmp_path / "other"))
     path.write_text("longer")
     os.utime(path, ns=(0, 1_700_000_000_123_456_789))
     assert not found.unchanged(1, os.stat(path))
@@ -377,6 +380,20 @@ def test_directories_without_files_are_named(tmp_path: Path) -> None:
     assert found.empty_directories == (b"c/a/e", b"c/b", b"c/z")
 
 
+def test_what_only_one_source_has_empty_arrives(tmp_path: Path) -> None:
+    tree(tmp_path, "x/d/b", "x/a", "y/a0")
+    for empty in ("y/d", "y/e", "x/e", "x/d0"):
+        (tmp_path / empty).mkdir()
+    found = collect(spec(tmp_path, component("c", 'dir = "x"', 'dir = "y"')))
+    assert found.empty_directories == (b"c/d0", b"c/e")
+
+
+def test_a_directory_with_something_left_out_is_not_empty(tmp_path: Path) -> None:
+    tree(tmp_path, "t/a", "t/b/c/x.pyc")
+    found = collect(spec(tmp_path, component("c", 'dir = "t"\nexclude = ["*.pyc"]')))
+    assert found.empty_directories == ()
+
+
 @contextlib.contextmanager
 def as_somebody() -> Iterator[Path]:
     """Give a directory and run as a user who is not root."""
@@ -481,7 +498,7 @@ def test_more_than_ascii_must_be_asked_for(tmp_path: Path) -> None:
 def test_paths_that_are_too_long_or_too_deep(tmp_path: Path) -> None:
     here = os.open(tmp_path, os.O_RDONLY)
     try:
-        for name in ["t", *["d" * 250] * 5]:
+        for name in ["t", *["d" * 250] * 20]:  # longer than a path may be on this host, too
             os.mkdir(name, dir_fd=here)
             below = os.open(name, os.O_RDONLY, dir_fd=here)
             os.close(here)
@@ -509,7 +526,9 @@ def collision(base: Path, *source_texts: str) -> tuple[tuple[bytes, ...], tuple[
     return error.sources, error.paths, str(error)
 
 
-def test_two_sources_of_one_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", [1, 2, 4096])
+def test_two_sources_of_one_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
+    monkeypatch.setattr("kit.collect._RUN", run)
     tree(tmp_path, "x/a", "x/b", "y/b")
     found, paths, _ = collision(tmp_path, 'dir = "x"', 'dir = "y"')
     assert (found, paths) == ((b"x/b", b"y/b"), (b"c/b", b"c/b"))

@@ -425,6 +425,16 @@ def test_the_line_of_a_second_table_is_its_own() -> None:
     assert problem.line == line_of(text, 'lands = ""')
 
 
+def test_lines_inside_arrays_and_inline_tables_are_their_own() -> None:
+    text = GOOD.replace(
+        'source = [{ file = "a.spdx.json" }]',
+        'source = [ # two\n  { file = "a" },\n  # x\n  { file = "/b" },\n] # end',
+    )
+    (problem,) = problems(text)
+    assert problem.field == "evidence[0].source[1].file"
+    assert problem.line == line_of(text, '"/b"')
+
+
 def test_hostile_values_are_shown_escaped_and_short() -> None:
     text = GOOD.replace('name = "lnm"', f'name = "\\u001b[2J\\u202e{"x" * 500}"')
     (problem,) = problems(text)
@@ -514,7 +524,7 @@ def test_every_field_of_any_document_has_its_line(
         for key, value in table.items():
             entry = (*place, key)
             expected[entry] = text.count("\n") + 1
-            text += f"{json.dumps(key)} = {_inline(value)}\n"
+            text += f"{json.dumps(key)} = {_inline(value)} # {key}\n"
     parsed, lines = parse_toml(text.encode(), where="x")
     assert len(parsed.get("many", [])) == arrays
     assert {place: lines[place] for place in expected} == expected

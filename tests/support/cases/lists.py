@@ -1,0 +1,446 @@
+"""Signed lists that no builder makes: kit.index, SHA256SUMS, kit.frames (FORMAT 6, 8.5)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tests.support.assembler import (
+    OWN,
+    README,
+    TOOL,
+    TOOLS,
+    VERIFIER,
+    Draft,
+    Entry,
+    Frame,
+    assemble,
+)
+from tests.support.cases.good import NOISE, ratio
+from tests.support.hooks import Hook, at, swap
+from tests.support.naive import MIB
+from tests.support.vector import Case, bad
+
+MALFORMED, NEWER = "list-malformed", "format-newer"
+EVIDENCE = Entry(b"evidence/a", b"a", b"evidence")
+DOC, RUN = TOOLS
+
+
+def index(name: str, rules: str, why: str, change: Hook, code: str = MALFORMED) -> Case:
+    """Return a vector whose kit.index is spelled otherwise."""
+    return bad(name, rules, code, why, lambda: assemble(index=change))
+
+
+def first_line(change: Callable[[bytes], bytes], member: bytes = b"tools/doc.txt") -> Hook:
+    """Return a hook that changes the line of one member."""
+
+    def hook(text: bytes) -> bytes:
+        lines = text.splitlines(keepends=True)
+        return b"".join(
+            change(line) if line.endswith(b" %b\n" % member) else line for line in lines
+        )
+
+    return hook
+
+
+def line(name: str, rules: str, why: str, old: bytes, new: bytes) -> Case:
+    """Return a vector with one field of the line of ``tools/doc.txt`` changed."""
+    return index(name, rules, why, first_line(swap(old, new)))
+
+
+def members(name: str, rules: str, why: str, *entries: Entry, code: str = MALFORMED) -> Case:
+    """Return a vector with these members in this order."""
+    return bad(name, rules, code, why, lambda: assemble(Draft(entries)))
+
+
+SIZE = b" %d " % len(DOC.data)
+DIGEST = DOC.digest.encode()
+
+INDEX = [
+    index(
+        "index_newer",
+        "6.1 13",
+        "The first line names a later version.",
+        swap(b"index/1", b"index/2"),
+        NEWER,
+    ),
+    index(
+        "index_no_first_line",
+        "6.1 13",
+        "The first line is missing.",
+        swap(b"offline-kit-index/1\n", b""),
+        NEWER,
+    ),
+    index("index_first_line_crlf", "6.1", "CR behind the first line.", swap(b"\n", b"\r\n"), NEWER),
+    index("index_empty", "6.1", "No member at all.", lambda text: text[:20]),
+    index("index_no_line_end", "6.1", "The last line has no LF.", lambda text: text[:-1]),
+    index("index_blank_line", "6.1", "An empty line at the end.", lambda text: text + b"\n"),
+    index(
+        "index_blank_line_inside",
+        "6.1",
+        "An empty line behind the first one.",
+        swap(b"index/1\n", b"index/1\n\n"),
+    ),
+    index("index_member_twice", "6.1 6.4", "One line twice.", first_line(lambda text: text * 2)),
+    index(
+        "index_order",
+        "6.1",
+        "Two lines of one class in the wrong order.",
+        lambda text: b"".join([*(lines := text.splitlines(keepends=True))[:-2], *lines[:-3:-1]]),
+    ),
+    index(
+        "index_class_order",
+        "6.1",
+        "Payload before the verifier.",
+        lambda text: b"".join([*(lines := text.splitlines(keepends=True))[:3], *lines[:2:-1]]),
+    ),
+    line("index_class_unknown", "6.1", "A class that is not in the list.", b" data ", b" docs "),
+    line("index_class_upper_case", "6.1", "A class in upper case.", b" data ", b" DATA "),
+    line("index_mode_0777", "6.1", "Mode 0777.", b" 0644 ", b" 0777 "),
+    line("index_mode_4755", "6.1", "Mode 4755.", b" 0644 ", b" 4755 "),
+    line("index_mode_short", "6.1", "Mode 644.", b" 0644 ", b" 644 "),
+    line("index_size_leading_zero", "6.1", "A zero before the size.", SIZE, b" 0" + SIZE[1:]),
+    line("index_size_plus", "6.1", "A sign before the size.", SIZE, b" +" + SIZE[1:]),
+    line("index_size_underscore", "6.1", "An underscore in the size.", SIZE, b" 3_1 "),
+    line("index_size_hex", "6.1", "The size in hexadecimal.", SIZE, b" 0x1f "),
+    line("index_size_negative", "6.1", "A negative size.", SIZE, b" -1 "),
+    line("index_size_empty", "6.1", "No size.", SIZE, b"  "),
+    line("index_size_huge", "6.1 6.8", "A size of 40 digits.", SIZE, b" %b " % (b"9" * 40)),
+    line("index_size_over_limit", "6.8", "2^44 + 1 bytes.", SIZE, b" 17592186044417 "),
+    line("index_digest_upper_case", "6.1", "A digest in upper case.", DIGEST, DIGEST.upper()),
+    line("index_digest_short", "6.1", "A digest of 62 digits.", DIGEST, DIGEST[:62]),
+    line("index_digest_long", "6.1", "A digest of 66 digits.", DIGEST, DIGEST + b"00"),
+    line("index_digest_no_hex", "6.1", "A digest that is no number.", DIGEST, b"x" * 64),
+    line("index_two_spaces", "6.1", "Two spaces between fields.", b" data ", b"  data "),
+    line("index_tabs", "6.1", "Tabs between fields.", b" data ", b"\tdata\t"),
+    line("index_space_before", "6.1", "A space before the digest.", DIGEST, b" " + DIGEST),
+    line("index_field_missing", "6.1", "A line of four fields.", b" data ", b" "),
+    index(
+        "index_crlf",
+        "6.1 6.3",
+        "CR and LF.",
+        first_line(swap(b"\n", b"\r\n")),
+        "member-path-unsafe",
+    ),
+    index(
+        "index_trailing_space",
+        "6.1 6.3",
+        "A space behind a path.",
+        first_line(swap(b"\n", b" \n")),
+        "member-path-unsafe",
+    ),
+    index(
+        "index_too_many_frames",
+        "6.6 6.8",
+        "Sizes of 512 TiB: more frames than a table can hold.",
+        lambda text: (
+            text
+            + b"".join(
+                b"%b 17592186044416 data 0644 tools/z%02d\n" % (DIGEST, i) for i in range(32)
+            )
+        ),
+    ),
+    index(
+        "index_stream_over_limit",
+        "6.8",
+        "Sizes of more than 2^53 bytes together.",
+        lambda text: (
+            text
+            + b"".join(
+                b"%b 17592186044416 data 0644 tools/z%03d\n" % (DIGEST, i) for i in range(513)
+            )
+        ),
+    ),
+]
+
+CLASSES = [
+    members("class_no_readme", "6.2", "README.txt is missing.", TOOL, VERIFIER, *TOOLS),
+    members("class_no_tool", "6.2", "kit-verify.pyz is missing.", README, VERIFIER, *TOOLS),
+    members("class_no_verifier", "6.2", "verifier/ is missing.", README, TOOL, *TOOLS),
+    bad(
+        "class_no_sums",
+        "6.2",
+        MALFORMED,
+        "SHA256SUMS is missing.",
+        lambda: assemble(entries=lambda entries: entries[1:]),
+    ),
+    members(
+        "class_readme_other_name",
+        "6.2",
+        "README.md as readme.",
+        replace(README, path=b"README.md"),
+        TOOL,
+        VERIFIER,
+        *TOOLS,
+    ),
+    members(
+        "class_readme_case",
+        "6.2",
+        "Readme.txt as readme.",
+        replace(README, path=b"Readme.txt"),
+        TOOL,
+        VERIFIER,
+        *TOOLS,
+    ),
+    members(
+        "class_two_readmes",
+        "6.2",
+        "Two of class readme.",
+        README,
+        replace(README, path=b"README2.txt"),
+        TOOL,
+        VERIFIER,
+        *TOOLS,
+    ),
+    members(
+        "class_two_tools",
+        "6.2",
+        "Two of class tool.",
+        README,
+        TOOL,
+        replace(TOOL, path=b"kit-verify2.pyz"),
+        VERIFIER,
+        *TOOLS,
+    ),
+    members(
+        "class_verifier_elsewhere",
+        "6.2",
+        "A verifier outside verifier/.",
+        README,
+        TOOL,
+        replace(VERIFIER, path=b"verify/__init__.py"),
+        *TOOLS,
+    ),
+    members(
+        "class_evidence_elsewhere",
+        "6.2",
+        "Evidence outside evidence/.",
+        *OWN,
+        replace(EVIDENCE, path=b"proof/a"),
+        *TOOLS,
+    ),
+    members(
+        "class_data_in_evidence",
+        "6.2 6.5",
+        "Payload below evidence/.",
+        *OWN,
+        replace(EVIDENCE, kind=b"data"),
+        *TOOLS,
+    ),
+    members(
+        "class_data_in_verifier",
+        "6.2 6.5",
+        "Payload below verifier/.",
+        *OWN,
+        *TOOLS,
+        replace(DOC, path=b"verifier/x.py"),
+    ),
+    members(
+        "class_executable_readme",
+        "6.2",
+        "README.txt may be executed.",
+        replace(README, mode=b"0755"),
+        TOOL,
+        VERIFIER,
+        *TOOLS,
+    ),
+    members(
+        "class_executable_evidence",
+        "6.2",
+        "Evidence may be executed.",
+        *OWN,
+        replace(EVIDENCE, mode=b"0755"),
+        *TOOLS,
+    ),
+    index(
+        "class_fixed_too_large",
+        "6.8",
+        "README.txt of 268,435,457 bytes.",
+        first_line(swap(b" 41 ", b" 268435457 "), b"README.txt"),
+    ),
+    index(
+        "class_evidence_too_large",
+        "6.8",
+        "Evidence of 268,435,457 bytes.",
+        lambda text: text.replace(
+            DIGEST, b"%b 268435457 evidence 0644 evidence/a\n%b" % (DIGEST, DIGEST)
+        ),
+    ),
+    bad(
+        "class_other_signature",
+        "6.2",
+        MALFORMED,
+        "Something else has class sig.",
+        lambda: assemble(
+            Draft(sums_key="sums"), entries=at(1, lambda e: replace(e, path=b"SHA256SUMS.asc"))
+        ),
+    ),
+    bad(
+        "class_two_signatures",
+        "6.2",
+        MALFORMED,
+        "Two of class sig.",
+        lambda: assemble(
+            Draft(sums_key="sums"),
+            entries=lambda e: [*e[:2], replace(e[1], path=b"SHA256SUMS.sig2"), *e[2:]],
+        ),
+    ),
+]
+
+
+def sums(name: str, why: str, change: Hook) -> Case:
+    """Return a vector whose SHA256SUMS is not the derived one."""
+    return bad(name, "6.7", MALFORMED, why, lambda: assemble(sums=change))
+
+
+SUMS = [
+    sums(
+        "sums_order",
+        "Lines in another order.",
+        lambda text: b"".join(text.splitlines(keepends=True)[::-1]),
+    ),
+    sums("sums_line_missing", "A line is missing.", lambda text: text.split(b"\n", 1)[1]),
+    sums(
+        "sums_line_more",
+        "A line for what is not there.",
+        lambda text: text + b"%b  tools/z\n" % DIGEST,
+    ),
+    sums("sums_one_space", "One space between digest and path.", swap(b"  ", b" ")),
+    sums("sums_binary_mark", "A star before a path.", swap(b"  ", b" *")),
+    sums("sums_no_line_end", "The last line has no LF.", lambda text: text[:-1]),
+    sums("sums_crlf", "CR and LF.", swap(b"\n", b"\r\n", 99)),
+    sums("sums_empty", "Nothing in it.", lambda text: b""),
+    bad(
+        "sums_of_itself",
+        "6.7",
+        MALFORMED,
+        "A line for SHA256SUMS.sig.",
+        lambda: assemble(
+            Draft(sums_key="sums"), sums=lambda text: b"%b  SHA256SUMS.sig\n" % DIGEST + text
+        ),
+    ),
+]
+
+
+def table(
+    name: str, rules: str, why: str, change: Hook, draft: Draft | None = None, code: str = MALFORMED
+) -> Case:
+    """Return a vector whose kit.frames is spelled otherwise."""
+    return bad(name, rules, code, why, lambda: assemble(draft or Draft(), table=change))
+
+
+def frame(name: str, why: str, change: Callable[[Any], Any], draft: Draft, which: int = 0) -> Case:
+    """Return a vector with another line for one frame."""
+
+    def hook(frames: Any) -> Any:
+        frames[which] = change(frames[which])
+        return frames
+
+    return bad(name, "8.5", MALFORMED, why, lambda: assemble(draft, encode=hook))
+
+
+def with_zeros(size: int, level: int = 3, tail: bytes = b"") -> Draft:
+    """Return a draft with one member of zeros and of bytes that do not compress."""
+    return Draft((*OWN, Entry(b"tools/z", bytes(size) + tail)), level=level)
+
+
+def with_digest(frame: Frame) -> Frame:
+    """Give a raw frame the digest of its content."""
+    return replace(frame, digest=hashlib.sha256(raw_content(frame.data)).digest())
+
+
+def raw_content(data: bytes) -> bytes:
+    """Return the content of a raw frame."""
+    return b"".join(data[at + 3 : at + 3 + 131072] for at in range(14, len(data), 131075))
+
+
+ONE_Z, ONE_R = with_zeros(9999), with_zeros(9999, 0)
+MIXED = with_zeros(4 * MIB, 3, NOISE)
+TWO_R = with_zeros(5 * MIB, 0)
+
+TABLE = [
+    table(
+        "frames_newer",
+        "6.6 13",
+        "The first line names a later version.",
+        swap(b"frames/1", b"frames/2"),
+        code=NEWER,
+    ),
+    table("frames_line_missing", "8.1", "No line, and there is a payload.", lambda text: text[:21]),
+    table("frames_line_more", "8.1", "A line too many.", lambda text: text + text[21:]),
+    table("frames_no_line_end", "6.6", "The last line has no LF.", lambda text: text[:-1]),
+    table("frames_six_digits", "6.6", "A size of six digits.", swap(b"\n0", b"\n")),
+    table("frames_size_spaces", "6.6", "Spaces instead of leading zeros.", swap(b"\n0", b"\n ")),
+    table("frames_size_sign", "6.6", "A sign instead of a leading zero.", swap(b"\n0", b"\n+")),
+    table("frames_kind_unknown", "6.6", "Kind `s`.", swap(b" r ", b" s ")),
+    table("frames_kind_upper_case", "6.6", "Kind `R`.", swap(b" r ", b" R ")),
+    table("frames_kind_z_of_raw", "8.5", "Kind `z` for a raw frame.", swap(b" r ", b" z ")),
+    table("frames_tab", "6.6", "A tab before the kind.", swap(b" r ", b"\tr ")),
+    table("frames_crlf", "6.6", "CR and LF.", lambda text: text[:-1] + b"\r\n"),
+    table(
+        "frames_digest_upper_case",
+        "6.6",
+        "A digest in upper case.",
+        lambda text: text[:21] + text[21:].upper().replace(b" Z ", b" z "),
+        ONE_Z,
+    ),
+    table(
+        "frames_digest_short",
+        "6.6",
+        "A digest of 62 digits.",
+        lambda text: text[:-3] + b"\n",
+        ONE_Z,
+    ),
+    table(
+        "frames_digest_half_dashes",
+        "6.6",
+        "A digest of 32 digits and 32 dashes.",
+        lambda text: text[:-33] + b"-" * 32 + b"\n",
+        ONE_Z,
+    ),
+    table("frames_five_fields", "6.6", "A fifth field.", lambda text: text[:-1] + b" x\n"),
+    frame(
+        "frames_raw_size_lie",
+        "The size of a raw frame is one too large.",
+        lambda f: replace(f, stored=len(f.data) + 1),
+        ONE_R,
+    ),
+    frame(
+        "frames_raw_digest",
+        "A digest where dashes must be.",
+        lambda f: replace(f, digest=bytes(32)),
+        ONE_R,
+    ),
+    frame("frames_raw_digest_right", "A right digest where dashes must be.", with_digest, TWO_R, 1),
+    frame(
+        "frames_z_dashes",
+        "Dashes where a digest must be.",
+        lambda f: replace(f, digest=None),
+        ONE_Z,
+    ),
+    frame(
+        "frames_mixed_dashes",
+        "Dashes for the raw frame of a mixed member.",
+        lambda f: replace(f, digest=None),
+        MIXED,
+        1,
+    ),
+    bad(
+        "frames_ratio_over_97",
+        "8.5",
+        MALFORMED,
+        "A zstd frame of more than 97 hundredths.",
+        lambda: ratio(12_417),
+    ),
+    bad(
+        "frames_swapped_lines",
+        "8.5",
+        MALFORMED,
+        "The two lines of a mixed member, swapped.",
+        lambda: assemble(MIXED, table=lambda text: text[:21] + text[96:] + text[21:96]),
+    ),
+]
+
+CASES: list[Case] = [*INDEX, *CLASSES, *SUMS, *TABLE]

@@ -1,0 +1,203 @@
+"""Sealing: only above the threshold, exactly these files, and never over another kit's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kit.cli import _sealed_value
+from kit.seal import SEALED_TYPE, SealedKit, seal
+from kit.signkit import sign
+from tests.support.making import Made, key, make_kit, pinned
+from verifier.core.errors import ExitStatus, KitError
+
+OUTPUTS = ["SHA256SUMS", "SHA256SUMS.sig", "kit-verify.pyz", "kit.dsse.json"]
+MARKER = "demo-1.0.sealed.json"
+
+
+@pytest.fixture(scope="module")
+def unsigned(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return a kit that nobody has signed; tests take copies."""
+    return make_kit(tmp_path_factory.mktemp("seal"), signers=())
+
+
+@pytest.fixture
+def kit(unsigned: Made, tmp_path: Path) -> Path:
+    """Return a kit with two signers, in a directory of its own."""
+    path = Path(shutil.copy(unsigned.path, tmp_path))
+    sign(path, [key("alice"), key("bob")])
+    return path
+
+
+def beside(path: Path) -> dict[str, bytes]:
+    found = [item for item in path.parent.iterdir() if item != path and item.is_file()]
+    return {item.name: item.read_bytes() for item in found}
+
+
+def refused(path: Path) -> KitError:
+    with pytest.raises(KitError) as error:
+        seal(path)
+    return error.value
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_marker(path: Path, sealed: SealedKit) -> None:
+    files, data = beside(path), path.read_bytes()
+    assert json.loads(files[MARKER]) == {
+        "type": SEALED_TYPE,
+        "kit": {"name": "demo", "version": "1.0", "line": "demo/stable", "sequence": 7},
+        "file": {"name": "demo-1.0.tar.zst", "size": len(data), "sha256": sha256(data)},
+        "kitId": sealed.kit_id,
+        "contentId": sealed.content_id,
+        "signers": list(sealed.signers),
+        "threshold": 2,
+        "outputs": {name: sha256(files[name]) for name in OUTPUTS},
+    }
+
+
+def test_exactly_these_files_lie_beside_the_kit(kit: Path, unsigned: Made) -> None:
+    before = kit.read_bytes()
+    sealed = seal(kit)
+    assert kit.read_bytes() == before
+    assert sorted(beside(kit)) == sorted([*OUTPUTS, MARKER])
+    assert (sealed.kit_id, sealed.content_id) == (unsigned.built.kit_id, unsigned.built.content_id)
+    check_marker(kit, sealed)
+    assert _sealed_value(sealed)["outputs"] == sealed.outputs
+    for name in [*OUTPUTS, MARKER]:
+        assert (kit.parent / name).stat().st_mode & 0o7777 == 0o644
+
+
+def test_each_output_is_that_member_of_the_kit(kit: Path) -> None:
+    sealed = seal(kit)
+    lines = beside(kit)["SHA256SUMS"].decode().splitlines()
+    sums = {line[66:]: line[:64] for line in lines}
+    assert sums["kit-verify.pyz"] == sealed.outputs["kit-verify.pyz"]
+    head = kit.read_bytes()[17 + 512 : 17 + 512 + 65536]
+    assert beside(kit)["kit.dsse.json"] == head
+
+
+def test_sealing_twice_changes_nothing(kit: Path) -> None:
+    first = seal(kit)
+    before = beside(kit)
+    assert seal(kit) == first
+    assert beside(kit) == before
+
+
+def test_without_a_key_for_the_sums_there_is_no_signature_of_them(tmp_path: Path) -> None:
+    made = make_kit(tmp_path, {"a/b": b"c"}, sums=False)
+    assert made.sealed is not None
+    assert sorted(made.sealed.outputs) == [name for name in OUTPUTS if name != "SHA256SUMS.sig"]
+    assert not (made.directory / "SHA256SUMS.sig").exists()
+
+
+@pytest.mark.parametrize("names", [[], ["alice"]], ids=["nobody", "one of two"])
+def test_below_the_threshold_nothing_is_written(
+    unsigned: Made, tmp_path: Path, names: list[str]
+) -> None:
+    path = Path(shutil.copy(unsigned.path, tmp_path))
+    if names:
+        sign(path, [key(name) for name in names])
+    error = refused(path)
+    assert (error.code, error.status) == ("threshold-not-met", ExitStatus.REJECTED)
+    assert beside(path) == {}
+
+
+@pytest.mark.parametrize("at", [-20, -3000, 250_000])
+def test_a_damaged_kit_is_not_sealed(kit: Path, at: int) -> None:
+    data = bytearray(kit.read_bytes())
+    data[at] ^= 1
+    kit.write_bytes(data)
+    assert refused(kit).status is ExitStatus.REJECTED
+    assert beside(kit) == {}
+
+
+IN_THE_WAY: dict[str, Callable[[Path], object]] = {
+    "a file": lambda path: path.write_bytes(b"of another kit"),
+    "an empty file": lambda path: path.write_bytes(b""),
+    "a directory": lambda path: path.mkdir(),
+    "a link to nowhere": lambda path: path.symlink_to("nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("plant", IN_THE_WAY.values(), ids=IN_THE_WAY.keys())
+def test_what_belongs_to_something_else_is_not_replaced(
+    kit: Path, name: str, plant: Callable[[Path], object]
+) -> None:
+    plant(kit.parent / name)
+    before = (kit.parent / name).lstat().st_mtime_ns
+    error = refused(kit)
+    assert (error.code, error.status) == ("output-exists", ExitStatus.USAGE)
+    assert name in error.where
+    assert [item.name for item in kit.parent.iterdir() if item != kit] == [name]
+    assert (kit.parent / name).lstat().st_mtime_ns == before
+
+
+def test_the_files_of_this_kit_may_lie_there_already(kit: Path, tmp_path: Path) -> None:
+    """A run that was killed left some; the verifier and the sums are the same ones."""
+    seal(kit)
+    before = beside(kit)
+    (tmp_path / MARKER).unlink()
+    (tmp_path / "SHA256SUMS").unlink()
+    (tmp_path / ".SHA256SUMS.offline-kit-partial").write_bytes(b"half")
+    seal(kit)
+    assert beside(kit) == before
+
+
+def test_a_page_with_fewer_signatures_of_this_kit_is_replaced(kit: Path, tmp_path: Path) -> None:
+    """A seal was killed before its last step, and then carol signed."""
+    seal(kit)
+    (tmp_path / MARKER).unlink()
+    sign(kit, [key("carol")])
+    sealed = seal(kit)
+    assert sealed.signers == ("alice", "bob", "carol")
+    check_marker(kit, sealed)
+
+
+def test_kits_in_one_directory_do_not_take_each_others_files(kit: Path, tmp_path: Path) -> None:
+    """And a marker of the older kit is no leave to write over what the newer one left."""
+    seal(kit)
+    newer = make_kit(tmp_path / "newer", {"a/b": b"another"}, signers=("alice", "bob"))
+    other = tmp_path / "demo-1.1.tar.zst"
+    shutil.copy(newer.path, other)
+    error = refused(other)
+    assert error.code == "output-exists"
+    for name in OUTPUTS:
+        (tmp_path / name).unlink()
+    seal(other)
+    before = beside(kit)
+    assert refused(kit).code == "output-exists"
+    assert beside(kit) == before
+
+
+def test_a_kit_that_was_built_again_under_its_name_replaces_its_own_files(
+    kit: Path, tmp_path: Path
+) -> None:
+    """Before anybody has a version, its author builds it many times."""
+    seal(kit)
+    rebuilt = make_kit(tmp_path / "again", {"a/b": b"corrected"})
+    shutil.copy(rebuilt.path, kit)
+    sealed = seal(kit)
+    check_marker(kit, sealed)
+    assert sealed.kit_id == rebuilt.built.kit_id
+
+
+def test_a_marker_that_cannot_be_read_vouches_for_nothing(kit: Path, tmp_path: Path) -> None:
+    for text in ("", "[]", "null", '{"outputs": 5}', '{"outputs": ["SHA256SUMS"]}', "{"):
+        (tmp_path / MARKER).write_text(text)
+        (tmp_path / "SHA256SUMS").write_bytes(b"of another kit")
+        assert refused(kit).code == "output-exists", text
+    (tmp_path / "SHA256SUMS").unlink()
+    check_marker(kit, seal(kit))
+
+
+def test_the_root_of_the_kit_decides(kit: Path) -> None:
+    assert seal(kit, root=pinned()).threshold == 2
