@@ -182,8 +182,8 @@ def _compare_frames(new: FrameTable, old: FrameTable, index: Index) -> None:
             member = plan.first[plan.payload + at]
             path = index.paths(member, member + 1)[0].decode("utf-8")
             raise RebuildDiffers(
-                f"frame {at + 1} of the payload, of member {path!r}, was compressed otherwise: "
-                f"{there.decode().strip()!r} there, {here.decode().strip()!r} here",
+                f"frame {at + 1} of the payload, which begins in member {path!r}, was compressed "
+                f"otherwise: {there.decode().strip()!r} there, {here.decode().strip()!r} here",
                 where="kit.frames",
             )
 

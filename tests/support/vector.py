@@ -16,7 +16,7 @@ from typing import Any
 import zstandard
 
 VECTORS = Path(__file__).resolve().parents[2] / "fixtures" / "vectors"
-KIT_FILE = "kit.tar.zst.gz"
+KIT_FILE = "kit.gz"
 EXPECTED_FILE = "expected.json"
 ROOT_FILE = "root.json"
 TEST_ROOT = "../../keys/root.json"
@@ -39,6 +39,8 @@ class Case:
             of signers vouches for.
         root: The root to pin; empty for that of the test keys, None for no root at all.
         quick: Code with ``--quick``, empty for verified; None if it is `code`.
+        pipe: Code when the kit comes through a pipe, where its length is not known before; None if
+            it is `code`.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Case:
     root: bytes | None = b""
     args: tuple[str, ...] = ()
     quick: str | None = None
+    pipe: str | None = None
 
     @property
     def directory(self) -> str:
@@ -80,6 +83,8 @@ class Case:
             value.update(contents(kit))
         if self.quick is not None:
             value["quick"] = outcome(self.quick)
+        if self.pipe is not None:
+            value["pipe"] = outcome(self.pipe)
         return value
 
 

@@ -19,7 +19,13 @@ from verifier.core.codec import (
     raw_head,
     raw_size,
 )
-from verifier.core.errors import KitTruncated, LayoutMismatch, NotAKit, TrailingBytes
+from verifier.core.errors import (
+    KitTruncated,
+    LayoutMismatch,
+    NotAKit,
+    SeekTableMismatch,
+    TrailingBytes,
+)
 from verifier.core.header import Headers, padding
 from verifier.core.names import HEAD
 
@@ -145,7 +151,8 @@ class Container:
         """Read the end and the seek table, and see that nothing follows (FORMAT 10).
 
         Raises:
-            LayoutMismatch: The end or the seek table is not the derived one.
+            LayoutMismatch: The end is not 1,024 zeros.
+            SeekTableMismatch: The seek table is not the derived one.
             TrailingBytes: Something follows.
         """
         if any(self.read_raw_frame(limits.END, "the end")):
@@ -155,7 +162,7 @@ class Container:
                 piece = bytearray(len(seek_table[at : at + limits.MIB]))
                 self._read(piece)
                 if piece != seek_table[at : at + limits.MIB]:
-                    raise LayoutMismatch(
+                    raise SeekTableMismatch(
                         "not the table that follows from the frames", where="seek table"
                     )
         if not self.source.ends_at(self.position):

@@ -118,19 +118,22 @@ def _folded(name: bytes) -> bytes:
 class CollisionCheck:
     """Finds two names that fold to the same, or a file that is another's directory (FORMAT 6.4).
 
-    Fed with names in runs, it keeps 8 bytes a name: 64-bit hashes, sorted at the end.  Only when
-    two hashes are equal does it ask for the names again, so an answer never rests on a hash.
+    Fed with names in runs, it keeps 8 bytes a name: 64-bit hashes, in 64 heaps by their low bits,
+    so that at the end only one heap at a time becomes a set.  Only when two hashes are equal does
+    it ask for the names again, so an answer never rests on a hash.
     """
 
     def __init__(self) -> None:
-        self._files = array("q")
+        self._files = [array("q") for _ in range(64)]
         self._directories: set[int] = set()
         self._last = b""
 
     def add(self, names: Iterable[bytes]) -> None:
         """Take a run of names, each already held to the rules of FORMAT 6.3."""
         folded = [_folded(name) for name in names]
-        self._files.extend(map(hash, folded))
+        heaps = self._files
+        for value in map(hash, folded):
+            heaps[value & 63].append(value)
         last = self._last
         for name in folded:
             cut = name.rfind(b"/")
@@ -142,10 +145,11 @@ class CollisionCheck:
 
     def suspicious(self) -> bool:
         """Whether some pair may collide; False is certain."""
-        if not self._directories.isdisjoint(self._files):
-            return True
-        ordered = sorted(self._files)
-        return any(map(int.__eq__, ordered, ordered[1:]))
+        for heap in self._files:
+            different = set(heap)
+            if len(different) != len(heap) or not different.isdisjoint(self._directories):
+                return True
+        return False
 
     def finish(self, names: Iterable[bytes]) -> None:
         """Decide; ``names`` are all the names again, read only when there is a suspicion.

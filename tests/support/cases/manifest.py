@@ -432,64 +432,64 @@ COMPONENTS = [
 
 BLOBS = [
     lie(
-        "index_digest_lie",
+        "blob_index_digest_lie",
         "9.2 12.1",
         "Another digest of kit.index, in both places.",
         digests(lambda d: {"sha256": ZEROS}),
     ),
     lie(
-        "index_sha512_lie",
+        "blob_index_sha512_lie",
         "9.3",
         "The second digest of kit.index is wrong.",
         digests(lambda d: {**d, "sha512": ZEROS * 2}),
     ),
     lie(
-        "index_size_lie",
+        "blob_index_size_lie",
         "9.2 12.1",
         "A size of kit.index that is one too small.",
         put("predicate.index.size", lambda size: size - 1),
         code="layout-mismatch",
     ),
     lie(
-        "index_size_zero",
+        "blob_index_size_zero",
         "9.2 12.1",
         "kit.index has no bytes, says the manifest.",
         put("predicate.index.size", 0),
         code="layout-mismatch",
     ),
     lie(
-        "frames_digest_lie",
+        "blob_frames_digest_lie",
         "9.2 12.1",
         "Another digest of kit.frames.",
         put("predicate.frames.digest.sha256", ZEROS),
     ),
     lie(
-        "frames_sha512_lie",
+        "blob_frames_sha512_lie",
         "9.3",
         "The second digest of kit.frames is wrong.",
         put("predicate.frames.digest.sha512", ZEROS * 2),
     ),
     lie(
-        "frames_size_lie",
+        "blob_frames_size_lie",
         "9.2 12.1",
         "A size of kit.frames that is one too large.",
         put("predicate.frames.size", lambda size: size + 1),
         code="layout-mismatch",
     ),
-    shape("index_size_negative", "9.2", "A negative size.", put("predicate.index.size", -1)),
+    shape("blob_index_size_negative", "9.2", "A negative size.", put("predicate.index.size", -1)),
     shape(
-        "index_size_too_large",
+        "blob_index_size_too_large",
         "6.8 9.2",
         "A list of 536,870,913 bytes.",
         put("predicate.index.size", 536_870_913),
     ),
     shape(
-        "roots_size_too_large",
+        "blob_roots_size_too_large",
         "5.1 9.2",
         "Roots of 262,145 bytes.",
         put("predicate.roots.size", 262_145),
     ),
-    shape("frames_missing", "9.2", "No frames.", drop("predicate.frames")),
+    shape("blob_frames_missing", "9.2", "No frames.", drop("predicate.frames")),
 ]
 
 CASES: list[Case] = [*SPELLING, *TOP, *SUBJECTS, *INFO, *COMPONENTS, *BLOBS]

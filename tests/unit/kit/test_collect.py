@@ -530,8 +530,9 @@ def collision(base: Path, *source_texts: str) -> tuple[tuple[bytes, ...], tuple[
 def test_two_sources_of_one_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
     monkeypatch.setattr("kit.collect._RUN", run)
     tree(tmp_path, "x/a", "x/b", "y/b")
-    found, paths, _ = collision(tmp_path, 'dir = "x"', 'dir = "y"')
+    found, paths, message = collision(tmp_path, 'dir = "x"', 'dir = "y"')
     assert (found, paths) == ((b"x/b", b"y/b"), (b"c/b", b"c/b"))
+    assert "they would be one file" in message
     found, paths, _ = collision(tmp_path, 'file = "y/b"\nas = "a"', 'dir = "x"')
     assert (sorted(found), paths) == ([b"x/a", b"y/b"], (b"c/a", b"c/a"))
     found, _, _ = collision(tmp_path, 'file = "x/a"', 'file = "x/a"')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -141,15 +140,3 @@ def test_host_without_decoder_is_good_and_says_so(
     monkeypatch.setattr(decoders, "FINDERS", {})
     assert cli.main(["selftest"]) == 0
     assert "decoder for zstd: none: " in capsys.readouterr().out
-
-
-def test_it_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[object] = []
-    watching = True
-    sys.addaudithook(
-        lambda event, arguments: opened.append(arguments) if watching and event == "open" else None
-    )
-    selftest.run()
-    watching = False
-    libraries = set(decoders.LIBRARIES)
-    assert [one for one in opened if not (isinstance(one, tuple) and one[0] in libraries)] == []
