@@ -2,7 +2,7 @@
 
 RUN := .venv/bin/python
 GENERATORS := fixtures/keys/generate.py fixtures/lnm/make_runner_image.py fixtures/lnm/make_sbom.py \
-	fixtures/generate.py
+	fixtures/generate.py tools/selftest_answers.py
 N ?= 20000
 SIZE ?=
 ARGS ?=
@@ -10,8 +10,8 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check static lint types fresh fix bench vectors fuzz bare offline repro big \
-	lock venv clean
+.PHONY: help demo test check static lint types fresh fix bench vectors docs fuzz bare offline repro \
+	big lock venv clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ bench: venv ## Compare with the limits and with what people do by hand; SIZE=sma
 
 vectors: venv ## Write the generated fixtures again
 	@for script in $(GENERATORS); do $(RUN) $$script --write || exit 1; done
+
+docs: venv ## Run the commands of the docs again, and write what follows from the sources
+	$(RUN) tools/docs.py --write
 
 fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
 	$(RUN) tests/hostile/fuzz.py --runs $(N)

@@ -44,6 +44,8 @@ root_app = typer.Typer(help="Make roots of trust.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(root_app, name="root")
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
 KeyArguments = Annotated[
     list[str],
     typer.Option(
@@ -383,7 +385,9 @@ def main() -> NoReturn:
     except KitError as error:
         print(error, file=sys.stderr)
         sys.exit(int(error.status))
-    except KeyboardInterrupt:
+    except SystemExit as ended:
+        if ended.code != _INTERRUPTED:
+            raise
         print("interrupted; nothing was kept", file=sys.stderr)
         sys.exit(int(ExitStatus.UNDECIDED))
     sys.exit(0)

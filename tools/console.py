@@ -32,7 +32,10 @@ _CHANGING = [
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
     (re.compile(r"\b\d+( of \d+)? bytes\b"), "<n> bytes"),
     (re.compile(r"\boffset \d+\b"), "offset <n>"),
-    (re.compile(r'("(?:size|bytes)": )\d+\b'), r"\1<n>"),
+    (re.compile(r"\bindex: \d+ members\b"), "index: <n> members"),
+    (re.compile(r"\bof \d+ members\b"), "of <n> members"),
+    (re.compile(r"\b\d+ of \d+ good\b"), "<n> of <n> good"),
+    (re.compile(r'("(?:size|bytes|count)": )\d+\b'), r"\1<n>"),
     (re.compile(r'("decoder": )"[^"]+"'), r'\1"libzstd"'),  # the best one of this host
 ]
 

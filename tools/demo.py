@@ -62,7 +62,7 @@ def shown(command: Sequence[str]) -> str:
     """Return a command as it is typed, over several lines if it is long."""
     lines = [command[0]]
     for word in map(shlex.quote, command[1:]):
-        if word.startswith("--") and len(lines[-1]) > 60:
+        if word.startswith("--") and len(lines[-1]) > 72:
             lines.append("   ")
         lines[-1] += f" {word}"
     return " \\\n".join(lines)
@@ -162,8 +162,10 @@ def show_tree(top: Path) -> None:
     places = ["/".join(path.split("/")[:-1][:2]) for path in files]
     say(f"{top.relative_to(TOP).as_posix()}/")
     for place in sorted(set(places) - {""}):
-        count = places.count(place)
-        say(f"  {place + '/':<26} {count} file{'s' if count > 1 else ''}")
+        if not place.startswith("verifier"):
+            count = places.count(place)
+            say(f"  {place + '/':<26} {count} file{'s' if count > 1 else ''}")
+    say(f"  {'verifier/':<26} the source of kit-verify.pyz")
     for path in files:
         if "/" not in path:
             say(f"  {path}")

@@ -11,6 +11,7 @@ written by hand.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import inspect
 import os
@@ -125,6 +126,7 @@ def _make_medium(directory: Path) -> None:
 # --- the demo --------------------------------------------------------------------------------
 
 
+@functools.cache
 def demo_output() -> str:
     """Run the demo in a copy of what it needs; return what it printed, without what changes."""
     with tempfile.TemporaryDirectory() as directory:

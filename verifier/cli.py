@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import Callable, NoReturn, TextIO
 
-from verifier import __version__, selftest
+from verifier import __version__
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.pipeline import Expectation, Job, Opened
-from verifier.explain import explain
 from verifier.report import Report, render_text, report_value
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
 
@@ -89,6 +88,8 @@ def entry() -> NoReturn:
 
 def _command(options: argparse.Namespace) -> ExitStatus:
     if options.command == "explain":
+        from verifier.explain import explain  # here, since a zipapp compiles what it imports
+
         print(explain(options.code), end="")
         return ExitStatus.VERIFIED
     if options.command == "selftest":
@@ -159,6 +160,8 @@ def _list(opened: Opened) -> None:
 
 
 def _selftest() -> ExitStatus:
+    from verifier import selftest
+
     results = selftest.run()
     for name, good in results:
         print(f"{'ok ' if good else 'BAD'} {name}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-import subprocess
 from typing import Any, Callable
 
 from verifier.core.errors import DecoderMissing
@@ -86,8 +85,9 @@ class LibraryDecoder:
 
     def frame(self, compressed: memoryview, destination: memoryview) -> bool:
         """Decode one frame; see `verifier.core.members.Decoder`."""
-        source = (ctypes.c_char * len(compressed)).from_buffer(compressed)
-        target = (ctypes.c_char * len(destination)).from_buffer(destination)
+        # one character each, for their addresses: an array type a size would never be freed
+        source = ctypes.c_char.from_buffer(compressed)
+        target = ctypes.c_char.from_buffer(destination)
         # an error is a size_t near 2^64, never the size that was planned
         done = self._decode(
             self._context,
@@ -113,6 +113,8 @@ class ProgramDecoder:
         Raises:
             DecoderMissing: The program does not start or is killed: that says nothing of the frame.
         """
+        import subprocess  # here: hardly any host needs it, and it takes long to load
+
         try:
             result = subprocess.run(
                 [self._path, "-d", "-c", "-q", "--no-progress"],

@@ -130,8 +130,8 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
         left.append("digests of zstd frames: the kit is a plain .tar")
     index = opened.index
     if index is not None and index.count(EVIDENCE):
-        files = _count(index.count(EVIDENCE), "evidence file")
-        left.append(f"what {files} say: only that they are as signed")
+        files = _count(index.count(EVIDENCE), "file")
+        left.append(f"what the evidence says ({files}): only that it is as signed")
     if opened.manifest.evidence_index is not None:
         left.append("the index of the evidence: this version does not know it")
     if index is not None and index.count(SIG):

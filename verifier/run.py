@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from verifier import _compat
 from verifier.core import limits
 from verifier.core.errors import ExitStatus, KitError, RootInvalid, UsageError
@@ -9,9 +11,11 @@ from verifier.core.manifest import NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
-from verifier.extract import Extraction
 from verifier.report import Report, make_report
 from verifier.source import FileSource, open_source
+
+if TYPE_CHECKING:
+    from verifier.extract import Extraction
 
 MAX_WORKERS = 8  # more only multiplies buffers: two workers saturate most media
 
@@ -73,6 +77,8 @@ def prove_file(path: str, job: Job, opened: Opened, extract: str = "") -> None:
     extraction: Extraction | None = None
     try:
         if extract:
+            from verifier.extract import Extraction  # here: a zipapp compiles what it imports
+
             extraction = Extraction(extract)
             job.make_sink = extraction.sink
         prove(source, job, opened)

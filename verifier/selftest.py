@@ -187,7 +187,7 @@ def _spoiled(good: bytes, frames: list[bytes]) -> Iterator[tuple[str, bytes, str
     yield "a flipped bit in the frame table", _flipped(good, starts[3] + 560), "digest-mismatch"
     yield "a flipped bit in a header", _flipped(good, starts[5] + 20), "layout-mismatch"
     yield "a flipped bit in a member", _flipped(good, starts[-2] - 700), "digest-mismatch"
-    yield "a flipped bit in the seek table", _flipped(good, len(good) - 20), "layout-mismatch"
+    yield "a flipped bit in the seek table", _flipped(good, len(good) - 20), "seek-table-mismatch"
     yield "a missing byte", good[:-1], "kit-truncated"
     yield "an extra byte", good + b"\0", "trailing-bytes"
     yield "an empty file", b"", "kit-truncated"

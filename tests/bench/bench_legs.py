@@ -133,7 +133,10 @@ def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
         Leg("build-check", "build with self-check", (*build, "--check"), (f"out/{KIT}",)),
     ]
     if many:
-        return [*found, Leg("list", "`kit-verify list KIT`", (*verify, "list", KIT, "--root", root))]
+        return [
+            *found,
+            Leg("list", "`kit-verify list KIT`", (*verify, "list", KIT, "--root", root)),
+        ]
     found += [
         Leg("limit-b", "limit B", (*limit, "full", "plan", KIT, data.library)),
         Leg("quick", "`kit-verify --quick`", (*verify, KIT, "--quick", "--root", root)),

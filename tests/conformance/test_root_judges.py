@@ -140,7 +140,10 @@ def test_a_kit_signed_twice_by_one_person_is_two_for_python_tuf_and_one_for_us(
     signers, alices = two_keys_of_alice(tmp_path)
     data = build_root(signers, 2, expires=EXPIRES, sign_with=[*alices, *pem("bob")])
     (tmp_path / "root.json").write_bytes(data)
-    targets, message = load_root(os.fspath(tmp_path / "root.json")).targets.keys, envelope.pae(PAYLOAD)
+    targets, message = (
+        load_root(os.fspath(tmp_path / "root.json")).targets.keys,
+        envelope.pae(PAYLOAD),
+    )
     made = [load_signer(path, targets) for path in alices]
     by_key = {signer.keyid: signer.sign(message) for signer in made}
 

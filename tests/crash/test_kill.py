@@ -126,6 +126,7 @@ class Building:
         assert names(self.out) == [NAME], "the next run does not clean up"
         assert (self.out / NAME).read_bytes() == self.reference
         if (self.aside / NAME).exists():  # it was finished: the next run must not touch it
+            assert not os.path.samefile(self.aside / NAME, self.out / NAME)
             assert (self.aside / NAME).read_bytes() == self.reference
         self.clear()
 
@@ -143,11 +144,12 @@ def building(tmp_path: Path) -> Building:
 def test_build_is_killed_at_any_call(building: Building) -> None:
     found = list(points(building.work))
     building.clear()
+    chosen = [*some(found[:-16], 2 * KILLS), *found[-16:]]  # the end is where names change
     killed = 0
-    for point in [*some(found[:-16], 2 * KILLS), *found[-16:]]:  # the end is where names change
+    for point in chosen:
         killed += killed_at(point, building.work)
         building.check()
-    assert killed > KILLS
+    assert killed > len(chosen) // 2
 
 
 def test_build_is_killed_at_any_moment(building: Building) -> None:
@@ -292,11 +294,12 @@ def extracting(kit: Made, tmp_path: Path) -> Extracting:
 def test_extract_is_killed_at_any_call(extracting: Extracting) -> None:
     found = list(points(extracting.work))
     extracting.clear()
+    chosen = [*some(found[:-12], 2 * KILLS), *found[-12:]]
     killed = 0
-    for point in [*some(found[:-12], 2 * KILLS), *found[-12:]]:
+    for point in chosen:
         killed += killed_at(point, extracting.work)
         extracting.check()
-    assert killed > KILLS
+    assert killed > len(chosen) // 2
 
 
 def test_extract_is_killed_at_any_moment(extracting: Extracting) -> None:

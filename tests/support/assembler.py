@@ -84,6 +84,7 @@ class Draft:
         signers: Test keys that sign the page.
         chain: ``kit.roots.json``.
         sums_key: Test key that signs ``SHA256SUMS``; empty for none.
+        components: None for one component with everything below ``tools``.
         plain: Whether the tar stream alone is wanted.
     """
 
@@ -95,7 +96,7 @@ class Draft:
     plain: bool = False
     page_size: int = 65536
     kit: Mapping[str, Any] = field(default_factory=dict)
-    components: Sequence[Mapping[str, Any]] = ()
+    components: Sequence[Mapping[str, Any]] | None = None
 
     def with_data(self, *entries: Entry) -> Draft:
         """Return the draft with this payload, sorted, under the components of first parts."""
@@ -229,12 +230,15 @@ class _Run:
         """Return the DSSE payload (FORMAT 9)."""
         first = {"name": "kit.index", "digest": blob(index)["digest"]}
         second = {"name": "SHA256SUMS", "digest": blob(sums)["digest"]}
+        components = self.draft.components
+        if components is None:
+            components = [component("tools", "tools")]
         predicate = {
             "kit": self.kit,
             "index": blob(index),
             "frames": blob(table),
             "roots": blob(roots),
-            "components": list(self.draft.components or [component("tools", "tools")]),
+            "components": list(components),
             "exemptions": [],
             "requires": [],
             "pageSize": self.draft.page_size,

@@ -11,6 +11,9 @@ import zstandard
 from tests.support.assembler import Frame, Part
 
 Hook = Callable[[Any], Any]
+Hooks = dict[str, Any]
+"""Hooks by the name of their stage."""
+
 Signatures = list[tuple[str, bytes]]
 
 
@@ -104,7 +107,7 @@ def flip(place: int, bit: int = 0) -> Hook:
     return hook
 
 
-def sign(make: Callable[[bytes, Signatures], Signatures]) -> dict[str, Hook]:
+def sign(make: Callable[[bytes, Signatures], Signatures]) -> Hooks:
     """Return hooks that make the page's signatures of the message and of the good ones."""
     messages: list[bytes] = []
 
@@ -115,7 +118,7 @@ def sign(make: Callable[[bytes, Signatures], Signatures]) -> dict[str, Hook]:
     return {"message": keep, "signatures": lambda good: make(messages[-1], list(good))}
 
 
-def reframe(make: Callable[[bytes], Frame]) -> dict[str, Hook]:
+def reframe(make: Callable[[bytes], Frame]) -> Hooks:
     """Return hooks that make each payload frame anew of its content."""
     kept: list[bytes] = []
 

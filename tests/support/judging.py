@@ -10,7 +10,7 @@ from typing import Any
 from tests.support.people import ROOT_FILE
 from verifier.core.errors import ExitStatus, KitError, KitTruncated
 from verifier.core.members import Decoder
-from verifier.core.pipeline import Expectation, Job, Opened, prove
+from verifier.core.pipeline import Job, Opened, prove
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
 from verifier.report import Report, make_report
@@ -99,8 +99,7 @@ def judge(
     """
     if pin:
         job["root"] = root or pinned()
-    expect = job.pop("expect", ("", ""))
-    task = Job(make_decoder=job.pop("make_decoder", decoder()), expect=Expectation(*expect), **job)
+    task = Job(**{"make_decoder": decoder(), **job})
     opened = Opened()
     error: KitError | None = None
     try:

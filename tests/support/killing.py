@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,9 @@ def _half(name: str, data: Any) -> Any:
     """Return what a write would have written when it was cut short."""
     if name != "pwritev":
         return memoryview(data)[: len(data) // 2]
-    views, left = [], sum(map(len, data)) // 2
-    for view in map(memoryview, data):
+    views: list[Any] = []
+    left = sum(map(len, data)) // 2
+    for view in data:
         views.append(view[:left])
         left -= len(views[-1])
     return views
@@ -64,7 +66,7 @@ class _Counter:
         return counted
 
 
-def _fork(work: Callable[[], object], report: int = -1, point: Point | None = None) -> int:
+def fork(work: Callable[[], object], report: int = -1, point: Point | None = None) -> int:
     """Start a child that does the work and ends with 0, or with 1 if it raised anything."""
     child = os.fork()
     if child:
@@ -77,6 +79,8 @@ def _fork(work: Callable[[], object], report: int = -1, point: Point | None = No
         if report >= 0:
             os.write(report, " ".join(counter.seen).encode())
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 
@@ -89,7 +93,7 @@ def ended(child: int) -> int:
 def points(work: Callable[[], object]) -> Iterator[Point]:
     """Do the work once in a child and yield every moment at which it could be killed."""
     reading, writing = os.pipe()
-    child = _fork(work, writing)
+    child = fork(work, writing)
     os.close(writing)
     with open(reading, "rb") as pipe:
         seen = pipe.read().decode().split()
@@ -105,14 +109,14 @@ def killed_at(point: Point, work: Callable[[], object]) -> bool:
 
     Threads take turns, so that a point in one run may be behind the end of another.
     """
-    status = ended(_fork(work, point=point))
+    status = ended(fork(work, point=point))
     assert status in (0, -signal.SIGKILL), f"the work failed by itself: {status}"
     return status != 0
 
 
 def killed_after(seconds: float, work: Callable[[], object]) -> bool:
     """Do the work in a child that is killed after a while; return whether it was."""
-    child = _fork(work)
+    child = fork(work)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     status = ended(child)

@@ -7,10 +7,11 @@ understood, and compares.  Columns instead of an object a member: a million memb
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, chain, groupby, islice, repeat
 
 from verifier.core import limits
 from verifier.core.errors import ListMalformed
@@ -61,10 +62,8 @@ class Index:
         self, rank: int, names: Sequence[bytes], sizes: Sequence[int], executable: Sequence[int]
     ) -> None:
         """Append members of class number ``rank``, not before the last class appended."""
-        at = self.offsets[-1]
-        for name in names:
-            at += len(name) + 1
-            self.offsets.append(at)
+        ends = accumulate([len(name) + 1 for name in names], initial=self.offsets[-1])
+        self.offsets.extend(islice(ends, 1, None))
         if names:
             self.names += b"\n".join(names) + b"\n"
         self.sizes.extend(sizes)
@@ -151,9 +150,9 @@ class Index:
         """Yield ``SHA256SUMS`` (FORMAT 6.7)."""
         for rank, first, last in self.runs():
             if rank not in (SUMS, SIG):
-                digests = self.digests[32 * first : 32 * last].hex(" ", 32).split(" ")
-                rows = zip(map(str.encode, digests), self.paths(first, last))
-                yield b"".join([b"%b  %b\n" % row for row in rows])
+                digests = self.digests[32 * first : 32 * last].hex(" ", 32).encode().split(b" ")
+                rows = zip(digests, repeat(b"  "), self.paths(first, last), repeat(b"\n"))
+                yield b"".join(chain.from_iterable(rows))
 
     def sums_size(self) -> int:
         """Return the bytes of ``SHA256SUMS``."""
@@ -176,6 +175,12 @@ class IndexReader:
         self._collisions = CollisionCheck()
         self._collisions.add([name.encode() for name in HEAD])
         self._last = b""
+        self._content = hashlib.sha256(INDEX_HEAD)
+
+    @property
+    def content_id(self) -> str:
+        """The contentId of what was fed (FORMAT 11): of all lines but those of class ``sig``."""
+        return self._content.hexdigest()
 
     def feed(self, text: bytes) -> None:
         """Take whole lines.
@@ -189,34 +194,38 @@ class IndexReader:
             return
         if min(map(len, rows)) != 5:
             raise ListMalformed("a line has fewer than five fields", where="kit.index")
-        if max(len(row[1]) for row in rows) > 16 or max(len(row[0]) for row in rows) != 64:
+        columns = list(zip(*rows))
+        if max(map(len, columns[1])) > 16 or max(map(len, columns[0])) != 64:
             raise ListMalformed("a size or digest is too long", where="kit.index")
         at = 0
         start = len(self.index)
-        for rank, count in _classes([row[2] for row in rows]):
-            self._run(rank, rows[at : at + count])
+        for rank, count in _classes(columns[2]):
+            self._run(rank, [column[at : at + count] for column in columns])
             at += count
         if len(self.index) > limits.MAX_MEMBERS:
             raise ListMalformed(f"more than {limits.MAX_MEMBERS} members", where="kit.index")
-        again = b"".join(
-            self.index.lines(rank, max(first, start), last)
+        again = [
+            (rank, self.index.lines(rank, max(first, start), last))
             for rank, first, last in self.index.runs()
             if last > start
-        )
-        if again != text:
+        ]
+        if b"".join([lines for _, lines in again]) != text:
             raise ListMalformed("a line is not in its one spelling", where="kit.index")
+        for rank, lines in again:
+            if rank != SIG:
+                self._content.update(lines)
 
-    def _run(self, rank: int, rows: list[list[bytes]]) -> None:
+    def _run(self, rank: int, columns: list[tuple[bytes, ...]]) -> None:
         index = self.index
         if index.bounds[rank + 1] != len(index):  # members of a later class came before
             raise ListMalformed("classes are not in order", where="kit.index")
-        names = [row[4] for row in rows]
+        names = columns[4]
         try:
-            digests = bytes.fromhex(b"".join([row[0] for row in rows]).decode("ascii"))
-            sizes = [int(row[1]) for row in rows]
+            digests = bytes.fromhex(b"".join(columns[0]).decode("ascii"))
+            sizes = list(map(int, columns[1]))
         except ValueError:
             raise ListMalformed("a digest or size is not a number", where="kit.index") from None
-        if len(digests) != 32 * len(rows) or min(sizes) < 0:
+        if len(digests) != 32 * len(names) or min(sizes) < 0:
             raise ListMalformed("a digest or size is not a number", where="kit.index")
         check_paths(names)
         check_order(names, self._last if index.count(rank) else b"")
@@ -224,7 +233,7 @@ class IndexReader:
         _check_class(rank, names, sizes)
         self._collisions.add(names)
         index.digests += digests
-        index.extend(rank, names, sizes, [row[3] == b"0755" for row in rows])
+        index.extend(rank, names, sizes, [mode == b"0755" for mode in columns[3]])
 
     def finish(self) -> Index:
         """Return the index.
@@ -253,7 +262,7 @@ class IndexReader:
         return index
 
 
-def _classes(kinds: list[bytes]) -> Iterator[tuple[int, int]]:
+def _classes(kinds: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     """Yield (class number, count) for the runs of equal classes in ``kinds``."""
     for kind, group in groupby(kinds):
         if kind not in _RANK:
@@ -261,13 +270,13 @@ def _classes(kinds: list[bytes]) -> Iterator[tuple[int, int]]:
         yield _RANK[kind], sum(1 for _ in group)
 
 
-def _check_class(rank: int, names: list[bytes], sizes: list[int]) -> None:
+def _check_class(rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> None:
     """Hold paths and sizes to the class they stand in (FORMAT 6.2, 6.5, 6.8)."""
     limit = limits.MAX_MEMBER if rank in (DATA, SUMS) else limits.MAX_FIXED_MEMBER
     if max(sizes) > limit or (rank == SUMS and max(sizes) > limits.MAX_LIST):
         raise ListMalformed(f"a member is larger than {limit} bytes", where="kit.index")
     if rank in _FIXED:
-        good = names == [_FIXED[rank]]
+        good = list(names) == [_FIXED[rank]]
     elif rank in _BELOW:
         good = all(name.startswith(_BELOW[rank]) for name in names)
     else:

@@ -385,7 +385,7 @@ class Walk:
                     lane.busy = False
                     break
             lane.chain.update(item[1])
-            self._done(len(item[1]))
+            self._done(self._layout.plan.content[lane.turn])
             with self._change:
                 lane.turn += 1
                 self._release(item[0])

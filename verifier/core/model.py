@@ -23,7 +23,7 @@ def parse_time(text: str) -> int | None:
     if not _TIME.fullmatch(text):
         return None
     try:
-        moment = datetime.strptime(text[:-1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
     return int(moment.timestamp()) if moment.year >= 1970 else None

@@ -26,6 +26,7 @@ DEVICES = frozenset(
     + [stem + digit for stem in ("com", "lpt") for digit in "123456789\u00b9\u00b2\u00b3"]
 )  # Windows opens a device whatever the directory and the extension
 _DEVICE_BYTES = frozenset(name.encode() for name in DEVICES)
+_DEVICE_STARTS = frozenset(name[:3] for name in _DEVICE_BYTES)
 _PLAIN = bytes(sorted({*range(0x20, 0x7F)} - {ord(c) for c in FORBIDDEN}))
 
 HEAD = ("kit.dsse.json", "kit.roots.json", "kit.index", "kit.frames")
@@ -96,18 +97,21 @@ def check_paths(names: Sequence[bytes]) -> None:
 
 def _surely_safe(names: Sequence[bytes]) -> bool:
     """Whether all of ``names`` are safe by tests on whole columns; False means look closer."""
-    joined = b"/".join(names)
-    if joined.translate(None, _PLAIN) or max(map(len, names)) > limits.MAX_PATH:
+    joined, longest = b"/".join(names), max(map(len, names))
+    if joined.translate(None, _PLAIN) or longest > limits.MAX_PATH:
         return False
-    if max(name.count(b"/") for name in names) >= limits.MAX_DEPTH:
-        return False
-    parts = set(joined.split(b"/"))
+    # a path that is too deep has more bytes than this, or an empty component
+    if longest > 2 * limits.MAX_DEPTH:
+        if max(name.count(b"/") for name in names) >= limits.MAX_DEPTH:
+            return False
+    parts = set(joined.lower().split(b"/"))
     if b"" in parts or max(map(len, parts)) > limits.MAX_NAME:
         return False
     ends = b"/" + joined + b"/"
     if b"./" in ends or b" /" in ends:
         return False
-    stems = {part.partition(b".")[0].rstrip(b" ").lower() for part in parts}
+    likely = [part for part in parts if part[:3] in _DEVICE_STARTS]
+    stems = {part.partition(b".")[0].rstrip(b" ") for part in likely}
     return stems.isdisjoint(_DEVICE_BYTES)
 
 
@@ -130,17 +134,20 @@ class CollisionCheck:
 
     def add(self, names: Iterable[bytes]) -> None:
         """Take a run of names, each already held to the rules of FORMAT 6.3."""
-        folded = [_folded(name) for name in names]
+        listed = list(names)
+        joined = b"\n".join(listed)
+        plain = bool(listed) and joined.isascii()
+        folded = joined.lower().split(b"\n") if plain else list(map(_folded, listed))
         heaps = self._files
         for value in map(hash, folded):
             heaps[value & 63].append(value)
         last = self._last
-        for name in folded:
-            cut = name.rfind(b"/")
-            while cut > 0 and name[: cut + 1] != last[: cut + 1]:
-                self._directories.add(hash(name[:cut]))
-                cut = name.rfind(b"/", 0, cut)
-            last = name
+        for directory in dict.fromkeys([name.rpartition(b"/")[0] for name in folded]):
+            cut = len(directory)
+            while cut > 0 and directory[:cut] + b"/" != last[: cut + 1]:
+                self._directories.add(hash(directory[:cut]))
+                cut = directory.rfind(b"/", 0, cut)
+            last = directory + b"/"
         self._last = last
 
     def suspicious(self) -> bool:
@@ -163,9 +170,10 @@ class CollisionCheck:
         files: dict[bytes, bytes] = {}
         listed = list(names)
         for name in listed:
-            other = files.setdefault(_folded(name), name)
-            if other is not name:
-                raise _collision(other, name, "are the same name on hosts that ignore case")
+            folded = _folded(name)
+            if folded in files:
+                raise _collision(files[folded], name, "are the same name on hosts that ignore case")
+            files[folded] = name
         for name in listed:
             folded = _folded(name)
             cut = folded.rfind(b"/")

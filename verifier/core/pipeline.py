@@ -266,11 +266,7 @@ def _read_index(container: Container, manifest: Manifest, headers: Headers) -> t
     reader = IndexReader()
     for text in _lines_of(container, HEAD[2], manifest.index, headers, INDEX_HEAD):
         reader.feed(text)
-    index = reader.finish()
-    content = hashlib.sha256()
-    for text in index.text(signatures=False):
-        content.update(text)
-    return index, content.hexdigest()
+    return reader.finish(), reader.content_id
 
 
 def _check_index(index: Index, manifest: Manifest) -> None:

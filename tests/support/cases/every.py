@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-from tests.support.cases import file, frames, good, lists, manifest, names, page, roots, tar, trust
+from tests.support.cases import (
+    file,
+    frames,
+    good,
+    goodpage,
+    lists,
+    manifest,
+    names,
+    page,
+    roots,
+    signatures,
+    spelling,
+    table,
+    tar,
+    trust,
+)
 from tests.support.vector import Case
 
-MODULES = (good, page, trust, roots, manifest, lists, names, frames, tar, file)
+MODULES = (
+    file,
+    frames,
+    good,
+    goodpage,
+    lists,
+    manifest,
+    names,
+    page,
+    roots,
+    signatures,
+    spelling,
+    table,
+    tar,
+    trust,
+)
 
 
 def every_case() -> dict[str, Case]:

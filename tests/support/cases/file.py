@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from tests.support.assembler import OWN, Draft, Entry, assemble, boundaries, zstd
+from tests.support.assembler import OWN, Draft, assemble, boundaries, zstd
 from tests.support.hooks import Hook, at, flip
-from tests.support.naive import MIB, raw_frame, seek_table
+from tests.support.naive import MIB, Entry, raw_frame, seek_table
 from tests.support.vector import KIT, NOTHING, Case, bad
 
 TRUNCATED, TRAILING = "kit-truncated", "trailing-bytes"
@@ -37,8 +37,15 @@ def file(
     quick: str | None = None,
 ) -> Case:
     """Return a vector with other bytes in the file."""
-    make = lambda: assemble(draft or Draft(), file=change)  # noqa: E731  # the table reads better
-    return bad(f"file_{name}", rules, code, why, make, shown=shown, quick=quick)
+    return bad(
+        f"file_{name}",
+        rules,
+        code,
+        why,
+        lambda: assemble(draft or Draft(), file=change),
+        shown=shown,
+        quick=quick,
+    )
 
 
 def cut(frame: int, more: int = 0) -> Callable[[bytes], bytes]:

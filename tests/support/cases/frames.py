@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.support.assembler import OWN, Draft, Entry, Part, assemble, z_frame, zstd
-from tests.support.cases.good import NOISE
+from tests.support.assembler import OWN, Draft, Part, assemble, z_frame, zstd
+from tests.support.drafts import NOISE
 from tests.support.hooks import Hook, at, flip, handmade, reframe, swap
-from tests.support.naive import MIB
+from tests.support.naive import MIB, Entry
 from tests.support.vector import Case, bad
 
 INVALID, MISMATCH, LAYOUT = "frame-invalid", "digest-mismatch", "layout-mismatch"

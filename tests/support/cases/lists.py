@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from operator import itemgetter
 
 from tests.support.assembler import (
     OWN,
@@ -14,13 +14,10 @@ from tests.support.assembler import (
     TOOLS,
     VERIFIER,
     Draft,
-    Entry,
-    Frame,
     assemble,
 )
-from tests.support.cases.good import NOISE, ratio
 from tests.support.hooks import Hook, at, swap
-from tests.support.naive import MIB
+from tests.support.naive import Entry
 from tests.support.vector import Case, bad
 
 MALFORMED, NEWER = "list-malformed", "format-newer"
@@ -53,6 +50,15 @@ def line(name: str, rules: str, why: str, old: bytes, new: bytes) -> Case:
 def members(name: str, rules: str, why: str, *entries: Entry, code: str = MALFORMED) -> Case:
     """Return a vector with these members in this order."""
     return bad(name, rules, code, why, lambda: assemble(Draft(entries)))
+
+
+def huge(name: str, rules: str, why: str, count: int) -> Case:
+    """Return a vector that says it has many members of 2^44 bytes, in SHA256SUMS too."""
+    paths = [b"tools/z%03d" % i for i in range(count)]
+    lines = b"".join(b"%b 17592186044416 data 0644 %b\n" % (DIGEST, path) for path in paths)
+    sums = b"".join(b"%b  %b\n" % (DIGEST, path) for path in paths)
+    make = partial(assemble, sums=lambda text: text + sums, index=lambda text: text + lines)
+    return bad(name, rules, MALFORMED, why, make)
 
 
 SIZE = b" %d " % len(DOC.data)
@@ -88,37 +94,35 @@ INDEX = [
         "index_order",
         "6.1",
         "Two lines of one class in the wrong order.",
-        lambda text: b"".join([*(lines := text.splitlines(keepends=True))[:-2], *lines[:-3:-1]]),
+        lambda text: b"".join(itemgetter(0, 1, 2, 3, 4, 6, 5)(text.splitlines(keepends=True))),
     ),
     index(
         "index_class_order",
         "6.1",
         "Payload before the verifier.",
-        lambda text: b"".join([*(lines := text.splitlines(keepends=True))[:3], *lines[:2:-1]]),
+        lambda text: b"".join(itemgetter(0, 1, 2, 3, 5, 6, 4)(text.splitlines(keepends=True))),
     ),
-    line(
-        "line_line_class_unknown", "6.1", "A class that is not in the list.", b" data ", b" docs "
-    ),
-    line("line_line_class_upper_case", "6.1", "A class in upper case.", b" data ", b" DATA "),
-    line("line_line_mode_0777", "6.1", "Mode 0777.", b" 0644 ", b" 0777 "),
-    line("line_line_mode_4755", "6.1", "Mode 4755.", b" 0644 ", b" 4755 "),
-    line("line_line_mode_short", "6.1", "Mode 644.", b" 0644 ", b" 644 "),
-    line("line_line_size_leading_zero", "6.1", "A zero before the size.", SIZE, b" 0" + SIZE[1:]),
-    line("line_line_size_plus", "6.1", "A sign before the size.", SIZE, b" +" + SIZE[1:]),
-    line("line_line_size_underscore", "6.1", "An underscore in the size.", SIZE, b" 3_1 "),
-    line("line_line_size_hex", "6.1", "The size in hexadecimal.", SIZE, b" 0x1f "),
-    line("line_line_size_negative", "6.1", "A negative size.", SIZE, b" -1 "),
-    line("line_line_size_empty", "6.1", "No size.", SIZE, b"  "),
-    line("line_line_size_huge", "6.1 6.8", "A size of 40 digits.", SIZE, b" %b " % (b"9" * 40)),
-    line("line_line_size_over_limit", "6.8", "2^44 + 1 bytes.", SIZE, b" 17592186044417 "),
-    line("line_line_digest_upper_case", "6.1", "A digest in upper case.", DIGEST, DIGEST.upper()),
-    line("line_line_digest_short", "6.1", "A digest of 62 digits.", DIGEST, DIGEST[:62]),
-    line("line_line_digest_long", "6.1", "A digest of 66 digits.", DIGEST, DIGEST + b"00"),
-    line("line_line_digest_no_hex", "6.1", "A digest that is no number.", DIGEST, b"x" * 64),
-    line("line_line_two_spaces", "6.1", "Two spaces between fields.", b" data ", b"  data "),
-    line("line_line_tabs", "6.1", "Tabs between fields.", b" data ", b"\tdata\t"),
-    line("line_line_space_before", "6.1", "A space before the digest.", DIGEST, b" " + DIGEST),
-    line("line_line_field_missing", "6.1", "A line of four fields.", b" data ", b" "),
+    line("line_class_unknown", "6.1", "A class that is not in the list.", b" data ", b" docs "),
+    line("line_class_upper_case", "6.1", "A class in upper case.", b" data ", b" DATA "),
+    line("line_mode_0777", "6.1", "Mode 0777.", b" 0644 ", b" 0777 "),
+    line("line_mode_4755", "6.1", "Mode 4755.", b" 0644 ", b" 4755 "),
+    line("line_mode_short", "6.1", "Mode 644.", b" 0644 ", b" 644 "),
+    line("line_size_leading_zero", "6.1", "A zero before the size.", SIZE, b" 0" + SIZE[1:]),
+    line("line_size_plus", "6.1", "A sign before the size.", SIZE, b" +" + SIZE[1:]),
+    line("line_size_underscore", "6.1", "An underscore in the size.", SIZE, b" 3_1 "),
+    line("line_size_hex", "6.1", "The size in hexadecimal.", SIZE, b" 0x1f "),
+    line("line_size_negative", "6.1", "A negative size.", SIZE, b" -1 "),
+    line("line_size_empty", "6.1", "No size.", SIZE, b"  "),
+    line("line_size_huge", "6.1 6.8", "A size of 40 digits.", SIZE, b" %b " % (b"9" * 40)),
+    line("line_size_over_limit", "6.8", "2^44 + 1 bytes.", SIZE, b" 17592186044417 "),
+    line("line_digest_upper_case", "6.1", "A digest in upper case.", DIGEST, DIGEST.upper()),
+    line("line_digest_short", "6.1", "A digest of 62 digits.", DIGEST, DIGEST[:62]),
+    line("line_digest_long", "6.1", "A digest of 66 digits.", DIGEST, DIGEST + b"00"),
+    line("line_digest_no_hex", "6.1", "A digest that is no number.", DIGEST, b"x" * 64),
+    line("line_two_spaces", "6.1", "Two spaces between fields.", b" data ", b"  data "),
+    line("line_tabs", "6.1", "Tabs between fields.", b" data ", b"\tdata\t"),
+    line("line_space_before", "6.1", "A space before the digest.", DIGEST, b" " + DIGEST),
+    line("line_field_missing", "6.1", "A line of four fields.", b" data ", b" "),
     index(
         "index_crlf",
         "6.1 6.3",
@@ -133,28 +137,8 @@ INDEX = [
         first_line(swap(b"\n", b" \n")),
         "member-path-unsafe",
     ),
-    index(
-        "index_too_many_frames",
-        "6.6 6.8",
-        "Sizes of 512 TiB: more frames than a table can hold.",
-        lambda text: (
-            text
-            + b"".join(
-                b"%b 17592186044416 data 0644 tools/z%02d\n" % (DIGEST, i) for i in range(32)
-            )
-        ),
-    ),
-    index(
-        "index_stream_over_limit",
-        "6.8",
-        "Sizes of more than 2^53 bytes together.",
-        lambda text: (
-            text
-            + b"".join(
-                b"%b 17592186044416 data 0644 tools/z%03d\n" % (DIGEST, i) for i in range(513)
-            )
-        ),
-    ),
+    huge("index_too_many_frames", "6.6 6.8", "512 TiB: more frames than a table can hold.", 32),
+    huge("index_stream_over_limit", "6.8", "Members of more than 2^53 bytes together.", 513),
 ]
 
 CLASSES = [
@@ -326,123 +310,4 @@ SUMS = [
 ]
 
 
-def table(
-    name: str, rules: str, why: str, change: Hook, draft: Draft | None = None, code: str = MALFORMED
-) -> Case:
-    """Return a vector whose kit.frames is spelled otherwise."""
-    return bad(name, rules, code, why, lambda: assemble(draft or Draft(), table=change))
-
-
-def frame(name: str, why: str, change: Callable[[Any], Any], draft: Draft, which: int = 0) -> Case:
-    """Return a vector with another line for one frame."""
-
-    def hook(frames: Any) -> Any:
-        frames[which] = change(frames[which])
-        return frames
-
-    return bad(name, "8.5", MALFORMED, why, lambda: assemble(draft, encode=hook))
-
-
-def with_zeros(size: int, level: int = 3, tail: bytes = b"") -> Draft:
-    """Return a draft with one member of zeros and of bytes that do not compress."""
-    return Draft((*OWN, Entry(b"tools/z", bytes(size) + tail)), level=level)
-
-
-def with_digest(frame: Frame) -> Frame:
-    """Give a raw frame the digest of its content."""
-    return replace(frame, digest=hashlib.sha256(raw_content(frame.data)).digest())
-
-
-def raw_content(data: bytes) -> bytes:
-    """Return the content of a raw frame."""
-    return b"".join(data[at + 3 : at + 3 + 131072] for at in range(14, len(data), 131075))
-
-
-ONE_Z, ONE_R = with_zeros(9999), with_zeros(9999, 0)
-MIXED = with_zeros(4 * MIB, 3, NOISE)
-TWO_R = with_zeros(5 * MIB, 0)
-
-TABLE = [
-    table(
-        "frames_newer",
-        "6.6 13",
-        "The first line names a later version.",
-        swap(b"frames/1", b"frames/2"),
-        code=NEWER,
-    ),
-    table("frames_line_missing", "8.1", "No line, and there is a payload.", lambda text: text[:21]),
-    table("frames_line_more", "8.1", "A line too many.", lambda text: text + text[21:]),
-    table("frames_no_line_end", "6.6", "The last line has no LF.", lambda text: text[:-1]),
-    table("frames_six_digits", "6.6", "A size of six digits.", swap(b"\n0", b"\n")),
-    table("frames_size_spaces", "6.6", "Spaces instead of leading zeros.", swap(b"\n0", b"\n ")),
-    table("frames_size_sign", "6.6", "A sign instead of a leading zero.", swap(b"\n0", b"\n+")),
-    table("frames_kind_unknown", "6.6", "Kind `s`.", swap(b" r ", b" s ")),
-    table("frames_kind_upper_case", "6.6", "Kind `R`.", swap(b" r ", b" R ")),
-    table("frames_kind_z_of_raw", "8.5", "Kind `z` for a raw frame.", swap(b" r ", b" z ")),
-    table("frames_tab", "6.6", "A tab before the kind.", swap(b" r ", b"\tr ")),
-    table("frames_crlf", "6.6", "CR and LF.", lambda text: text[:-1] + b"\r\n"),
-    table(
-        "frames_digest_upper_case",
-        "6.6",
-        "A digest in upper case.",
-        lambda text: text[:21] + text[21:].upper().replace(b" Z ", b" z "),
-        ONE_Z,
-    ),
-    table(
-        "frames_digest_short",
-        "6.6",
-        "A digest of 62 digits.",
-        lambda text: text[:-3] + b"\n",
-        ONE_Z,
-    ),
-    table(
-        "frames_digest_half_dashes",
-        "6.6",
-        "A digest of 32 digits and 32 dashes.",
-        lambda text: text[:-33] + b"-" * 32 + b"\n",
-        ONE_Z,
-    ),
-    table("frames_five_fields", "6.6", "A fifth field.", lambda text: text[:-1] + b" x\n"),
-    frame(
-        "frames_raw_size_lie",
-        "The size of a raw frame is one too large.",
-        lambda f: replace(f, stored=len(f.data) + 1),
-        ONE_R,
-    ),
-    frame(
-        "frames_raw_digest",
-        "A digest where dashes must be.",
-        lambda f: replace(f, digest=bytes(32)),
-        ONE_R,
-    ),
-    frame("frames_raw_digest_right", "A right digest where dashes must be.", with_digest, TWO_R, 1),
-    frame(
-        "frames_z_dashes",
-        "Dashes where a digest must be.",
-        lambda f: replace(f, digest=None),
-        ONE_Z,
-    ),
-    frame(
-        "frames_mixed_dashes",
-        "Dashes for the raw frame of a mixed member.",
-        lambda f: replace(f, digest=None),
-        MIXED,
-        1,
-    ),
-    bad(
-        "frames_ratio_over_97",
-        "8.5",
-        MALFORMED,
-        "A zstd frame of more than 97 hundredths.",
-        lambda: ratio(12_417),
-    ),
-    bad(
-        "frames_swapped_lines",
-        "8.5",
-        MALFORMED,
-        "The two lines of a mixed member, swapped.",
-        lambda: assemble(MIXED, table=lambda text: text[:21] + text[96:] + text[21:96]),
-    ),
-]
-
-CASES: list[Case] = [*INDEX, *CLASSES, *SUMS, *TABLE]
+CASES: list[Case] = [*INDEX, *CLASSES, *SUMS]

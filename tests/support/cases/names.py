@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.support.assembler import OWN, Draft, Entry, assemble
+from tests.support.assembler import OWN, Draft, assemble
+from tests.support.naive import Entry
 from tests.support.vector import Case, bad
 
 UNSAFE, COLLIDE, MALFORMED = "member-path-unsafe", "member-paths-collide", "list-malformed"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.assembler import Draft, Part, assemble, b64
-from tests.support.cases.good import filled, nested
+from tests.support.drafts import filled, nested
 from tests.support.hooks import Hook, add, both, drop, put, sign, swap
 from tests.support.naive import resum
 from tests.support.people import compact

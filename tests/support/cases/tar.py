@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support import naive
-from tests.support.assembler import MTIME, OWN, TOOLS, Draft, Entry, Part, assemble
+from tests.support.assembler import MTIME, OWN, TOOLS, Draft, Part, assemble
 from tests.support.hooks import Hook, at, flip, header
-from tests.support.naive import MIB, pad, record
+from tests.support.naive import MIB, Entry, pad, record
 from tests.support.vector import Case, bad
 
 LAYOUT = "layout-mismatch"
@@ -21,8 +21,7 @@ LONG_KIT, SPLIT_KIT, BIG_KIT = (Draft((*OWN, entry)) for entry in (LONG, SPLIT, 
 
 def tar(name: str, rules: str, why: str, change: Hook, draft: Draft | None = None) -> Case:
     """Return a vector with another tar stream."""
-    make = lambda: assemble(draft or Draft(), parts=change)  # noqa: E731  # the table reads better
-    return bad(f"tar_{name}", rules, LAYOUT, why, make)
+    return bad(f"tar_{name}", rules, LAYOUT, why, lambda: assemble(draft or Draft(), parts=change))
 
 
 def field(name: str, why: str, change: Callable[[bytes], bytes], rules: str = "7.1") -> Case:
@@ -121,7 +120,7 @@ HEADERS = [
         at(-1, header(lambda h: h[:155] + b"\0" + h[156:])),
     ),
     tar(
-        "checksum_signed",
+        "checksum_missing",
         "7.1",
         "No checksum.",
         at(-1, header(lambda h: h[:148] + bytes(8) + h[156:])),

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support.assembler import Draft, assemble
+from tests.support.assembler import Draft, assemble, boundaries
 from tests.support.making import REPOSITORY, ROOT_FILE
 from tests.support.naive import Entry
-from tests.support.people import person, sign_root, signed_root
+from tests.support.people import chain, person, sign_root, signed_root
 from verifier import decoders
-from verifier.core.errors import KitError
+from verifier.core.errors import NotAKit
 from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.core.trust import parse_root
 from verifier.report import Report, make_report, render_text, report_value
@@ -105,7 +105,11 @@ CASES = {
     "a date and other digests": Case("verified", 0, "full", hooks={"statement": expiring}),
     "no root": Case("undecided", 3, "none", "no-root", pin=False),
     "another root": Case(
-        "undecided", 3, "none", "root-chain-unsupported", draft=replace(DRAFT, chain=other_root())
+        "undecided",
+        3,
+        "none",
+        "root-chain-unsupported",
+        draft=replace(DRAFT, chain=chain(other_root())),
     ),
     "a later format": Case("undecided", 3, "none", "format-newer", hooks={"statement": newer}),
     "a feature": Case(
@@ -133,8 +137,12 @@ CASES = {
     "a payload bit": Case(
         "rejected", 4, "index", "digest-mismatch", file=lambda d: flipped(d, -1200)
     ),
-    "a bit of the last list": Case(
-        "rejected", 4, "page", "layout-mismatch", file=lambda d: flipped(d, 68_000)
+    "a bit of the index": Case(
+        "rejected",
+        4,
+        "page",
+        "digest-mismatch",
+        file=lambda d: flipped(d, boundaries(d)[2][0] + 600),
     ),
     "a byte short": Case("rejected", 4, "index", "kit-truncated", file=lambda d: d[:-1]),
     "a byte too much": Case("rejected", 4, "index", "trailing-bytes", file=lambda d: d + b"\0"),
@@ -242,7 +250,7 @@ def not_checked(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> l
 
 
 ALWAYS = [
-    "what 1 evidence file says: only that it is as signed",
+    "what the evidence says (1 file): only that it is as signed",
     "SHA256SUMS.sig: it is for openssl and cosign",
     "expiry of the root of trust: it says 2040-01-01T00:00:00Z",
     "age and downgrade: this verifier keeps no state",
@@ -281,8 +289,8 @@ def test_key_that_is_not_evaluated_is_named(tmp_path: Path) -> None:
     signed["keys"][keyid] |= {"keytype": "ml-dsa", "scheme": "ml-dsa-65"}
     root = sign_root(signed)
     path = tmp_path / "kit"
-    path.write_bytes(assemble(replace(DRAFT, chain=root, signers=("alice", "bob", "carol"))))
-    made = run(str(path), Job(parse_root(root.rstrip(b" "))))
+    path.write_bytes(assemble(replace(DRAFT, chain=chain(root), signers=("alice", "bob", "carol"))))
+    made = run(str(path), Job(parse_root(root)))
     value = report_value(made)
     assert (value["verdict"], value["signatures"]["notEvaluated"]) == ("verified", [keyid])
     assert any(f"{keyid!r}: its scheme 'ml-dsa-65'" in line for line in made.not_checked)
@@ -346,6 +354,24 @@ FORGED: dict[str, dict[str, Any]] = {
     "verified by nobody": {"signatures": None},
     "verified without a root": {"root": None},
     "verified with no proof": {"proof": "none"},
+    "claims with a contentId": {
+        "verdict": "rejected",
+        "exitStatus": 4,
+        "authenticated": False,
+        "proof": "none",
+        "checked": [],
+        "members": None,
+        "findings": [FINDING],
+    },
+    "claims that were checked": {
+        "verdict": "rejected",
+        "exitStatus": 4,
+        "authenticated": False,
+        "proof": "none",
+        "contentId": None,
+        "members": None,
+        "findings": [FINDING],
+    },
     "verified without a kit": {"kit": None},
     "verified without a kitId": {"kitId": None},
     "rejected without a finding": {"verdict": "rejected", "exitStatus": 4},
@@ -414,16 +440,10 @@ def test_schema_knows_every_member_of_every_object(good: dict[str, Any]) -> None
         assert not VALIDATOR.is_valid(changed), path
 
 
-# --- what a report is made of ----------------------------------------------------------------------
+# --- what a report is made of -----------------------------------------------------------------
 
 
 def test_report_of_nothing_proves_nothing() -> None:
-    class Nothing(KitError):
-        """Nothing happened."""
-
-        code = "not-a-kit"
-        status = run("/nonexistent", Job()).status
-        fix = "Do nothing."
-
-    made = make_report(Job(), Opened(), Nothing("nothing"))
+    made = make_report(Job(), Opened(), NotAKit("nothing was opened"))
     assert (made.proof, made.authenticated, made.kit, made.checked) == ("none", False, None, ())
+    assert [error.message for error in VALIDATOR.iter_errors(report_value(made))] == []

@@ -1,0 +1,183 @@
+"""Every vector of `fixtures/vectors`, in each way in which a kit can be read."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.pyz import make_pyz, verifier_files
+from tests.support.cases.every import every_case
+from tests.support.judging import Verdict, judge, pinned
+from tests.support.people import ROOT_FILE
+from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
+from verifier.core.pipeline import Expectation, Job
+from verifier.core.trust import Root, parse_root
+from verifier.report import Report
+from verifier.run import parse_expectation, run
+
+FORMAT = Path(__file__).resolve().parents[2] / "manifests" / "FORMAT.md"
+NAMES = sorted(path.name for path in VECTORS.iterdir() if path.is_dir())
+GOOD = [name for name in NAMES if not name.endswith("_fail")]
+ABOUT_RUNS = {"12.3", "12.4"}  # shown by running vectors as programs and through pipes
+
+
+class Vector:
+    """A vector as somebody else finds it: by its files alone."""
+
+    def __init__(self, name: str) -> None:
+        self.directory = VECTORS / name
+        self.expected = load_expected(self.directory)
+        self.kit = load_kit(self.directory)
+
+    @property
+    def root_file(self) -> Path | None:
+        """The root to pin."""
+        place = self.expected["root"]
+        return None if place is None else (self.directory / place).resolve()
+
+    @property
+    def root(self) -> Root | None:
+        """The root to pin, parsed."""
+        if self.root_file is None:
+            return None
+        return pinned() if self.root_file == ROOT_FILE else parse_root(self.root_file.read_bytes())
+
+    @property
+    def expect(self) -> Expectation:
+        """What `--expect` says."""
+        arguments = dict([self.expected["args"]] if self.expected["args"] else [])
+        value = arguments.pop("--expect", "")
+        assert not arguments, "teach this test the new option"
+        return parse_expectation(value) if value else Expectation()
+
+    def judge(self, **job: Any) -> Verdict:
+        """Have the verifier prove it in memory."""
+        return judge(self.kit, root=self.root, pin=self.root is not None, expect=self.expect, **job)
+
+    def outcome(self, way: str = "") -> tuple[int, str]:
+        """Return exit status and code in one way of reading."""
+        value = self.expected.get(way, self.expected)
+        return value["exitStatus"], value["code"] or ""
+
+
+@pytest.fixture(params=NAMES)
+def vector(request: pytest.FixtureRequest) -> Vector:
+    return Vector(request.param)
+
+
+def shown(report: Report) -> str:
+    if report.kit is None:
+        return "nothing"
+    return "kit" if report.authenticated else "claims"
+
+
+def test_vector_from_a_file(vector: Vector) -> None:
+    assert hashlib.sha256(vector.kit).hexdigest() == vector.expected["kitSha256"]
+    verdict = vector.judge(workers=2)
+    assert (verdict.status, verdict.code) == vector.outcome()
+    assert shown(verdict.report) == vector.expected["shown"]
+    if verdict.status == 0:
+        assert verdict.opened.kit_id == vector.expected["kitId"]
+        assert verdict.opened.content_id == vector.expected["contentId"]
+
+
+def test_vector_from_a_pipe(vector: Vector) -> None:
+    verdict = vector.judge(pipe=True)
+    assert (verdict.status, verdict.code) == vector.outcome("pipe")
+
+
+def test_vector_read_quickly(vector: Vector) -> None:
+    verdict = vector.judge(quick=True)
+    assert (verdict.status, verdict.code) == vector.outcome("quick")
+    decodes = any("decode to the index" in line for line in verdict.report.not_checked)
+    assert decodes == (verdict.status == 0), "what is not checked is said"
+
+
+def test_vector_extracted(vector: Vector, tmp_path: Path) -> None:
+    kit = tmp_path / "kit.tar.zst"
+    kit.write_bytes(vector.kit)
+    job = Job(root=vector.root, expect=vector.expect)
+    report = run(str(kit), job, extract=str(tmp_path / "out"))
+    assert int(report.status) == vector.expected["exitStatus"]
+    if vector.expected["exitStatus"]:
+        assert [path.name for path in tmp_path.iterdir()] == ["kit.tar.zst"]
+        return
+    found = {
+        path.relative_to(tmp_path / "out").as_posix(): path
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    }
+    assert set(HEAD) <= set(found)
+    assert vector.expected["released"] == [
+        {
+            "path": name,
+            "mode": f"{path.stat().st_mode & 0o7777:04o}",
+            "size": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for name, path in sorted(found.items())
+        if name not in HEAD
+    ]
+
+
+@functools.cache
+def one_of_each_code() -> list[str]:
+    """Return a vector for each exit status and code, and for each way to be good."""
+    seen: dict[object, str] = {}
+    for name in NAMES:
+        expected = load_expected(VECTORS / name)
+        key = expected["code"], expected["root"] is None, bool(expected["args"])
+        seen.setdefault(key, name)
+    return sorted(seen.values())
+
+
+@pytest.fixture(scope="module")
+def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pyz") / "kit-verify.pyz"
+    path.write_bytes(make_pyz(verifier_files()))
+    return path
+
+
+@pytest.mark.parametrize("name", one_of_each_code())
+def test_vector_with_the_shipped_program(name: str, pyz: Path, tmp_path: Path) -> None:
+    vector = Vector(name)
+    kit = tmp_path / "kit.tar.zst"
+    kit.write_bytes(vector.kit)
+    command = [sys.executable, "-I", str(pyz), "verify", "--json", *vector.expected["args"]]
+    if vector.root_file is not None:
+        command += ["--root", str(vector.root_file)]
+    for argument, data, way in ((str(kit), b"", ""), ("-", vector.kit, "pipe")):
+        done = subprocess.run([*command, argument], input=data, capture_output=True, check=False)
+        report = json.loads(done.stdout)
+        codes = [finding["code"] for finding in report["findings"]]
+        status, code = vector.outcome(way)
+        assert (done.returncode, codes) == (status, [code] if code else [])
+        assert report["verdict"] == vector.expected["verdict"]
+        assert done.stderr == b""
+    assert [path.name for path in tmp_path.iterdir()] == ["kit.tar.zst"]
+
+
+def test_vectors_are_those_that_are_generated() -> None:
+    assert list(every_case()) == NAMES, "run fixtures/generate.py --write"
+
+
+def test_every_rule_of_the_format_has_a_vector() -> None:
+    rules = set(re.findall(r"^([0-9]+\.[0-9]+) ", FORMAT.read_text("utf-8"), re.MULTILINE))
+    assert len(rules) > 50
+    about = {rule for case in every_case().values() for rule in case.rules}
+    assert rules - about == ABOUT_RUNS
+
+
+def test_good_and_bad_are_told_by_their_names() -> None:
+    for name in NAMES:
+        expected = load_expected(VECTORS / name)
+        assert (expected["verdict"] == "verified") == (name in GOOD)
+        assert expected["released"] == [] or name in GOOD
