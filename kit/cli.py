@@ -144,7 +144,8 @@ def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
 
 
 def _show_built(built: BuiltKit) -> None:
-    _out(f"built {built.path}: {built.members} members, {built.size} bytes")
+    members = f"{built.members} member{'' if built.members == 1 else 's'}"
+    _out(f"built {built.path}: {members}, {built.size} bytes")
     _out(f"contentId  {built.content_id}")
     _out(f"kitId      {built.kit_id}")
     for name in built.empty_directories:

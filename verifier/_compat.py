@@ -113,6 +113,13 @@ def sync_all() -> None:
         os.sync()
 
 
+def silence(descriptor: int) -> None:
+    """Send what is still to be written to a descriptor nowhere: its reader has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 def cores() -> int:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):

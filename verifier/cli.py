@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Callable, NoReturn, TextIO
 
-from verifier import __version__
+from verifier import __version__, _compat
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.report import Report, render_text, report_value
@@ -72,10 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if first is not None and first not in COMMANDS:
         arguments.insert(0, "verify")
     try:
-        return int(_command(_parser().parse_args(arguments)))
+        status = _command(_parser().parse_args(arguments))
+        if sys.stdout is not None:  # closed: then the exit status says it all
+            sys.stdout.flush()
+        return int(status)
     except KitError as error:
         print(error, file=sys.stderr)
         return int(error.status)
+    except BrokenPipeError:  # whoever read the output has gone: kit-verify list KIT | head
+        _compat.silence(sys.stdout.fileno())
+        return int(ExitStatus.UNDECIDED)
     except KeyboardInterrupt:
         print("UNDECIDED: interrupted; nothing was decided and nothing was kept", file=sys.stderr)
         return int(ExitStatus.UNDECIDED)
@@ -116,7 +122,7 @@ def _verify(options: argparse.Namespace, job: Job) -> ExitStatus:
     job.only = tuple(options.only)
     job.quick = options.quick
     job.workers = options.jobs or job.workers
-    if sys.stderr.isatty() and not options.quiet:
+    if sys.stderr is not None and sys.stderr.isatty() and not options.quiet:
         job.progress = _progress(sys.stderr)
     report = run(options.kit, job, extract=options.extract or "")
     if job.progress is not None:

@@ -81,13 +81,21 @@ class FileSource:
 
     def ends_at(self, offset: int) -> bool:
         """Whether there is no byte at ``offset``."""
-        return self._read([memoryview(bytearray(1))], offset) == 0
+        try:
+            return self._read([memoryview(bytearray(1))], offset) == 0
+        except OSError as error:
+            raise KitUnreadable(
+                f"reading failed at byte {offset}: {error.strerror}", where=self._where
+            ) from None
 
     def check_unchanged(self) -> None:
         """Compare size and times with what they were when the file was opened."""
         now = os.fstat(self._descriptor)
         if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
             raise KitChanged("was written to while it was read", where=self._where)
+
+
+_NO_WAIT = "has nothing to read yet, and was made not to wait (O_NONBLOCK)"
 
 
 class StreamSource:
@@ -106,6 +114,8 @@ class StreamSource:
                 done = self._stream.readinto(view)  # type: ignore[attr-defined]
             except OSError as error:
                 raise KitUnreadable(f"reading failed: {error.strerror}", where="the pipe") from None
+            if done is None:
+                raise KitUnreadable(_NO_WAIT, where="the pipe")
             if not done:
                 raise KitTruncated(f"the pipe ends at byte {self._position}", where="the pipe")
             self._position += done
@@ -125,9 +135,12 @@ class StreamSource:
         """Whether the pipe has ended; ``offset`` is where it has been read to."""
         del offset
         try:
-            return not self._stream.read(1)
+            more = self._stream.read(1)
         except OSError as error:
             raise KitUnreadable(f"reading failed: {error.strerror}", where="the pipe") from None
+        if more is None:
+            raise KitUnreadable(_NO_WAIT, where="the pipe")
+        return not more
 
     def check_unchanged(self) -> None:
         """Nothing: a pipe gives each byte once."""
@@ -144,4 +157,6 @@ def open_source(path: str) -> FileSource | StreamSource:
     """
     if path != "-":
         return FileSource(path)
+    if sys.stdin is None:
+        raise KitUnreadable("is closed", where="standard input")
     return StreamSource(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))

@@ -19,9 +19,9 @@ from pathlib import Path
 
 KIB = 1024
 MIB = 1024 * KIB
-VERSION = 3  # of these rules: a directory made by other ones is made again
+VERSION = 1  # of these rules: a directory made by other ones is made again
 SETS = ("mixed", "packed", "small", "huge", "quarter", "million")
-SCALES = {"small": 32, "default": 1, "large": 1}  # divisors of counts
+SCALES = {"tiny": 1 / 400, "small": 1 / 32, "default": 1.0, "large": 2.0}
 PIECE = 4 * MIB
 
 
@@ -157,50 +157,56 @@ def write(path: Path, pieces: Iterator[bytes], *, executable: bool = False) -> N
         path.chmod(0o755)
 
 
-def make_small(root: Path, divisor: int, count: int = 15_000) -> None:
-    """Make small text files, 1 to 30 KiB."""
-    pool = Pool(text_pool(24 * MIB // divisor))
-    for i, number in enumerate(numbers("small sizes", count // divisor)):
+def scaled(count: int, scale: float) -> int:
+    """Return a count at a scale, at least 1."""
+    return max(1, int(count * min(scale, 1.0) + 0.5)) * max(1, int(scale))
+
+
+def make_small(root: Path, scale: float) -> None:
+    """Make 15,000 small text files, 1 to 30 KiB."""
+    pool = Pool(text_pool(scaled(24 * MIB, min(scale, 1.0))))
+    for i, number in enumerate(numbers("small sizes", scaled(15_000, scale))):
         folder = root / f"share/doc/section-{i // 60:04d}"
         write(folder / f"page-{i:05d}.txt", pool.take(between(number, 1 * KIB, 30 * KIB)))
 
 
-def make_mixed(root: Path, divisor: int) -> None:
-    """Make programs, small text files, JSON, archives and random bytes: 1.3 GB, 17,500 files."""
-    make_small(root, divisor)
-    code = Pool(code_pool(48 * MIB // divisor))
-    for i, number in enumerate(numbers("code sizes", 880 // divisor)):
+def make_mixed(root: Path, scale: float) -> None:
+    """Make programs, small text files, JSON, archives and random bytes: 1.3 GB, 17,400 files."""
+    make_small(root, scale)
+    code = Pool(code_pool(scaled(48 * MIB, min(scale, 1.0))))
+    for i, number in enumerate(numbers("code sizes", scaled(880, scale))):
         path = root / f"lib/group-{i // 50:02d}/lib{i:04d}.so"
         write(path, code.take(between(number, 16 * KIB, 6 * MIB)), executable=i % 5 == 0)
-    json = Pool(json_pool(16 * MIB // divisor))
-    for i, number in enumerate(numbers("json sizes", 1400 // divisor)):
+    json = Pool(json_pool(scaled(16 * MIB, min(scale, 1.0))))
+    for i, number in enumerate(numbers("json sizes", scaled(1400, scale))):
         path = root / f"share/data/set-{i // 40:02d}/{i:04d}.json"
         write(path, json.take(between(number, 512, 512 * KIB)))
     archives = Random("archives")
-    for i, number in enumerate(numbers("archive sizes", max(3, 64 // divisor))):
-        size = between(number, 64 * KIB, 20 * MIB // min(divisor, 4))
-        write(root / f"packages/package-{i:03d}.tar.gz", archives.take(size))
+    for i, number in enumerate(numbers("archive sizes", scaled(64, scale))):
+        path = root / f"packages/package-{i:03d}.tar.gz"
+        write(path, archives.take(between(number, 64 * KIB, 20 * MIB)))
     noise = Random("noise")
-    for i, number in enumerate(numbers("noise sizes", 40 // divisor)):
+    for i, number in enumerate(numbers("noise sizes", scaled(40, scale))):
         write(root / f"blobs/{i:02d}.bin", noise.take(between(number, 4 * KIB, 4 * MIB)))
 
 
-def make_packed(root: Path, divisor: int) -> None:
+def make_packed(root: Path, scale: float) -> None:
     """Make 37 files that nothing shrinks, 0.64 GB: nearest to what a real kit carries."""
     pool = Random("packed")
+    low, high = scaled(512 * KIB, scale), scaled(88 * MIB, scale)
     for i, number in enumerate(numbers("packed sizes", 37)):
-        size = between(number, 512 * KIB // divisor, 88 * MIB // divisor)
-        write(root / f"images/layer-{i:02d}.tar.gz", pool.take(size))
+        write(root / f"images/layer-{i:02d}.tar.gz", pool.take(between(number, low, high)))
 
 
-def make_huge(root: Path, divisor: int) -> None:
+def make_huge(root: Path, scale: float) -> None:
     """Make one file of 3 GiB, half of it like a program and half random."""
-    code, noise = Pool(code_pool(48 * MIB // divisor)), Random("huge")
+    piece = scaled(32 * MIB, min(scale, 1.0))
+    code, noise = Pool(code_pool(scaled(48 * MIB, min(scale, 1.0)))), Random("huge")
 
     def pieces() -> Iterator[bytes]:
-        for _ in range(48 // divisor or 1):
-            yield from code.take(32 * MIB)
-            yield from noise.take(32 * MIB)
+        for _ in range(48 * max(1, int(scale))):
+            yield from code.take(piece)
+            yield from noise.take(piece)
 
     write(root / "disk.img", pieces())
 
@@ -219,13 +225,13 @@ def make_many(root: Path, count: int) -> None:
             os.close(descriptor)
 
 
-MAKERS: dict[str, Callable[[Path, int], None]] = {
+MAKERS: dict[str, Callable[[Path, float], None]] = {
     "mixed": make_mixed,
     "packed": make_packed,
     "small": make_small,
     "huge": make_huge,
-    "quarter": lambda root, divisor: make_many(root, 250_000 // divisor),
-    "million": lambda root, divisor: make_many(root, 1_000_000 // divisor),
+    "quarter": lambda root, scale: make_many(root, scaled(250_000, scale)),
+    "million": lambda root, scale: make_many(root, scaled(1_000_000, scale)),
 }
 
 

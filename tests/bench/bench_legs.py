@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import bench_data
+from tests.bench import bench_data
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
@@ -127,6 +127,7 @@ def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
     digests = f"find data -type f -print0 | xargs -0 -P2 -n{at_once} openssl dgst -sha256"
     unpack = f"mkdir by-hand; zstd -dc {KIT} | tar -xf - -C by-hand; cd by-hand; "
     found = [
+        Leg("start", "`kit-verify --version`: only the start", (*verify, "--version")),
         Leg("verify", "`kit-verify KIT`", (*verify, KIT, "--root", root)),
         Leg("pipe", "`cat KIT \\| kit-verify -`", _shell(piped)),
         Leg("build", "build, no self-check", build, (f"out/{KIT}",)),
@@ -138,6 +139,7 @@ def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
             Leg("list", "`kit-verify list KIT`", (*verify, "list", KIT, "--root", root)),
         ]
     found += [
+        Leg("limit-start", "limits: only the start", (*limit, "start", "plan", KIT, data.library)),
         Leg("limit-b", "limit B", (*limit, "full", "plan", KIT, data.library)),
         Leg("quick", "`kit-verify --quick`", (*verify, KIT, "--quick", "--root", root)),
         Leg("limit-q", "limit Q", (*limit, "quick", "plan", KIT)),

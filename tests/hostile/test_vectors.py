@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
+import importlib.util
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,10 @@ from tests.support.cases.every import every_case
 from tests.support.judging import Verdict, judge, pinned
 from tests.support.people import ROOT_FILE
 from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
+from verifier.core.members import Decoder
 from verifier.core.pipeline import Expectation, Job
 from verifier.core.trust import Root, parse_root
+from verifier.decoders import FINDERS, PythonDecoder
 from verifier.report import Report
 from verifier.run import parse_expectation, run
 
@@ -126,6 +131,34 @@ def test_vector_extracted(vector: Vector, tmp_path: Path) -> None:
         for name, path in sorted(found.items())
         if name not in HEAD
     ]
+
+
+def decoders() -> dict[str, Callable[[], Decoder]]:
+    """Return every decoder of this host, and the one of Python 3.14 where its module is there."""
+    found = {name: finder() for name, finder in FINDERS.items()}
+    if importlib.util.find_spec("backports") and importlib.util.find_spec("backports.zstd"):
+        module = importlib.import_module("backports.zstd")
+        found["backports.zstd"] = lambda: PythonDecoder(module)
+    return {name: make for name, make in found.items() if make is not None}
+
+
+COMPRESSED = [name for name in NAMES if name.startswith(("zstd_", "frame_", "stored_", "built_"))]
+
+
+@pytest.mark.parametrize("decoder", sorted(decoders()))
+def test_verdict_does_not_depend_on_the_decoder(decoder: str) -> None:
+    for name in COMPRESSED:
+        vector = Vector(name)
+        verdict = vector.judge(make_decoder=decoders()[decoder])
+        assert (verdict.status, verdict.code) == vector.outcome(), name
+
+
+def test_kit_without_a_decoder_is_undecided() -> None:
+    verdict = Vector("built_zstd").judge(make_decoder=None)
+    assert (verdict.status, verdict.code) == (3, "decoder-missing")
+    assert "--quick" in str(verdict.error)
+    assert Vector("built_zstd").judge(make_decoder=None, quick=True).status == 0
+    assert Vector("built_store").judge(make_decoder=None).status == 0
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import pytest
 from kit.seal import SEALED_TYPE
 from tools import docs
 from tools.console import TOP, PageBroken, commands, has_console, make_host, normalise, run_page
+from verifier import decoders
 from verifier.core import lists, manifest, model
 from verifier.report import REPORT_TYPE
 
@@ -183,6 +184,14 @@ def test_versions_are_those_of_the_code() -> None:
     assert frozenset() == manifest.KNOWN_FEATURES
     assert rows["the report"] == REPORT_TYPE
     assert rows["the seal"] == SEALED_TYPE
+
+
+def test_limits_are_still_limits() -> None:
+    """When one of them falls, these pages are to be rewritten, and not only their output."""
+    native = {"compression.zstd", "libzstd", "zstd program"}
+    lacking = "No decoder in plain Python" in read("README.md")
+    assert lacking == (set(decoders.FINDERS) == native)
+    assert lacking == ("this version has none" in read("docs/howto/hosts-without-zstd.md"))
 
 
 def test_two_commands_are_enough() -> None:

@@ -88,7 +88,7 @@ class UsageError(Usage):
     """The command line asks for something that does not exist or does not go together."""
 
     code = "usage"
-    fix = "Read `kit-verify --help`."
+    fix = "Run the command with --help, and correct what is named."
 
 
 class RootInvalid(Usage):

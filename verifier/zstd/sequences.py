@@ -1,4 +1,4 @@
-"""Sequences: how literals and what is there already become content (RFC 8878 3.1.1.4, 3.1.1.5)."""
+"""Sequences: how literals and what is there already become content (RFC 8878 3.1.1.4)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from verifier.zstd.bits import Corrupt, payload_bits
 from verifier.zstd.codes import Code
 
-_PAD = 4  # zero bytes below a stream: the last sequence reads no next states, of 26 bits at most
-_CHUNK = 64  # bytes of a stream that are one integer at a time; more makes shifts slow
+_PAD = 4  # zero bytes below a stream, for the next states that the last sequence does not have
+_CHUNK = 32  # bytes of a stream that are one integer at a time; a sequence has at most 89 bits
 
 
 @dataclass
 class Content:
-    """What a frame has been decoded to so far.
+    """What a frame has become so far.
 
     Attributes:
-        window: The largest offset there may be.
+        window: The largest offset that there may be.
         recent: The last three offsets, the newest first (RFC 8878 3.1.1.5).
     """
 
@@ -28,97 +28,102 @@ class Content:
 def execute(
     stream: bytes, count: int, codes: list[Code], literals: bytes, content: Content, limit: int
 ) -> int:
-    """Append what ``count`` sequences make; return how many literals they took.
+    """Append what ``count`` sequences make, at least 1; return how many literals they took.
 
-    Nothing is slow here but what happens once a sequence, so that is written out in one loop.
+    Most of the time is spent in this loop, so it is written out.  The bits of a sequence are taken
+    at once, since its states say how many there are: next states at the low end, then extra bits.
 
     Args:
-        stream: The bits of the sequences.
-        count: At least 1.
-        codes: Literal lengths, offsets, match lengths.
-        literals: The literals of the block; more may be taken than there are, which is for the
-            caller to see.
-        content: What to append to.
-        limit: The length that the content may reach.
+        literals: Those of the block.  Whether more were taken is for the caller to see.
+        content: What is there already; it grows.
+        limit: How long it may grow.
 
     Raises:
-        Corrupt: The stream does not end with the last sequence, or a match reaches too far.
+        Corrupt: Sequences and stream do not end together, or a match is where none can be.
     """
-    left = payload_bits(stream, "sequences") + 8 * _PAD
-    data = bytes(_PAD) + stream
-    states, left = _first_states(data, left, codes)
-    length_state, offset_state, match_state = states
-    lengths, offsets, matches = (code.states for code in codes)
+    lengths, offsets, matches = codes
+    data, end = bytes(_PAD) + stream, 8 * _PAD
+    (l_state, o_state, m_state), low = _first_states(stream, codes)
+    low += end  # where `chunk` is in the data; `left` counts from there
+    left = chunk = l_bits = o_bits = m_bits = 0
     first, second, third = content.recent
-    out, window = content.out, content.window
-    at, used, low, chunk, lb, mb, ob = len(out), 0, left, 0, 0, 0, 0
-    left -= low
+    out, window, at, used = content.out, content.window, len(content.out), 0
     for _ in range(count):
-        lt, lb, lm, ln, lx, lxm, length = lengths[length_state]
-        ot, ob, om, on, ox, oxm, offset = offsets[offset_state]
-        mt, mb, mm, mn, mx, mxm, match = matches[match_state]
-        left -= lt + ot + mt
-        if left < 0:  # these bits are not all in the chunk
-            top = (left + low + lt + ot + mt + 7) >> 3
-            left += low
-            if left < 0:
-                raise Corrupt("sequences: stream end")
-            low = max(0, top - _CHUNK)
-            chunk = int.from_bytes(data[low:top], "little")
-            low *= 8
-            left -= low
+        l_all, l_bits, l_mask, l_base, l_extra, l_extra_mask, length = lengths[l_state]
+        o_all, o_bits, o_mask, o_base, o_extra, o_extra_mask, offset = offsets[o_state]
+        m_all, m_bits, m_mask, m_base, m_extra, m_extra_mask, match = matches[m_state]
+        width = l_all + o_all + m_all
+        left -= width
+        if left < 0:
+            chunk, left, low = _next_chunk(data, left + low, width)
         word = chunk >> left
-        offset_state = on + (word & om)
-        word >>= ob
-        match_state = mn + (word & mm)
-        word >>= mb
-        length_state = ln + (word & lm)
-        word >>= lb
-        if lx:
-            length += word & lxm
-            word >>= lx
-        if mx:
-            match += word & mxm
-            word >>= mx
-        offset += word & oxm
-        if ox > 1:
+        o_state = o_base + (word & o_mask)
+        word >>= o_bits
+        m_state = m_base + (word & m_mask)
+        word >>= m_bits
+        l_state = l_base + (word & l_mask)
+        word >>= l_bits
+        if l_extra:
+            length += word & l_extra_mask
+            word >>= l_extra
+        if m_extra:
+            match += word & m_extra_mask
+            word >>= m_extra
+        offset += word & o_extra_mask
+        if o_extra > 1:
             if offset > window:
                 raise Corrupt("sequences: offset beyond the window")
             first, second, third = offset, first, second
-        else:
-            if not length: offset += 1
-            if offset == 0: offset = first
-            elif offset == 1: first, second = second, first; offset = first
-            elif offset == 2: first, second, third = third, first, second; offset = first
-            else:
-                offset = first - 1
-                if not offset: raise Corrupt("sequences: offset of zero")
-                first, second, third = offset, first, second
+        elif offset or not length:
+            first, second, third = _recall(offset + (not length), first, second, third)
         if length:
             out += literals[used : used + length]
             used += length
             at += length
-        begin = at - offset
-        end = at + match
-        if begin < 0 or end > limit:
+        begin = at - first
+        if begin < 0 or at + match > limit:
             raise Corrupt("sequences: match too far")
-        if offset >= match:
+        if first >= match:
             out += out[begin : begin + match]
-        else:
-            out += (out[begin:at] * (match // offset + 1))[:match]
-        at = end
-    if left + low + lb + mb + ob != 8 * _PAD:
+        else:  # what it makes is a part of what it copies
+            out += (out[begin:at] * (match // first + 1))[:match]
+        at += match
+    if left + low + l_bits + o_bits + m_bits != end:
         raise Corrupt("sequences: stream end")
     content.recent = first, second, third
     return used
 
 
-def _first_states(data: bytes, left: int, codes: list[Code]) -> tuple[list[int], int]:
-    value = int.from_bytes(data, "little")
+def _first_states(stream: bytes, codes: list[Code]) -> tuple[list[int], int]:
+    """Return the first state of each code, and how many bits are below them."""
+    left, value = payload_bits(stream, "sequences"), int.from_bytes(stream, "little")
     states = []
     for code in codes:
-        left -= code.log
-        states.append(value >> max(left, 0) & ((1 << code.log) - 1))
-    if left < 8 * _PAD:
-        raise Corrupt("sequences: states truncated")
+        left -= len(code).bit_length() - 1
+        if left < 0:
+            raise Corrupt("sequences: states truncated")
+        states.append(value >> left & (len(code) - 1))
     return states, left
+
+
+def _next_chunk(data: bytes, left: int, width: int) -> tuple[int, int, int]:
+    """Return a chunk with ``width`` bits from bit ``left`` on and as many below as it holds.
+
+    Beside it: where bit ``left`` is in the chunk, and where the chunk is in the data.
+    """
+    if left < 0:
+        raise Corrupt("sequences: stream end")
+    top = (left + width + 7) >> 3
+    low = max(0, top - _CHUNK)
+    return int.from_bytes(data[low:top], "little"), left - 8 * low, 8 * low
+
+
+def _recall(which: int, first: int, second: int, third: int) -> tuple[int, int, int]:
+    """Return the recent offsets after another than the first was used (RFC 8878 3.1.1.5)."""
+    if which == 1:
+        return second, first, third
+    if which == 2:
+        return third, first, second
+    if first == 1:
+        raise Corrupt("sequences: offset of zero")
+    return first - 1, first, second

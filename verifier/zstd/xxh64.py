@@ -52,7 +52,7 @@ def _stripes(data: bytes | bytearray, end: int) -> list[int]:
     for at in range(0, end, 32):
         stripe = number(data[at : at + 32], "little")
         words = stripe & _PAIR | (stripe >> 64 & _PAIR) << 2 * _LANE
-        lanes = lanes + (words * _P2 & _ALL) & _ALL
+        lanes = (lanes + words * _P2) & _ALL
         # what a shift pushes out of its lane lands where the mask takes it away
         lanes = ((lanes << 31 | lanes >> 33) & _ALL) * _P1 & _ALL
     split = [lanes >> _LANE * place & _M for place in range(4)]

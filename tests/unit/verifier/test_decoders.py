@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from tests.conftest import REQUIRE_JUDGES
 from tests.support.making import Made, make_kit, noise, pinned, text
 from verifier import decoders
 from verifier.core.codec import check_zstd_frame
@@ -64,7 +66,7 @@ def python_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have ``compression.zstd``: Python's own from 3.14 on, else its backport in its place."""
     if sys.version_info >= (3, 14):
         return
-    module = pytest.importorskip("backports.zstd")
+    module = importlib.import_module("backports.zstd")
     package = types.ModuleType("compression")
     package.zstd = module  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "compression", package)
@@ -89,7 +91,10 @@ def make(name: str, monkeypatch: pytest.MonkeyPatch) -> Decoder:
     only(name, monkeypatch)
     found = decoders.find_decoder()
     if found is None:
-        pytest.skip(f"not run: this host has no {name}")
+        reason = f"not run: this host has no {name}"
+        if os.environ.get(REQUIRE_JUDGES) == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
     assert found[0] == name
     return found[1]()
 
@@ -211,7 +216,7 @@ def test_the_order_is_python_then_library_then_program(
     python_module: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = ["compression.zstd", "libzstd", "zstd program"]
-    assert list(decoders.FINDERS) == wanted
+    assert list(decoders.FINDERS)[:3] == wanted
     found = decoders.find_decoder()
     assert found is not None
     assert found[0] == wanted[0]
@@ -308,4 +313,4 @@ def test_a_bare_python_finds_a_decoder_by_itself() -> None:
         cwd=Path(decoders.__file__).parents[1],
     )
     here = any(map(os.path.exists, decoders.LIBRARIES + decoders.PROGRAMS))
-    assert (done.stdout != "None\n") == (here or sys.version_info >= (3, 14))
+    assert done.stdout != "None\n" or not (here or sys.version_info >= (3, 14))
