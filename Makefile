@@ -1,8 +1,7 @@
 # Two commands are enough for a new user: `make demo` and `make test`.  `make` lists the others.
 
 RUN := .venv/bin/python
-GENERATORS := fixtures/keys/generate.py fixtures/lnm/make_runner_image.py fixtures/lnm/make_sbom.py \
-	fixtures/generate.py tools/selftest_answers.py
+GENERATORS := fixtures/generate.py tools/selftest_answers.py
 N ?= 20000
 SIZE ?=
 ARGS ?=

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit import output
 from kit.archive import SumsSign, Written, write_archive
@@ -15,7 +16,6 @@ from kit.inputs import Inputs
 from kit.page import write_page
 from kit.pyz import make_pyz, verifier_files
 from kit.readme import readme_text
-from kit.signing import KitSigner, SumsSigner
 from kit.spec import KitSpec
 from verifier.core.envelope import Envelope, encode_page, pae
 from verifier.core.errors import Usage
@@ -37,6 +37,9 @@ from verifier.report import Report
 from verifier.run import default_workers, run
 
 _EVIDENCE_INDEX = b"evidence/evidence.index"  # FORMAT 9.2
+
+if TYPE_CHECKING:
+    from kit.signing import KitSigner, SumsSigner  # slow to load, and a build may need no key
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
@@ -171,6 +174,8 @@ def build(
     )
     if inputs.index.find(_EVIDENCE_INDEX) is not None:
         raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
+    empty = tuple(show(name) for name in collected.empty_directories)
+    del collected
     path = directory / kit_name(draft.kit)
     level = 0 if options.store else spec.kit.level
     report = None
@@ -193,7 +198,7 @@ def build(
         content_id=written.content_id,
         size=size,
         members=members,
-        empty_directories=tuple(show(name) for name in collected.empty_directories),
+        empty_directories=empty,
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
     )

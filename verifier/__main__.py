@@ -41,9 +41,21 @@ def _restart():
     os.execv(sys.executable, command)
 
 
+def _compile_once():
+    """Keep zipimport from compiling each module of a zipapp twice: for its name, for its code."""
+    import functools
+    import zipimport
+
+    compiled = getattr(zipimport, "_get_module_code", None)  # private: without it only slower
+    if compiled is not None:
+        once = functools.lru_cache(maxsize=None)(compiled)
+        zipimport._get_module_code = once  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
     if not sys.flags.isolated:
         _restart()
+    _compile_once()
     from verifier.cli import entry
 
     entry()

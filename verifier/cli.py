@@ -10,7 +10,9 @@ from typing import Callable, NoReturn, TextIO
 
 from verifier import __version__, _compat
 from verifier.core.errors import ExitStatus, KitError, UsageError
+from verifier.core.lists import ZSTD
 from verifier.core.pipeline import Expectation, Job, Opened
+from verifier.decoders import PlainDecoder
 from verifier.report import Report, render_text, report_value
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
 
@@ -18,6 +20,9 @@ COMMANDS = ("verify", "list", "inspect", "explain", "selftest")
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
 `kit-verify KIT` is short for `kit-verify verify KIT`; a kit named like a command is ./NAME."""
+_SLOW = """\
+note: this host has no native zstd, so plain Python decodes: a few MB a second.
+  --quick proves the bytes of the file without decoding them."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,28 +127,38 @@ def _verify(options: argparse.Namespace, job: Job) -> ExitStatus:
     job.only = tuple(options.only)
     job.quick = options.quick
     job.workers = options.jobs or job.workers
-    if sys.stderr is not None and sys.stderr.isatty() and not options.quiet:
-        job.progress = _progress(sys.stderr)
-    report = run(options.kit, job, extract=options.extract or "")
-    if job.progress is not None:
+    opened = Opened()
+    if sys.stderr is not None and not options.quiet:
+        job.progress = _progress(sys.stderr, job, opened)
+    report = run(options.kit, job, extract=options.extract or "", opened=opened)
+    if job.progress is not None and sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     _print(report, options.json, options.quiet)
     return report.status
 
 
-def _progress(stream: TextIO) -> Callable[[int, int], None]:
+def _progress(stream: TextIO, job: Job, opened: Opened) -> Callable[[int, int], None]:
+    """Return what says once that this will be slow, if it will, and on a terminal how far it is."""
     shown = -1
+    terminal = stream.isatty()
 
     def show(done: int, total: int) -> None:
         nonlocal shown
+        if shown < 0 and _is_slow(job, opened):
+            print(_SLOW, file=stream)
         percent = 100 * done // total if total else 100
-        if percent != shown:
-            shown = percent
-            print(
-                f"\rchecking {percent:3d} % of {total >> 20} MiB", end="", file=stream, flush=True
-            )
+        if percent != shown and terminal:
+            line = f"\rchecking {percent:3d} % of {total >> 20} MiB"
+            print(line, end="", file=stream, flush=True)
+        shown = percent
 
     return show
+
+
+def _is_slow(job: Job, opened: Opened) -> bool:
+    """Whether frames are decoded in plain Python."""
+    plain = opened.decoder == PlainDecoder.name and not opened.plain and not job.quick
+    return plain and opened.table is not None and ZSTD in opened.table.kinds
 
 
 def _print(report: Report, as_json: bool, quiet: bool) -> None:

@@ -1,18 +1,23 @@
 """Finds a zstd decoder on this host; every one of them sees only authenticated bytes.
 
 In order: Python's own ``compression.zstd`` (3.14), libzstd by absolute path (a bare name would
-obey LD_LIBRARY_PATH), the ``zstd`` program by absolute path.
+obey LD_LIBRARY_PATH), the ``zstd`` program by absolute path, and what every host has: this Python.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
+import threading
 from typing import Any, Callable
 
 from verifier.core.errors import DecoderMissing
 from verifier.core.members import Decoder
+
+try:
+    import ctypes
+except ImportError:  # this Python was built without libffi
+    ctypes = None  # type: ignore[assignment]
 
 LIBRARIES = (
     "/usr/lib/x86_64-linux-gnu/libzstd.so.1",
@@ -135,6 +140,25 @@ class ProgramDecoder:
         return True
 
 
+class PlainDecoder:
+    """`verifier.zstd`: a few MB a second with nothing but this Python."""
+
+    name = "plain Python (slow)"
+    _turn = threading.Lock()  # side by side, threads would only wait for the interpreter
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def frame(self, compressed: memoryview, destination: memoryview) -> bool:
+        """Decode one frame; see `verifier.core.members.Decoder`."""
+        try:
+            with self._turn:
+                destination[:] = self._module.decode(bytes(compressed), len(destination))
+        except self._module.Corrupt:
+            return False
+        return True
+
+
 def _python() -> Callable[[], Decoder] | None:
     try:
         module = importlib.import_module("compression.zstd")
@@ -144,6 +168,8 @@ def _python() -> Callable[[], Decoder] | None:
 
 
 def _library() -> Callable[[], Decoder] | None:
+    if ctypes is None:
+        return None
     for path in LIBRARIES:
         if os.path.exists(path):
             try:
@@ -162,10 +188,17 @@ def _program() -> Callable[[], Decoder] | None:
     return None
 
 
-FINDERS = {
+def _plain() -> Callable[[], Decoder]:
+    from verifier.zstd import frame  # where nothing else is; here, as threads import by halves
+
+    return lambda: PlainDecoder(frame)
+
+
+FINDERS: dict[str, Callable[[], Callable[[], Decoder] | None]] = {
     PythonDecoder.name: _python,
     LibraryDecoder.name: _library,
     ProgramDecoder.name: _program,
+    PlainDecoder.name: _plain,
 }
 
 

@@ -115,17 +115,26 @@ def _shell(text: str) -> tuple[str, ...]:
 
 def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
     """Return what to measure on a data set, in the order of one round."""
+    found = our_legs(data)
+    if data.name not in ("quarter", "million"):
+        found += limit_legs(data) + hand_legs(data)
+    if prototype is not None:
+        tool = shlex.join([PYTHON, os.fspath(prototype)])
+        made = _shell(f"{tool}/fastbuild.py data prototype.kit")
+        checked = _shell(f"{tool}/fastverify.py prototype.kit")
+        found += [
+            Leg("prototype-build", "prototype: build", made, ("prototype.kit",)),
+            Leg("prototype-verify", "prototype: verify", checked),
+        ]
+    return found
+
+
+def our_legs(data: DataSet) -> list[Leg]:
+    """Return our own commands."""
     root = os.fspath(KEYS / "root.json")
     verify = (PYTHON, "-I", "kit-verify.pyz")
-    limit = (PYTHON, "-I", os.fspath(HERE / "bench_limit.py"))
     piped = f"cat {KIT} | {shlex.join(verify)} - --root {shlex.quote(root)}"
     build = (PYTHON, os.fspath(HERE / "bench_build.py"), "kit.toml", root)
-    many = data.name in ("quarter", "million")
-    at_once = min(500, max(1, data.files // 16))  # enough runs of openssl for two cores
-    tar = "tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - data"
-    tar += " | zstd -q -T0 -3 -f -o by-hand.tar.zst"
-    digests = f"find data -type f -print0 | xargs -0 -P2 -n{at_once} openssl dgst -sha256"
-    unpack = f"mkdir by-hand; zstd -dc {KIT} | tar -xf - -C by-hand; cd by-hand; "
     found = [
         Leg("start", "`kit-verify --version`: only the start", (*verify, "--version")),
         Leg("verify", "`kit-verify KIT`", (*verify, KIT, "--root", root)),
@@ -133,42 +142,50 @@ def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
         Leg("build", "build, no self-check", build, (f"out/{KIT}",)),
         Leg("build-check", "build with self-check", (*build, "--check"), (f"out/{KIT}",)),
     ]
-    if many:
-        return [
-            *found,
-            Leg("list", "`kit-verify list KIT`", (*verify, "list", KIT, "--root", root)),
-        ]
-    found += [
-        Leg("limit-start", "limits: only the start", (*limit, "start", "plan", KIT, data.library)),
+    if data.name in ("quarter", "million"):
+        list_ = (*verify, "list", KIT, "--root", root)
+        return [*found, Leg("list", "`kit-verify list KIT`", list_)]
+    found.append(Leg("quick", "`kit-verify --quick`", (*verify, KIT, "--quick", "--root", root)))
+    if data.name != "huge":
+        extract = (*verify, KIT, "--extract", "ours", "--root", root)
+        found.append(Leg("extract", "`kit-verify KIT --extract DIR`", extract, ("ours",)))
+    return found
+
+
+def limit_legs(data: DataSet) -> list[Leg]:
+    """Return what nobody can beat."""
+    limit = (PYTHON, "-I", os.fspath(HERE / "bench_limit.py"))
+    start = (*limit, "start", "plan", KIT, data.library)
+    return [
+        Leg("limit-start", "the limits: only the start", start),
         Leg("limit-b", "limit B", (*limit, "full", "plan", KIT, data.library)),
-        Leg("quick", "`kit-verify --quick`", (*verify, KIT, "--quick", "--root", root)),
         Leg("limit-q", "limit Q", (*limit, "quick", "plan", KIT)),
-        Leg(
-            "openssl",
-            "`zstd -dc KIT \\| openssl dgst -sha256`",
-            _shell(f"zstd -dc {KIT} | openssl dgst -sha256"),
-        ),
+    ]
+
+
+def hand_legs(data: DataSet) -> list[Leg]:
+    """Return what people do by hand."""
+    at_once = min(500, max(1, data.files // 16))  # enough runs of openssl for two cores
+    tar = "tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - data"
+    tar += " | zstd -q -T0 -3 -f -o by-hand.tar.zst"
+    digests = f"find data -type f -print0 | xargs -0 -P2 -n{at_once} openssl dgst -sha256"
+    hashed = _shell(f"zstd -dc {KIT} | openssl dgst -sha256")
+    both = _shell(f"{tar}; {digests}")
+    found = [
+        Leg("openssl", "`zstd -dc KIT \\| openssl dgst -sha256`", hashed),
         Leg("tar-zstd", "`tar \\| zstd -T0 -3`", _shell(tar), ("by-hand.tar.zst",)),
         Leg(
             "tar-zstd-sums",
             "the same, then `openssl dgst -sha256` of every file, two at a time",
-            _shell(f"{tar}; {digests}"),
+            both,
             ("by-hand.tar.zst",),
         ),
     ]
     if data.name != "huge":
-        extract = (*verify, KIT, "--extract", "ours", "--root", root)
+        unpack = f"mkdir by-hand; zstd -dc {KIT} | tar -xf - -C by-hand; cd by-hand; "
         sums = _shell(unpack + "sha256sum --quiet -c SHA256SUMS")
-        found += [
-            Leg("extract", "`kit-verify KIT --extract DIR`", extract, ("ours",)),
-            Leg("unpack", "`zstd -dc \\| tar -x`, then `sha256sum -c`", sums, ("by-hand",)),
-        ]
-    if prototype is not None:
-        tool = f"{PYTHON} {shlex.quote(os.fspath(prototype))}"
-        made = _shell(f"{tool}/fastbuild.py data prototype.kit")
-        found.append(Leg("prototype-build", "prototype: build", made, ("prototype.kit",)))
-        checked = _shell(f"{tool}/fastverify.py prototype.kit")
-        found.append(Leg("prototype-verify", "prototype: verify", checked))
+        text = "`zstd -dc \\| tar -x`, then `sha256sum -c`"
+        found.append(Leg("unpack", text, sums, ("by-hand",)))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.assembler import OWN, Draft, Part, assemble
-from tests.support.damage import bases, damage, may_pass
+from tests.support.assembler import OWN, TOOLS, Draft, Part, assemble
+from tests.support.damage import bases, damage, disturb, may_pass
 from tests.support.effort import at_least
 from tests.support.hooks import flip
 from tests.support.judging import judge, pinned
@@ -79,6 +80,25 @@ def test_bases_are_good() -> None:
         for way in WAYS:
             if not (base.name == "plain" and "quick" in way):
                 assert judge(base.data, root=base.root, **way).status == 0
+
+
+STAGES = ["sums", "index", "table", "roots", "payload", "text", "page"]
+
+
+@at_least(300)
+@given(
+    random=st.randoms(use_true_random=False),
+    stages=st.sets(st.sampled_from(STAGES), min_size=1, max_size=2),
+    level=st.sampled_from([0, 3]),
+)
+def test_damage_that_is_signed_gets_a_verdict(random: Random, stages: set[str], level: int) -> None:
+    hooks = {stage: partial(disturb, random) for stage in sorted(stages)}
+    draft = Draft((*OWN, *TOOLS, Entry(b"tools/z", bytes(9999))), level=level)
+    kit = assemble(draft, **hooks)
+    once = judge(kit)  # any other exception fails the test
+    assert once.status in (0, 3, 4)
+    assert judge(kit, workers=3).fault == once.fault
+    assert judge(kit, pipe=True).status == once.status
 
 
 # --- what goes in comes out -----------------------------------------------------------------------

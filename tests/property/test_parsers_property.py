@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.support import naive
 from tests.support.assembler import OWN, TOOLS, assemble, zstd
 from tests.support.cases.every import every_case
+from tests.support.damage import disturb
 from tests.support.effort import at_least
 from tests.support.hooks import handmade
 from tests.support.people import chain, compact, root_line, sign_root, signed_root
@@ -30,29 +31,6 @@ from verifier.core.manifest import check_manifest, encode_manifest, parse_manife
 from verifier.core.model import Manifest
 from verifier.core.trust import chain_bytes, parse_chain, parse_root
 
-TOKENS = (
-    *(
-        b"",
-        b" ",
-        b"\n",
-        b"\r\n",
-        b"\t",
-        b"\0",
-        b'"',
-        b"\\",
-        b"0",
-        b"-",
-        b"+",
-        b"_",
-        b"{",
-        b"[",
-        b"]",
-    ),
-    *(b"}", b",", b":", b"/", b"..", b"\xff", b"\xc3\xa9", b"\\ud800", b"\\u0000", b"1e9", b"NaN"),
-    *(b"null", b"true", b"9" * 20, b"[" * 80, b'{"a":', b"=", b"sha512", b"0777", b"data", b" z "),
-)
-
-
 T = TypeVar("T")
 
 
@@ -62,20 +40,6 @@ def attempt(parse: Callable[[], T]) -> tuple[T, str] | tuple[None, str]:
         return parse(), ""
     except KitError as error:
         return None, error.code
-
-
-def disturb(random: Random, data: bytes) -> bytes:
-    """Return the bytes with a few small changes: a token in, a piece out, twice or moved."""
-    changed = bytearray(data)
-    for _ in range(random.choice((1, 1, 2, 4))):
-        at, size = random.randrange(len(changed) + 1), random.choice((0, 1, 1, 2, 9, 80))
-        piece = bytes(changed[at : at + size])
-        other = random.randrange(len(changed) + 1)
-        new = random.choice((random.choice(TOKENS), piece * 2, piece.upper(), random.randbytes(1)))
-        place = random.choice((at, at, other))
-        del changed[at : at + size]
-        changed[place:place] = new
-    return bytes(changed)
 
 
 def near(*good: bytes) -> st.SearchStrategy[bytes]:

@@ -177,8 +177,48 @@ def damage(random: Random, base: Base) -> bytes:
     """Return a kit with one to three damages; it may by chance be the same again."""
     kit = bytearray(base.data)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
-        random.choice(DAMAGES)(random, base, kit)
+        if kit:  # the one before may have taken all of it
+            random.choice(DAMAGES)(random, base, kit)
     return bytes(kit)
+
+
+# --- damage to text, for parsers and behind good signatures ---------------------------------------
+
+TOKENS = (
+    *(
+        b"",
+        b" ",
+        b"\n",
+        b"\r\n",
+        b"\t",
+        b"\0",
+        b'"',
+        b"\\",
+        b"0",
+        b"-",
+        b"+",
+        b"_",
+        b"{",
+        b"[",
+        b"]",
+    ),
+    *(b"}", b",", b":", b"/", b"..", b"\xff", b"\xc3\xa9", b"\\ud800", b"\\u0000", b"1e9", b"NaN"),
+    *(b"null", b"true", b"9" * 20, b"[" * 80, b'{"a":', b"=", b"sha512", b"0777", b"data", b" z "),
+)
+
+
+def disturb(random: Random, data: bytes) -> bytes:
+    """Return the bytes with a few small changes: a token in, a piece out, twice or moved."""
+    changed = bytearray(data)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        at, size = random.randrange(len(changed) + 1), random.choice((0, 1, 1, 2, 9, 80))
+        piece = bytes(changed[at : at + size])
+        other = random.randrange(len(changed) + 1)
+        new = random.choice((random.choice(TOKENS), piece * 2, piece.upper(), random.randbytes(1)))
+        place = random.choice((at, at, other))
+        del changed[at : at + size]
+        changed[place:place] = new
+    return bytes(changed)
 
 
 # --- what is allowed ------------------------------------------------------------------------------

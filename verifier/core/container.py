@@ -5,6 +5,7 @@ Nothing here decides about trust: it cuts what the plan says and compares what i
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from collections.abc import Sequence
 from typing import Protocol
@@ -83,7 +84,7 @@ class Container:
         if self.plain and not self._peeked.startswith(HEAD[0].encode() + b"\0"):
             raise NotAKit("the file begins neither as a kit nor as its tar", where="kit.dsse.json")
 
-    def _read(self, buffer: bytearray) -> None:
+    def _read(self, buffer: bytearray | memoryview) -> None:
         self.source.read_into(self.position, [memoryview(buffer)])
         self.position += len(buffer)
 
@@ -132,17 +133,20 @@ class Container:
             self.position += raw_size(len(rest))
         return start + bytes(rest)
 
-    def read_raw_frame(self, content: int, where: str) -> bytearray:
+    def read_raw_frame(self, content: int, where: str) -> memoryview:
         """Return the content of the next frame, which is raw and has ``content`` bytes.
+
+        Each has pages of its own, so that what a long list took goes back to the host piece by
+        piece while it is parsed; an allocator might keep it.
 
         Raises:
             LayoutMismatch: It is not that frame.
         """
-        buffer = bytearray(content)
+        buffer = memoryview(mmap.mmap(-1, content))
         if self.plain:
             self._read(buffer)
         else:
-            read_raw(self.source, self.position, memoryview(buffer), b"", where)
+            read_raw(self.source, self.position, buffer, b"", where)
             self.position += raw_size(content)
         self._note(content)
         return buffer
@@ -199,18 +203,18 @@ def check_head_member(name: str, content: bytes, headers: Headers) -> None:
         raise LayoutMismatch("the tar header is not the derived one", where=name)
 
 
-def strip_head_member(name: str, size: int, frames: list[bytearray], headers: Headers) -> None:
+def strip_head_member(name: str, size: int, frames: list[memoryview], headers: Headers) -> None:
     """Cut header and padding off the frames of a head member, in place, after comparing them.
 
     Raises:
         LayoutMismatch: They are not the derived ones.
     """
     header, end = headers(name.encode(), size, False), padding(size)
-    if not frames[0].startswith(header) or not frames[-1].endswith(end):
+    first, last = frames[0][: len(header)], frames[-1][len(frames[-1]) - len(end) :]
+    if first != header or last != end:
         raise LayoutMismatch("the tar header or padding is not the derived one", where=name)
-    del frames[0][: len(header)]
-    if end:
-        del frames[-1][-len(end) :]
+    frames[0] = frames[0][len(header) :]
+    frames[-1] = frames[-1][: len(frames[-1]) - len(end)]
 
 
 def read_raw(source: Source, offset: int, content: memoryview, peeked: bytes, where: str) -> None:

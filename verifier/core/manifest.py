@@ -36,9 +36,7 @@ _HEX = re.compile(r"([0-9a-f]{2}){1,128}")
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _FEATURE = re.compile(r"[!-~]{1,128}")
 # no control, and nothing that turns or breaks the line on a terminal
-_TEXT = re.compile(
-    r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*"
-)
+_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*")
 MAX_SUMMARY = 500  # characters, here and for every other text for people
 MAX_SUBJECTS = 102
 MAX_COMPONENTS = 1024

@@ -6,6 +6,7 @@ same answer for a million names: it looks at whole columns and hands only odd on
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,7 @@ DEVICES = frozenset(
     + [stem + digit for stem in ("com", "lpt") for digit in "123456789\u00b9\u00b2\u00b3"]
 )  # Windows opens a device whatever the directory and the extension
 _DEVICE_BYTES = frozenset(name.encode() for name in DEVICES)
-_DEVICE_STARTS = frozenset(name[:3] for name in _DEVICE_BYTES)
+_LIKELY_DEVICES = re.compile(b"/((?:con|prn|aux|nul|com|lpt)[^/]*)")
 _PLAIN = bytes(sorted({*range(0x20, 0x7F)} - {ord(c) for c in FORBIDDEN}))
 
 HEAD = ("kit.dsse.json", "kit.roots.json", "kit.index", "kit.frames")
@@ -97,20 +98,17 @@ def check_paths(names: Sequence[bytes]) -> None:
 
 def _surely_safe(names: Sequence[bytes]) -> bool:
     """Whether all of ``names`` are safe by tests on whole columns; False means look closer."""
-    joined, longest = b"/".join(names), max(map(len, names))
-    if joined.translate(None, _PLAIN) or longest > limits.MAX_PATH:
+    ends, longest = b"/" + b"/".join(names) + b"/", max(map(len, names))
+    if ends.translate(None, _PLAIN) or longest > limits.MAX_PATH:
         return False
-    # a path that is too deep has more bytes than this, or an empty component
-    if longest > 2 * limits.MAX_DEPTH:
-        if max(name.count(b"/") for name in names) >= limits.MAX_DEPTH:
-            return False
-    parts = set(joined.lower().split(b"/"))
-    if b"" in parts or max(map(len, parts)) > limits.MAX_NAME:
+    if b"//" in ends or b"./" in ends or b" /" in ends:
         return False
-    ends = b"/" + joined + b"/"
-    if b"./" in ends or b" /" in ends:
+    if longest > limits.MAX_NAME and max(map(len, ends.split(b"/"))) > limits.MAX_NAME:
         return False
-    likely = [part for part in parts if part[:3] in _DEVICE_STARTS]
+    deep = longest > 2 * limits.MAX_DEPTH  # else there are not bytes enough for the components
+    if deep and max(name.count(b"/") for name in names) >= limits.MAX_DEPTH:
+        return False
+    likely = _LIKELY_DEVICES.findall(ends.lower())
     stems = {part.partition(b".")[0].rstrip(b" ") for part in likely}
     return stems.isdisjoint(_DEVICE_BYTES)
 

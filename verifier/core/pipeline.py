@@ -203,7 +203,7 @@ def _claims(payload: bytes) -> Manifest | None:
 _KNOWN = frozenset({"sha256", "sha512"})  # algorithms that are compared (FORMAT 9.3)
 
 
-def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | bytearray]) -> None:
+def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | memoryview]) -> None:
     """Hold bytes to their size and to every digest that is known (FORMAT 9.3)."""
     if sum(map(len, pieces)) != blob.size:
         raise DigestMismatch(f"is not the {blob.size} bytes that were signed", where=name)
@@ -215,7 +215,7 @@ def _check_blob(name: str, blob: Blob, pieces: Sequence[bytes | bytearray]) -> N
             raise DigestMismatch(f"{algorithm} is not what was signed", where=name)
 
 
-def _read_list(container: Container, name: str, blob: Blob, headers: Headers) -> list[bytearray]:
+def _read_list(container: Container, name: str, blob: Blob, headers: Headers) -> list[memoryview]:
     """Return a head member in pieces, its digest compared: only then may it be interpreted."""
     contents = head_frames(512, blob.size)
     pieces = [container.read_raw_frame(content, name) for content in contents]
@@ -224,7 +224,7 @@ def _read_list(container: Container, name: str, blob: Blob, headers: Headers) ->
     return pieces
 
 
-def _whole_lines(pieces: list[bytearray]) -> Iterator[bytes]:
+def _whole_lines(pieces: list[memoryview]) -> Iterator[bytes]:
     """Yield the text in pieces that end at line ends, giving memory back on the way.
 
     The first piece is the first line alone.  What is left without a line end comes last.

@@ -247,6 +247,33 @@ def test_a_fault_anywhere_leaves_nothing(
     assert left_over(tmp_path) == ["bad.tar.zst"]
 
 
+@pytest.mark.parametrize("at", [3000, 400_000, -5000, -20])
+def test_a_fault_in_a_pipe_leaves_nothing(kit: Made, tmp_path: Path, at: int) -> None:
+    data = bytearray(kit.path.read_bytes())
+    data[at] ^= 0x40
+    for piped in (data, kit.path.read_bytes()[:at]):
+        command: list[str | Path] = [sys.executable, "-I", kit.pyz, "-", "--root", ROOT_FILE]
+        done = subprocess.run(
+            [*command, "--extract", tmp_path / "out"], input=piped, capture_output=True
+        )
+        assert done.returncode == ExitStatus.REJECTED, done.stdout
+        assert left_over(tmp_path) == []
+
+
+def test_a_kit_that_changes_while_it_is_read_leaves_nothing(kit: Made, tmp_path: Path) -> None:
+    """What was read may be of two kits; who writes the file may not be done yet."""
+    path = tmp_path / "kit"
+    path.write_bytes(kit.path.read_bytes())
+
+    def touch(done: int, total: int) -> None:
+        os.utime(path, ns=(1, 1))
+
+    job = Job(root=pinned(), workers=2, progress=touch)
+    report = run(os.fspath(path), job, extract=os.fspath(tmp_path / "out"))
+    assert (code_of(report), report.status) == ("kit-changed", ExitStatus.UNDECIDED)
+    assert left_over(tmp_path) == ["kit"]
+
+
 def test_a_fault_outside_of_the_part_that_is_asked_for_is_not_looked_at(
     kit: Made, tmp_path: Path
 ) -> None:
