@@ -55,8 +55,10 @@ def read_probabilities(data: bytes, at: int, max_log: int, symbols: int) -> tupl
             used += 2
             found += [0] * repeat
     end = at + ((used + 7) >> 3)
-    if len(found) > symbols or end > len(data):
+    if len(found) > symbols:
         raise Corrupt("probabilities: too many")
+    if end > len(data):
+        raise Corrupt("probabilities: truncated")
     return found, end
 
 

@@ -35,6 +35,7 @@ from kit.rootmeta import RootKey
 from kit.signing import (
     KeyNotInRoot,
     KeyOfAnotherSigner,
+    RootKeyLike,
     SecretsHandler,
     SignatureSelfCheckFailed,
     SignerArgumentInvalid,
@@ -56,11 +57,11 @@ VALUE = "hunter22"  # a secret in a URI
 ED25519, P256 = "ed25519", "ecdsa-sha2-nistp256"
 
 
-def key_of(signer: str) -> RootKey:
+def key_of(signer: str) -> RootKeyLike:
     return next(key for key in TARGETS.values() if key.signer == signer)
 
 
-def accepted_by_the_verifier(key: RootKey, message: bytes, signature: bytes) -> bool:
+def accepted_by_the_verifier(key: RootKeyLike, message: bytes, signature: bytes) -> bool:
     if key.scheme == ED25519:
         return ed25519.verify(bytes.fromhex(key.public), message, signature)
     point, digest = ecdsa.parse_spki(key.public), hashlib.sha256(message).digest()
@@ -143,7 +144,7 @@ def test_keys_that_this_version_does_not_evaluate_are_passed_over() -> None:
         RootKey("2", "alice", P256, "-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----\n"),
         RootKey("3", "alice", P256, "é"),
     ]
-    root = {**{key.keyid: key for key in others}, **TARGETS}
+    root: dict[str, RootKeyLike] = {**{key.keyid: key for key in others}, **TARGETS}
     assert load_signer(f"alice={KEYS}/alice.pem", root).keyid == key_of("alice").keyid
 
 

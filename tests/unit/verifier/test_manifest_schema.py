@@ -79,8 +79,7 @@ def changed(path: tuple[Any, ...], new: Any, *, remove: bool = False) -> dict[st
 def accepted(value: dict[str, Any]) -> bool:
     try:
         parse_manifest(compact(value))
-    except KitError as error:
-        assert isinstance(error, (ManifestMalformed, FormatNewer))
+    except (ManifestMalformed, FormatNewer):
         return False
     return True
 
@@ -139,7 +138,9 @@ def test_other_unknown_members_are_named(where: tuple[Any, ...]) -> None:
 @settings(max_examples=300)
 @given(st.sampled_from(places(GOOD)), st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**41) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
     max_leaves=6,
 ))  # fmt: skip
 def test_schema_and_parser_agree_on_anything(path: tuple[Any, ...], new: Any) -> None:
