@@ -47,6 +47,7 @@ from kit.signing import (
 )
 from verifier.core import ecdsa, ed25519
 from verifier.core.errors import KitError
+from verifier.core.signature import Key as SignatureKey
 from verifier.run import load_root
 
 KEYS = Path(__file__).parents[3] / "fixtures" / "keys"
@@ -57,7 +58,7 @@ VALUE = "hunter22"  # a secret in a URI
 ED25519, P256 = "ed25519", "ecdsa-sha2-nistp256"
 
 
-def key_of(signer: str) -> RootKeyLike:
+def key_of(signer: str) -> SignatureKey:
     return next(key for key in TARGETS.values() if key.signer == signer)
 
 
