@@ -10,7 +10,7 @@ from typing import Callable, NoReturn, TextIO
 
 from verifier import __version__, _compat
 from verifier.core.errors import ExitStatus, KitError, UsageError
-from verifier.core.lists import ZSTD
+from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.decoders import PlainDecoder
 from verifier.report import Report, render_text, report_value
@@ -157,8 +157,13 @@ def _progress(stream: TextIO, job: Job, opened: Opened) -> Callable[[int, int], 
 
 def _is_slow(job: Job, opened: Opened) -> bool:
     """Whether frames are decoded in plain Python."""
-    plain = opened.decoder == PlainDecoder.name and not opened.plain and not job.quick
-    return plain and opened.table is not None and ZSTD in opened.table.kinds
+    if opened.decoder != PlainDecoder.name or opened.plain or job.quick:
+        return False
+    index, table, wanted = opened.index, opened.table, opened.wanted
+    assert index is not None
+    assert table is not None
+    payload = wanted is None or any(run.stop > index.bounds[DATA] for run in wanted)
+    return payload and ZSTD in table.kinds
 
 
 def _print(report: Report, as_json: bool, quiet: bool) -> None:

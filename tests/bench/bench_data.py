@@ -171,10 +171,10 @@ def make_small(root: Path, scale: float) -> None:
 
 
 def make_mixed(root: Path, scale: float) -> None:
-    """Make programs, small text files, JSON, archives and random bytes: 1.3 GB, 17,400 files."""
+    """Make programs, texts, JSON, archives and random bytes: 1.3 GB, 17,000 files."""
     make_small(root, scale)
     code = Pool(code_pool(scaled(48 * MIB, min(scale, 1.0))))
-    for i, number in enumerate(numbers("code sizes", scaled(880, scale))):
+    for i, number in enumerate(numbers("code sizes", scaled(380, scale))):
         path = root / f"lib/group-{i // 50:02d}/lib{i:04d}.so"
         write(path, code.take(between(number, 16 * KIB, 6 * MIB)), executable=i % 5 == 0)
     json = Pool(json_pool(scaled(16 * MIB, min(scale, 1.0))))
@@ -182,7 +182,7 @@ def make_mixed(root: Path, scale: float) -> None:
         path = root / f"share/data/set-{i // 40:02d}/{i:04d}.json"
         write(path, json.take(between(number, 512, 512 * KIB)))
     archives = Random("archives")
-    for i, number in enumerate(numbers("archive sizes", scaled(64, scale))):
+    for i, number in enumerate(numbers("archive sizes", scaled(165, scale))):
         path = root / f"packages/package-{i:03d}.tar.gz"
         write(path, archives.take(between(number, 64 * KIB, 20 * MIB)))
     noise = Random("noise")

@@ -132,7 +132,7 @@ GOOD: dict[str, tuple[bytes, bytes]] = {
         HELLO,
     ),
     "one byte many times": (frame(block(b"x", RLE, size=1000), size=1000), b"x" * 1000),
-    "one byte no times": (frame(block(b"x", RLE, size=0), size=0), b""),
+    "one byte no times": (frame(block(b"x", RLE, size=0)), b""),
     "empty blocks around": (
         frame(block(b"", RAW, last=False), block(HELLO, RAW, last=False), block(b"", RAW)),
         HELLO,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from kit.pyz import make_pyz, verifier_files
 from tests.bench import bench_data, run
 from tests.bench.bench_legs import DataSet, Leg, legs, prepare
 from tests.bench.bench_measure import CommandFailed, Sample, measure
@@ -72,7 +75,7 @@ def hashed(root: Path) -> str:
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
-        ("mixed", "21cf94e019e1032b"),
+        ("mixed", "238535d02ab103f3"),
         ("packed", "63d89f275763b62a"),
         ("quarter", "1f78e3e67845ef0c"),
     ],
@@ -120,3 +123,27 @@ def test_tables_go_between_their_marks(tmp_path: Path, monkeypatch: pytest.Monke
 def test_page_has_the_marks() -> None:
     text = run.DOCS.read_text("utf-8")
     assert text.index(run.BEGIN) < text.index(run.END)
+
+
+COUNT = """
+import builtins, collections, runpy, sys
+counts, real = collections.Counter(), builtins.compile
+def counting(source, name, *rest, **more):
+    counts[str(name)] += 1
+    return real(source, name, *rest, **more)
+builtins.compile = counting
+sys.argv = [sys.argv[1], "--version"]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit:
+    ours = {name: count for name, count in counts.items() if "verifier" in name}
+    print(len(ours) > 15, max(ours.values()))
+"""
+
+
+def test_zipapp_compiles_no_module_twice(tmp_path: Path) -> None:
+    pyz = tmp_path / "kit-verify.pyz"
+    pyz.write_bytes(make_pyz(verifier_files()))
+    command = [sys.executable, "-I", "-c", COUNT, str(pyz)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True 1"

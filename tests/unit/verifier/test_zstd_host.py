@@ -76,7 +76,7 @@ def test_progress_moves_on_a_terminal(kit: Made, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("_plain")
-@pytest.mark.parametrize("option", ["--quiet", "--quick"])
+@pytest.mark.parametrize("option", ["--quiet", "--quick", "--only=README.txt"])
 def test_nothing_slow_or_nothing_wanted_is_no_note(
     kit: Made, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
