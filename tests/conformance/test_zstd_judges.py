@@ -2,7 +2,7 @@
 
 libzstd 1.5.7 (in the lock, as `zstandard`) makes frames of every kind, and says of thousands of
 damaged ones what it makes of them.  Where it takes a frame that is refused here, there is a reason
-with a name; the other way round there is none.
+with a name; the other way round there is one frame, and it has a test.
 """
 
 from __future__ import annotations
