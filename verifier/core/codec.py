@@ -17,8 +17,6 @@ _CHECKSUM = 0x04  # frame header descriptor, RFC 8878 3.1.1.1.1
 _SINGLE_SEGMENT = 0x20
 _CHECKSUM_SIZE = 4
 _RLE, _RESERVED = 1, 3  # block types, RFC 8878 3.1.1.2.2
-_CHECKSUM_SIZE = 4
-_RLE = 1  # block type: one byte that stands for many
 
 
 def raw_size(content: int) -> int:

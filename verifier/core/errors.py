@@ -158,8 +158,9 @@ class FormatNewer(Undecided):
 class DecoderMissing(Undecided):
     """Some frames are compressed with zstd and this host has no decoder for them.
 
-    A decoder is Python 3.14 (compression.zstd), libzstd as a shared library, or the `zstd`
-    program.  Without one the compressed bytes can still be compared with what was signed.
+    A decoder is Python 3.14 (compression.zstd), libzstd as a shared library, the `zstd` program,
+    or the slow one in plain Python that every kit brings; the one found here was ended by the host.
+    Without one the compressed bytes can still be compared with what was signed.
     """
 
     code = "decoder-missing"

@@ -8,7 +8,8 @@ from verifier.zstd.bits import Corrupt, payload_bits
 from verifier.zstd.codes import Code
 
 _PAD = 4  # zero bytes below a stream, for the next states that the last sequence does not have
-_CHUNK = 32  # bytes of a stream that are one integer at a time; a sequence has at most 89 bits
+_LONGEST = 13  # bytes that hold one sequence wherever it begins: it has at most 89 bits
+_CHUNK = 32  # bytes of a stream that are one integer at a time; with more, shifts are slow
 
 
 @dataclass
@@ -52,10 +53,9 @@ def execute(
         l_all, l_bits, l_mask, l_base, l_extra, l_extra_mask, length = lengths[l_state]
         o_all, o_bits, o_mask, o_base, o_extra, o_extra_mask, offset = offsets[o_state]
         m_all, m_bits, m_mask, m_base, m_extra, m_extra_mask, match = matches[m_state]
-        width = l_all + o_all + m_all
-        left -= width
+        left -= l_all + o_all + m_all
         if left < 0:
-            chunk, left, low = _next_chunk(data, left + low, width)
+            chunk, left, low = _next_chunk(data, left + low)
         word = chunk >> left
         o_state = o_base + (word & o_mask)
         word >>= o_bits
@@ -106,14 +106,14 @@ def _first_states(stream: bytes, codes: list[Code]) -> tuple[list[int], int]:
     return states, left
 
 
-def _next_chunk(data: bytes, left: int, width: int) -> tuple[int, int, int]:
-    """Return a chunk with ``width`` bits from bit ``left`` on and as many below as it holds.
+def _next_chunk(data: bytes, left: int) -> tuple[int, int, int]:
+    """Return a chunk with all bits of a sequence from bit ``left`` on, and with others below.
 
     Beside it: where bit ``left`` is in the chunk, and where the chunk is in the data.
     """
     if left < 0:
         raise Corrupt("sequences: stream end")
-    top = (left + width + 7) >> 3
+    top = (left >> 3) + _LONGEST
     low = max(0, top - _CHUNK)
     return int.from_bytes(data[low:top], "little"), left - 8 * low, 8 * low
 
