@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli import _sealed_value
+from kit.cli.kits import sealed_value
 from kit.seal import SEALED_TYPE, SealedKit, seal
 from kit.signkit import sign
 from tests.support.making import Made, key, make_kit, pinned
@@ -70,7 +70,7 @@ def test_exactly_these_files_lie_beside_the_kit(kit: Path, unsigned: Made) -> No
     assert sorted(beside(kit)) == sorted([*OUTPUTS, MARKER])
     assert (sealed.kit_id, sealed.content_id) == (unsigned.built.kit_id, unsigned.built.content_id)
     check_marker(kit, sealed)
-    assert _sealed_value(sealed)["outputs"] == sealed.outputs
+    assert sealed_value(sealed)["outputs"] == sealed.outputs
     for name in [*OUTPUTS, MARKER]:
         assert (kit.parent / name).stat().st_mode & 0o7777 == 0o644
 

@@ -1,0 +1,67 @@
+"""What all commands of the release host share: the programs, their options, how they talk."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+app = typer.Typer(
+    name="offline-kit",
+    help="Builds offline kits: one reproducible, signed file that a disconnected site can prove.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+key_app = typer.Typer(help="Make keys.", no_args_is_help=True)
+root_app = typer.Typer(help="Make roots of trust.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+app.add_typer(root_app, name="root")
+
+KeyArguments = Annotated[
+    list[str],
+    typer.Option(
+        "--key", metavar="SIGNER=URI", help="Sign with this key; may be given several times."
+    ),
+]
+OptionalRoot = Annotated[
+    Path | None, typer.Option("--root", help="Refuse a kit that was built with another root.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, max=64, help="Threads; 0 takes all cores.")]
+
+
+def secret(name: str) -> str:
+    """Ask for a PIN or passphrase on the terminal; it is never an argument."""
+    return getpass.getpass(f"{name}: ")
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    print(text)
+
+
+@contextlib.contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that shows progress on a terminal and nothing elsewhere."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda what, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(escape(what), total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield show

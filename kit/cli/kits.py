@@ -1,0 +1,204 @@
+"""The life of a kit: build, sign, seal, rebuild."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kit.build import BuiltKit, Options, build
+from kit.cli.common import Jobs, Json, KeyArguments, OptionalRoot, app, progress, say, secret
+from kit.rebuild import rebuild
+from kit.seal import SealedKit, seal
+from kit.signing import load_signer, load_sums_signer
+from kit.signkit import SignedKit, sign
+from kit.spec import load_spec
+from verifier.core.errors import UsageError
+from verifier.run import load_root
+
+
+@app.command("build")
+def _build(
+    spec: Annotated[Path, typer.Argument(help="The spec: a TOML file.")],
+    root: Annotated[Path, typer.Option("--root", help="The root of trust the kit is for.")],
+    out: Annotated[Path, typer.Option("--out", help="The directory for the kit.")] = Path("."),
+    key: KeyArguments = [],  # noqa: B006 - typer reads it, nobody changes it
+    sums_key: Annotated[
+        str | None,
+        typer.Option("--sums-key", metavar="URI", help="Sign SHA256SUMS with this P-256 key file."),
+    ] = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Do not compress: raw frames only.")
+    ] = False,
+    jobs: Jobs = 0,
+    json_: Json = False,
+) -> None:
+    """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
+    trusted = load_root(os.fspath(root))
+    signers = [load_signer(item, trusted.targets.keys, secrets=secret) for item in key]
+    sums = load_sums_signer(sums_key) if sums_key else None
+    loaded = load_spec(spec)
+    with progress(json_) as show:
+        options = Options(
+            store=store, workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show
+        )
+        built = build(loaded, trusted, out, options, signers=signers, sums=sums)
+        sealed = None
+        if signers and len(built.signers) >= trusted.targets.threshold:
+            sealed = seal(built.path, root=trusted, progress=lambda d, t: show("sealing", d, t))
+    if json_:
+        say(json.dumps(_built_value(built, sealed), indent=2, sort_keys=True))
+        return
+    _show_built(built)
+    if sealed is not None:
+        _show_sealed(built.path, sealed)
+        return
+    need = trusted.targets.threshold - len(built.signers)
+    say(f"not sealed: {need} more of {', '.join(trusted.targets.signers())} must sign")
+    say(f"next: offline-kit sign {built.path} --key SIGNER=URI, then offline-kit seal {built.path}")
+
+
+def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
+    return {
+        "kit": os.fspath(built.path),
+        "kitId": built.kit_id,
+        "contentId": built.content_id,
+        "size": built.size,
+        "members": built.members,
+        "signers": list(built.signers),
+        "emptyDirectories": list(built.empty_directories),
+        "sealed": sealed_value(sealed) if sealed else None,
+    }
+
+
+def _show_built(built: BuiltKit) -> None:
+    members = f"{built.members} member{'' if built.members == 1 else 's'}"
+    say(f"built {built.path}: {members}, {built.size} bytes")
+    say(f"contentId  {built.content_id}")
+    say(f"kitId      {built.kit_id}")
+    for name in built.empty_directories:
+        say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
+    if built.signers:
+        say(f"signed by  {', '.join(built.signers)}")
+
+
+@app.command("sign")
+def _sign(
+    kit: Annotated[Path, typer.Argument(help="The kit to sign in place.")],
+    key: KeyArguments,
+    root: OptionalRoot = None,
+    checked: Annotated[
+        str,
+        typer.Option("--checked", metavar="KITID", help="Skip reading: you verified this kitId."),
+    ] = "",
+    reopen: Annotated[
+        bool, typer.Option("--reopen", help="Sign although the kit is sealed; the seal goes.")
+    ] = False,
+    jobs: Jobs = 0,
+    json_: Json = False,
+) -> None:
+    """Verify a kit in full, then add signatures in place."""
+    trusted = load_root(os.fspath(root)) if root else None
+    with progress(json_) as show:
+        signed = sign(
+            kit,
+            key,
+            root=trusted,
+            checked=checked,
+            reopen=reopen,
+            workers=jobs,
+            progress=lambda done, total: show("checking", done, total),
+            secrets=secret,
+        )
+    if json_:
+        say(json.dumps(_signed_value(signed), indent=2, sort_keys=True))
+        return
+    how = "not read again (--checked)" if checked else "every frame and member checked"
+    say(f"{kit}: {signed.kit.name} {signed.kit.version}, {how}")
+    for name in signed.already:
+        say(f"{name} had signed before; nothing was changed")
+    if signed.added:
+        say(f"signed by {', '.join(signed.added)}: {signed.written} bytes written")
+    say(f"kitId {signed.kit_id}")
+    say(f"{len(signed.signers)} of {signed.threshold} signers: {', '.join(signed.signers)}")
+
+
+def _signed_value(signed: SignedKit) -> dict[str, Any]:
+    return {
+        "kitId": signed.kit_id,
+        "added": list(signed.added),
+        "already": list(signed.already),
+        "signers": list(signed.signers),
+        "threshold": signed.threshold,
+        "bytesWritten": signed.written,
+    }
+
+
+@app.command("seal")
+def _seal(
+    kit: Annotated[Path, typer.Argument(help="The kit to seal.")],
+    root: OptionalRoot = None,
+    jobs: Jobs = 0,
+    json_: Json = False,
+) -> None:
+    """Verify a kit under its root's threshold and write what belongs beside it."""
+    trusted = load_root(os.fspath(root)) if root else None
+    with progress(json_) as show:
+        sealed = seal(
+            kit,
+            root=trusted,
+            workers=jobs,
+            progress=lambda done, total: show("sealing", done, total),
+        )
+    if json_:
+        say(json.dumps(sealed_value(sealed), indent=2, sort_keys=True))
+    else:
+        _show_sealed(kit, sealed)
+
+
+def sealed_value(sealed: SealedKit) -> dict[str, Any]:
+    """Return what ``--json`` says of a sealed kit."""
+    return {
+        "kitId": sealed.kit_id,
+        "contentId": sealed.content_id,
+        "fileDigest": sealed.file_digest,
+        "size": sealed.size,
+        "signers": list(sealed.signers),
+        "threshold": sealed.threshold,
+        "outputs": sealed.outputs,
+    }
+
+
+def _show_sealed(kit: Path, sealed: SealedKit) -> None:
+    say(f"sealed {kit}: signed by {', '.join(sealed.signers)} (threshold {sealed.threshold})")
+    say(f"file       {sealed.file_digest}")
+    for name, digest in sealed.outputs.items():
+        say(f"  {digest}  {name}")
+    if "SHA256SUMS.sig" not in sealed.outputs:
+        say("  SHA256SUMS.sig is absent: the kit was built without --sums-key")
+
+
+@app.command("rebuild")
+def _rebuild(
+    kit: Annotated[Path, typer.Argument(help="The kit to compare with.")],
+    spec: Annotated[Path, typer.Argument(help="The spec it was built from.")],
+    check: Annotated[bool, typer.Option("--check", help="Compare and keep nothing.")] = False,
+    root: OptionalRoot = None,
+    jobs: Jobs = 0,
+    json_: Json = False,
+) -> None:
+    """Build again from the spec and say whether the bytes are those of KIT, else where not."""
+    if not check:
+        raise UsageError("`rebuild` only compares so far: give --check")
+    trusted = load_root(os.fspath(root)) if root else None
+    with progress(json_) as show:
+        options = Options(workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show)
+        same = rebuild(kit, load_spec(spec), options, root=trusted)
+    if json_:
+        value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}
+        say(json.dumps({**value, "size": same.size}, indent=2, sort_keys=True))
+    else:
+        say(f"identical: {same.size} bytes, kitId {same.kit_id}")
