@@ -31,7 +31,7 @@ def main() -> None:
 
     setattr(os, "fsync", fsync)  # noqa: B010 - the checker knows another type for it
     options = Options(self_check="--check" in sys.argv)
-    build(load_spec(spec), load_root(os.fspath(root)), spec.parent / "out", options)
+    build(load_spec(spec), [load_root(os.fspath(root))], spec.parent / "out", options)
     print(json.dumps({"fsync": seconds}))
 
 

@@ -133,22 +133,25 @@ def our_legs(data: DataSet) -> list[Leg]:
     """Return our own commands."""
     root = os.fspath(KEYS / "root.json")
     verify = (PYTHON, "-I", "kit-verify.pyz")
+    installed = os.fspath(Path(PYTHON).parent / "kit-verify")
     piped = f"cat {KIT} | {shlex.join(verify)} - --root {shlex.quote(root)}"
     build = (PYTHON, os.fspath(HERE / "bench_build.py"), "kit.toml", root)
     found = [
-        Leg("start", "`kit-verify --version`: only the start", (*verify, "--version")),
-        Leg("verify", "`kit-verify KIT`", (*verify, KIT, "--root", root)),
-        Leg("pipe", "`cat KIT \\| kit-verify -`", _shell(piped)),
+        Leg("start", "`kit-verify.pyz --version`: only the start", (*verify, "--version")),
+        Leg("verify", "`kit-verify.pyz KIT`", (*verify, KIT, "--root", root)),
+        Leg("installed", "`kit-verify KIT`, installed", (installed, KIT, "--root", root)),
+        Leg("pipe", "`cat KIT \\| kit-verify.pyz -`", _shell(piped)),
         Leg("build", "build, no self-check", build, (f"out/{KIT}",)),
         Leg("build-check", "build with self-check", (*build, "--check"), (f"out/{KIT}",)),
     ]
     if data.name in ("quarter", "million"):
         list_ = (*verify, "list", KIT, "--root", root)
-        return [*found, Leg("list", "`kit-verify list KIT`", list_)]
-    found.append(Leg("quick", "`kit-verify --quick`", (*verify, KIT, "--quick", "--root", root)))
+        return [*found, Leg("list", "`kit-verify.pyz list KIT`", list_)]
+    quick = (installed, KIT, "--quick", "--root", root)
+    found.append(Leg("quick", "`kit-verify KIT --quick`, installed", quick))
     if data.name != "huge":
         extract = (*verify, KIT, "--extract", "ours", "--root", root)
-        found.append(Leg("extract", "`kit-verify KIT --extract DIR`", extract, ("ours",)))
+        found.append(Leg("extract", "`kit-verify.pyz KIT --extract DIR`", extract, ("ours",)))
     return found
 
 
