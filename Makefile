@@ -9,7 +9,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check static lint types fresh fix bench vectors docs fuzz bare offline repro \
+.PHONY: help demo test check static lint types fresh fix bench vectors docs fuzz bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
@@ -59,6 +59,9 @@ fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
 
 bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
 	$(RUN) tests/bare/run.py
+
+hosts: venv ## Run the core of the suite on a host that lacks what Windows lacks
+	$(RUN) tests/hosts/run.py
 
 offline: venv ## Run every test in a network namespace that has no network
 	unshare --net --map-root-user $(RUN) -m pytest $(ARGS)

@@ -17,6 +17,7 @@ from kit.page import write_page
 from kit.pyz import make_pyz, verifier_files
 from kit.readme import readme_text
 from kit.spec import KitSpec
+from kit.stock.keys import text_of_pem
 from verifier.core.envelope import Envelope, encode_page, pae
 from verifier.core.errors import Usage
 from verifier.core.limits import MAX_TIME
@@ -115,7 +116,7 @@ def created_of(spec: KitSpec, epoch: str | None) -> str:
     return format_time(int(epoch))
 
 
-def draft_manifest(spec: KitSpec, created: str) -> Manifest:
+def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
     """Return the manifest of a spec, but for what is computed while building."""
     kit = spec.kit
     empty = Blob(0, {"sha256": "0" * 64})
@@ -141,6 +142,7 @@ def draft_manifest(spec: KitSpec, created: str) -> Manifest:
             for item in spec.components
         ),
         exemptions=tuple(Exemption(tuple(item.paths), item.reason) for item in spec.exemptions),
+        sums_key=sums_key,
     )
 
 
@@ -155,7 +157,7 @@ def own_members(info: KitInfo, signed_sums: bool) -> dict[bytes, bytes]:
 
 def build(
     spec: KitSpec,
-    root: Root,
+    chain: Sequence[Root],
     directory: Path,
     options: Options,
     *,
@@ -164,10 +166,19 @@ def build(
 ) -> BuiltKit:
     """Build the kit of ``spec`` in ``directory``, and sign it if there are signers.
 
+    Args:
+        spec: What to build.
+        chain: The roots that the kit carries, of consecutive versions; the last one is its own.
+        directory: Where the kit goes.
+        options: How to build.
+        signers: Who signs it, under the last root.
+        sums: Who signs ``SHA256SUMS``.
+
     Raises:
         KitError: The spec, a source, a key or the disk is at fault; nothing half is left.
     """
-    draft = draft_manifest(spec, created_of(spec, options.epoch))
+    sums_key = text_of_pem(sums.public_pem) if sums else ""
+    draft = draft_manifest(spec, created_of(spec, options.epoch), sums_key)
     collected = collect(spec)
     inputs = Inputs(
         collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
@@ -181,7 +192,7 @@ def build(
     report = None
     with output.new_file(path) as descriptor:
         written = write(
-            descriptor, inputs, draft, root, level, options, sums.sign_digest if sums else None
+            descriptor, inputs, draft, chain, level, options, sums.sign_digest if sums else None
         )
         members = inputs.index.count(DATA)
         del inputs  # a million members: the verifier needs the memory
@@ -213,7 +224,7 @@ def write(
     descriptor: int,
     inputs: Inputs,
     draft: Manifest,
-    root: Root,
+    chain: Sequence[Root],
     level: int,
     options: Options,
     sums_sign: SumsSign | None,
@@ -229,7 +240,7 @@ def write(
         descriptor,
         inputs,
         draft,
-        chain_bytes([root]),
+        chain_bytes(chain),
         level=level,
         workers=options.workers or default_workers(),
         sums_sign=sums_sign,

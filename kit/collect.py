@@ -23,7 +23,7 @@ from kit.spec import KitSpec
 from kit.walk import Base, Found, Walk
 from verifier.core import limits
 from verifier.core.errors import KitError
-from verifier.core.names import CollisionCheck, check_paths, fold, parse_member_path
+from verifier.core.names import CollisionCheck, check_paths, parse_member_path
 
 _RUN = 4096  # files held as objects at one time
 _MASK = (1 << 64) - 1
@@ -66,6 +66,11 @@ class Collection:
         """Return the path of file ``i`` on this host, absolute."""
         base = self.bases[self.base[i]]
         return base.directory + self.path(i)[len(base.prefix) :]
+
+    def find(self, path: bytes) -> int:
+        """Return the number of the file with ``path`` in the kit; -1 if there is none."""
+        i = bisect_left(range(len(self)), path, key=self.path)
+        return i if i < len(self) and self.path(i) == path else -1
 
     def has_below(self, directory: bytes) -> bool:
         """Whether a file is in ``directory`` of the kit, at any depth."""
@@ -112,6 +117,7 @@ def collect(spec: KitSpec) -> Collected:
         SourceTooLarge: A file is larger than FORMAT 6.8 allows.
         SourcesCollide: Two files would be one on some host (FORMAT 6.4).
         KitTooLarge: There are more files than FORMAT 6.8 allows.
+        ExemptionIdle: An exemption names nothing that the kit will carry.
         SourceChanged: A file or directory vanished during the walk.
         SourceUnreadable: This host did not list or describe a file or directory.
     """
@@ -129,9 +135,25 @@ def collect(spec: KitSpec) -> Collected:
         raise errors.SourceNameUnsafe(sorted(walk.unsafe))
     evidence.columns.executable = bytearray(len(evidence.columns.executable))
     both = data.finish(limits.MAX_MEMBER), evidence.finish(limits.MAX_FIXED_MEMBER)
+    _check_exemptions(spec, both)
     # what is empty in one source may have files in another
     empty = {path for path in walk.empty if not any(found.has_below(path) for found in both)}
     return Collected(*both, tuple(sorted(empty)))
+
+
+def _check_exemptions(spec: KitSpec, carried: Sequence[Collection]) -> None:
+    """Hold each path of an exemption to what there is: a misspelt one would exempt nothing."""
+    idle: list[tuple[str, str]] = []
+    for number, exemption in enumerate(spec.exemptions):
+        for at, text in enumerate(exemption.paths):
+            path = text.encode()
+            if not any(found.find(path) >= 0 or found.has_below(path) for found in carried):
+                where = spec.where("exemption", number, "paths", at)
+                idle.append((where, f"the kit will carry no {errors.show(path)}"))
+    if idle:
+        first, *more = idle
+        message = "; ".join([first[1], *(f"{where}: {what}" for where, what in more)])
+        raise errors.ExemptionIdle(message, where=first[0])
 
 
 def _merged(streams: Sequence[Iterator[Found]]) -> Iterator[Found]:
@@ -181,8 +203,9 @@ class _Builder:
                 if size > largest
             ]
             raise errors.SourceTooLarge(large)
-        if self._collisions.suspicious():
-            self._find_collision()
+        found = self._collisions.pair(map(columns.path, range(len(columns))))
+        if found is not None:
+            raise self._collide(*found)
         return columns
 
     # --- names
@@ -221,24 +244,10 @@ class _Builder:
             before = path, number
         raise AssertionError("files out of order")
 
-    def _find_collision(self) -> None:
-        """Decide what hashes only made likely."""
-        columns, files = self.columns, dict[str, int]()
-        for i in range(len(columns)):
-            other = files.setdefault(fold(columns.path(i).decode()), i)
-            if other != i:
-                raise self._collide(other, i, "they are one file on hosts that ignore case")
-        for i in range(len(columns)):
-            parts = fold(columns.path(i).decode()).split("/")
-            for directory in accumulate(parts[:-1], "{}/{}".format):
-                if directory in files:
-                    why = "the first would have to be a directory too"
-                    raise self._collide(files[directory], i, why)
-
-    def _collide(self, one: int, other: int, why: str) -> KitError:
+    def _collide(self, one: bytes, other: bytes, why: str) -> KitError:
         columns, shown = self.columns, self._walk.shown
-        sources = shown(columns.source(one)), shown(columns.source(other))
-        return errors.SourcesCollide(sources, (columns.path(one), columns.path(other)), why)
+        sources = tuple(shown(columns.source(columns.find(path))) for path in (one, other))
+        return errors.SourcesCollide((sources[0], sources[1]), (one, other), f"they {why}")
 
 
 def _signed(times: list[int]) -> list[int]:

@@ -174,6 +174,28 @@ class SourcesCollide(Usage):
         self.sources, self.paths = sources, paths
 
 
+class HostUnsupported(Undecided):
+    """This host cannot make kits: the builder needs POSIX (Linux, macOS, WSL).
+
+    What it makes must not depend on the host, and it locks, syncs and refuses links in ways that
+    Windows does not have.  Kits are verified, unpacked and accepted everywhere: kit-verify needs
+    nothing but Python.
+    """
+
+    code = "host-unsupported"
+    fix = "Run offline-kit on Linux, macOS or WSL, or use kit-verify here."
+
+
+class ExemptionIdle(Usage):
+    """An exemption of the spec names nothing that the kit will carry.
+
+    It would exempt nothing, so it is misspelt, or what it was written for is gone.
+    """
+
+    code = "exemption-idle"
+    fix = "Correct the path in the spec, or remove it; a path is that of a file or a directory."
+
+
 class KitTooLarge(Usage):
     """The sources have more files, or longer names in all, than one kit may have (FORMAT 6.8)."""
 
@@ -222,13 +244,168 @@ class BuildDiskFull(Undecided):
     fix = "Free the space named, or give a directory on another disk with --out."
 
 
+# --- keys ------------------------------------------------------------------------------------
+
+
+class KeyUnreadable(Usage):
+    """A key file is missing, cannot be read, or holds nothing that is a key.
+
+    The file named is not there, is a directory, may not be read by this user, is empty or damaged.
+    """
+
+    code = "key-unreadable"
+    fix = "Check the path and the file; a key file begins with `-----BEGIN` and is PEM text."
+
+
+class KeyUnsupported(Usage):
+    """The file holds a key, but not one that this command can use.
+
+    Private keys are PKCS#8 PEM, encrypted or not, or cosign's encrypted keys; public keys are
+    SubjectPublicKeyInfo PEM, or `ssh-ed25519` lines.  Roots may name Ed25519, ECDSA P-256 and
+    P-384, and RSA of 2,048 to 8,192 bits (FORMAT 5.4).  The message says what the file is.
+    """
+
+    code = "key-unsupported"
+    fix = "Give a key of a kind that a root may name; `offline-kit key new` makes both halves."
+
+
+class KeyNameInvalid(Usage):
+    """The name asked for a new key cannot be the name of its two files."""
+
+    code = "key-name-invalid"
+    fix = "Use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit."
+
+
+class PassphraseWrong(Usage):
+    """The passphrase does not open the key file, or the file is damaged: both look the same.
+
+    Nothing was signed or written.
+    """
+
+    code = "passphrase-wrong"
+    fix = "Run again with the right passphrase; if it is right, restore the file from its backup."
+
+
+class PassphraseMissing(Usage):
+    """A key needs a passphrase or a PIN, and there is nobody to ask and no place to read it from.
+
+    A passphrase is never an argument: other users of the host would see it.
+    """
+
+    code = "passphrase-missing"
+    fix = "Run on a terminal, or give --passphrase-fd or --passphrase-env before the command."
+
+
+class FileExists(Usage):
+    """A file that would be written is there already; nothing was changed.
+
+    Keys and roots are never overwritten: nobody can make a lost one again.
+    """
+
+    code = "file-exists"
+    fix = "Choose another name or directory, or move the file named away first."
+
+
+class FileUnwritable(Undecided):
+    """The host refused to write a file; nothing is left behind."""
+
+    code = "file-unwritable"
+    fix = "Check the directory, its permissions and the space left, then run again."
+
+
+# --- signers ---------------------------------------------------------------------------------
+
+
+class SignerArgumentInvalid(Usage):
+    """What was given for ``--key`` does not say which key signs for whom.
+
+    A file key is found by its public half, so its path is enough.  Every other URI says nothing
+    about the person, and needs the name that the root gives to the signer.
+    """
+
+    code = "signer-argument-invalid"
+    fix = (
+        "Write --key SIGNER=URI with a name out of the root, or --key with the path of a key file."
+    )
+
+
+class SignerNotInRoot(Usage):
+    """The root names no signer, and no key, like the one before the ``=``."""
+
+    code = "signer-not-in-root"
+    fix = "Use one of the names listed, exactly as the root spells it."
+
+
+class KeyNotInRoot(Usage):
+    """The root does not name this key, so nobody who relies on it would count the signature."""
+
+    code = "key-not-in-root"
+    fix = "Sign with a key that the root names, or use the root that names this key."
+
+
+class KeyOfAnotherSigner(Usage):
+    """The root names this key, but for somebody else than the signer it was given for."""
+
+    code = "key-of-another-signer"
+    fix = "Give each signer's own key; leave SIGNER= away to have a key file matched by its key."
+
+
+class SignerUnsupported(Usage):
+    """This kind of signer cannot make a signature that counts for the key in the root.
+
+    Kits are signed over the DSSE encoding with one of the schemes of FORMAT 4.5, and the scheme is
+    the one that the root gives to the key.  GnuPG, TKey and sigstore's keyless signing make none
+    of these.
+    """
+
+    code = "signer-unsupported"
+    fix = "Sign with a key file, an SSH key, or an HSM or KMS key of a scheme that the root names."
+
+
+class SignerUnavailable(Undecided):
+    """The signer exists, but this host could not use it now.
+
+    A package or a library is missing, a token is not plugged in, a service did not answer.
+    """
+
+    code = "signer-unavailable"
+    fix = "Provide what the message says is missing, then sign again; nothing was changed."
+
+
+class SignatureSelfCheckFailed(Usage):
+    """The signer made a signature that is not valid under the key in the root; it was dropped.
+
+    The URI most likely names another slot, key or version than the one whose public half was put
+    into the root, or the service signs with another scheme than the root names.
+    """
+
+    code = "signature-self-check"
+    fix = "Check the key that the URI names; of a signer with several, choose with --key KEYID=URI."
+
+
 __all__ = [
     "BuildDiskFull",
+    "ExemptionIdle",
+    "HostUnsupported",
+    "FileExists",
+    "FileUnwritable",
+    "KeyNameInvalid",
+    "KeyNotInRoot",
+    "KeyOfAnotherSigner",
+    "KeyUnreadable",
+    "KeyUnsupported",
     "KitError",
     "KitTooLarge",
     "OutputExists",
     "OutputUnwritable",
+    "PassphraseMissing",
+    "PassphraseWrong",
     "Problem",
+    "SignatureSelfCheckFailed",
+    "SignerArgumentInvalid",
+    "SignerNotInRoot",
+    "SignerUnavailable",
+    "SignerUnsupported",
     "SourceChanged",
     "SourceMissing",
     "SourceNameUnsafe",

@@ -41,8 +41,8 @@ class RebuildDiffers(Rejected):
 def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = None) -> Written:
     """Build ``spec`` again beside nothing and compare with ``kit``, byte by byte.
 
-    Roots and signatures are taken from the kit, and the signature of SHA256SUMS, which nobody
-    without the key can make again.
+    Roots and signatures are taken from the kit, and the signature of SHA256SUMS with its public
+    key, which nobody without the private one can make again.
 
     Raises:
         RebuildDiffers: At the first difference.
@@ -56,7 +56,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     manifest = opened.manifest
     assert manifest is not None
     assert opened.index is not None
-    draft = draft_manifest(spec, created_of(spec, options.epoch))
+    draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
     inputs = Inputs(collect(spec), own_members(draft.kit, has_sums), signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
@@ -66,7 +66,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
                 stream.fileno(),
                 inputs,
                 draft,
-                parse_chain(opened.roots[512:])[-1],
+                parse_chain(opened.roots[512:]),
                 level,
                 options,
                 (lambda digest: signature) if has_sums else None,

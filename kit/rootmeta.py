@@ -17,13 +17,13 @@ from securesystemslib.signer import Key, Signature  # type: ignore[attr-defined]
 from tuf.api.metadata import Metadata, Role, Root  # type: ignore[attr-defined]  # no __all__
 from tuf.api.serialization.json import JSONSerializer
 
-from kit.keys import create_files, load_public, tuf_key
+from kit.keys import create_files, load_root_key
 from kit.signing import KitSigner, SecretsHandler, load_signer
 from verifier.core.errors import Usage
 from verifier.core.limits import MAX_ROOT
 from verifier.core.names import fold, printable
+from verifier.core.trust import SIGNER_FIELD, read_root
 
-SIGNER_FIELD: Final = "x-offline-kit-signer"
 SPEC_VERSION: Final = "1.0.31"  # of TUF; fixed, so that another python-tuf makes the same bytes
 MAX_SIGNER = 64  # characters, FORMAT 5.4
 
@@ -94,11 +94,11 @@ def build_root(
         ValueError: ``expires`` is naive, has a fraction of a second or lies before 1970.
         RootInconsistent: Names, keys and thresholds do not go together.
         RootIncomplete: Fewer distinct root signers sign than the root's threshold.
-        KitError: A key file or a signer is at fault; see `load_public` and `load_signer`.
+        KitError: A key file or a signer is at fault; see `load_root_key` and `load_signer`.
     """
-    moment = _utc(expires)
-    kit_keys = _load(signers)
-    root_keys = kit_keys if root_signers is None else _load(root_signers)
+    moment = utc(expires)
+    kit_keys = named_keys(signers)
+    root_keys = kit_keys if root_signers is None else named_keys(root_signers)
     root_threshold = threshold if root_threshold is None else root_threshold
     keys = _together(kit_keys, root_keys)
     roles = {
@@ -114,9 +114,10 @@ def build_root(
         names = " and ".join(map(repr, signing)) or "nobody"
         raise RootIncomplete(f"{names} would sign, and the root role wants {root_threshold}")
     metadata.signatures = _sign(metadata.signed_bytes, makers)
-    data = metadata.to_bytes(JSONSerializer(compact=True, validate=True)) + b"\n"
+    data = metadata.to_bytes(JSONSerializer(compact=True)) + b"\n"
     if len(data) > MAX_ROOT:
         raise RootInconsistent(f"it would have {len(data)} bytes, and may have {MAX_ROOT}")
+    read_root(data)  # we never write what we would refuse
     return data
 
 
@@ -133,7 +134,12 @@ def write_root(path: Path, data: bytes) -> None:
 _UNUSED = ("timestamp", "snapshot")  # TUF wants them; in a kit the medium is the repository
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
+    """Return a time in whole seconds in UTC.
+
+    Raises:
+        ValueError: It is naive, has a fraction of a second or lies before 1970.
+    """
     if moment.tzinfo is None or moment.microsecond:
         raise ValueError(f"expires is an aware time in whole seconds, got {moment!r}")
     utc = moment.astimezone(timezone.utc)
@@ -142,7 +148,13 @@ def _utc(moment: datetime) -> datetime:
     return utc
 
 
-def _load(signers: NamedKeys) -> list[Key]:
+def named_keys(signers: NamedKeys) -> list[Key]:
+    """Return the keys of signers with their owners in them, sorted by key id.
+
+    Raises:
+        RootInconsistent: A name is not one, or a key comes twice.
+        KitError: A key file is at fault; see `load_root_key`.
+    """
     keys: list[Key] = []
     for name, path in signers:
         if not 1 <= len(name) <= MAX_SIGNER or not printable(name) or "=" in name:
@@ -150,7 +162,7 @@ def _load(signers: NamedKeys) -> list[Key]:
                 f"a name has 1 to {MAX_SIGNER} printable characters and no '='",
                 where=f"signer {name!r}",
             )
-        key = tuf_key(load_public(path))
+        key = load_root_key(path)
         key.unrecognized_fields[SIGNER_FIELD] = name
         keys.append(key)
     if len({key.keyid for key in keys}) != len(keys):

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.errors import OutputExists, show
 from kit.output import replace_file
 from kit.page import locked
 from kit.signkit import check_same_root, read_head, sealed_marker
-from verifier.core.envelope import parse_page
-from verifier.core.errors import KitError
+from kit.stock.beside import read_beside, write_beside
+from kit.stock.outputs import NAMES, SUMS_SSHSIG, StockFiles, stock_files
 from verifier.core.lists import SIG, TOOL
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD
@@ -31,6 +30,8 @@ class SealedKit:
 
     Attributes:
         outputs: The files written beside it, by name; each with its SHA-256.
+        keys: Which key checks an output, in words, by name of the output.
+        absent: Why there is no such output, by name.
         file_digest: SHA-256 of the kit as it is now; for transport only.
     """
 
@@ -42,6 +43,8 @@ class SealedKit:
     signers: tuple[str, ...]
     threshold: int
     outputs: dict[str, str]
+    keys: dict[str, str]
+    absent: dict[str, str]
 
 
 class _Keep:
@@ -105,18 +108,14 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
     assert index is not None
     assert manifest is not None
     assert signing is not None
+    stock = _stock(path, opened, kept, root)
     files = {
         "kit-verify.pyz": bytes(kept[index.bounds[TOOL]]),
-        "kit.dsse.json": opened.page[512:],
-        "SHA256SUMS": b"".join(index.sums()),
+        HEAD[0]: opened.page[512:],
+        **stock.files,
     }
-    if index.count(SIG):
-        files["SHA256SUMS.sig"] = bytes(kept[index.bounds[SIG]])
     marker = sealed_marker(path)
-    for name, data in files.items():
-        _refuse_other(path.with_name(name), data, marker)
-    for name, data in files.items():
-        replace_file(path.with_name(name), data)
+    write_beside(path, files, NAMES, marker)
     sealed = SealedKit(
         kit=manifest.kit,
         kit_id=str(opened.kit_id),
@@ -126,37 +125,28 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
         signers=tuple(signing.signers),
         threshold=root.targets.threshold,
         outputs={name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+        keys=dict(sorted(stock.keys.items())),
+        absent=dict(sorted(stock.absent.items())),
     )
     replace_file(marker, _marker_bytes(path, sealed))
     return sealed
 
 
-def _refuse_other(path: Path, data: bytes, marker: Path) -> None:
-    """Never replace a file of another kit; one that an earlier seal of this kit left may go."""
-    if not os.path.lexists(path):
-        return
-    there = path.read_bytes() if path.is_file() else None
-    if there is None or (
-        there != data
-        and hashlib.sha256(there).hexdigest() != _sealed_before(marker).get(path.name)
-        and not (path.name == HEAD[0] and _payload(there) == _payload(data))
-    ):
-        raise OutputExists("is there already and belongs to something else", where=show(path))
-
-
-def _sealed_before(marker: Path) -> dict[str, str]:
-    """Return the outputs that a marker names; none if there is none that can be read."""
-    try:
-        return dict(json.loads(marker.read_bytes())["outputs"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
-
-
-def _payload(page: bytes) -> bytes | None:
-    try:
-        return parse_page(page).payload
-    except KitError:
-        return None
+def _stock(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -> StockFiles:
+    index, manifest, envelope = opened.index, opened.manifest, opened.envelope
+    assert index is not None
+    assert manifest is not None
+    assert envelope is not None
+    assert opened.signing is not None
+    return stock_files(
+        manifest,
+        envelope,
+        opened.signing,
+        root.targets,
+        b"".join(index.sums()),
+        bytes(kept[index.bounds[SIG]]) if index.count(SIG) else None,
+        read_beside(path, SUMS_SSHSIG),
+    )
 
 
 def _file_digest(path: Path) -> str:
@@ -182,5 +172,7 @@ def _marker_bytes(path: Path, sealed: SealedKit) -> bytes:
         "signers": list(sealed.signers),
         "threshold": sealed.threshold,
         "outputs": sealed.outputs,
+        "checkedWith": sealed.keys,
+        "absent": sealed.absent,
     }
     return json.dumps(value, indent=2, sort_keys=True).encode("ascii") + b"\n"

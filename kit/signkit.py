@@ -16,6 +16,7 @@ from verifier.core.envelope import evaluate, parse_page
 from verifier.core.errors import Rejected, Usage
 from verifier.core.model import KitId, KitInfo
 from verifier.core.pipeline import Job, Opened, kit_id_of
+from verifier.core.rootchain import check_chain
 from verifier.core.trust import Root, parse_chain
 from verifier.run import default_workers, prove_file
 from verifier.source import FileSource
@@ -81,9 +82,11 @@ def read_head(path: Path) -> tuple[bytes, Root]:
         if container.plain:
             raise KitPlain("has no frames", where=show(path))
         page = container.read_page()[512:]
-        return page, parse_chain(container.read_roots()[512:])[-1]
+        chain = parse_chain(container.read_roots()[512:])
     finally:
         source.close()
+    check_chain(chain)
+    return page, chain[-1]
 
 
 def check_same_root(kit_root: Root, given: Root | None) -> None:

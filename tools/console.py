@@ -14,8 +14,8 @@ import shlex
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
@@ -28,8 +28,10 @@ _OFFLINE_KIT = "import sys; sys.argv[0] = 'offline-kit'; from kit.cli import mai
 
 # What changes with every change of the verifier, since each kit carries it, or with every new key.
 _CHANGING = [
-    (re.compile(r"\b(?:[0-9a-f]{8} ){7}[0-9a-f]{8}\b"), "<sha256 in groups>"),
+    (re.compile(r"\b(?:[0-9a-f]{4} ){15}[0-9a-f]{4}\b"), "<sha256 in groups>"),
+    (re.compile(r"\b(?:[0-9a-f]{4} ){7}[0-9a-f]{4}\b"), "<half a sha256 in groups>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
+    (re.compile(r"\bSHA256:[A-Za-z0-9+/]{43}"), "SHA256:<base64>"),  # of an SSH key
     (re.compile(r"\b\d+( of \d+)? bytes\b"), "<n> bytes"),
     (re.compile(r"\boffset \d+\b"), "offset <n>"),
     (re.compile(r"\bindex: \d+ members\b"), "index: <n> members"),
@@ -61,6 +63,7 @@ class Host:
 
     directory: Path
     programs: Path
+    environment: Mapping[str, str] = field(default_factory=dict)  # what somebody else has set
 
     def shell(self, script: str) -> str:
         """Run a script with nothing else in its environment; return what it printed."""
@@ -71,6 +74,7 @@ class Host:
                 "PATH": f"{self.programs}:/usr/bin:/bin",
                 "HOME": os.fspath(self.directory),
                 "LC_ALL": "C.UTF-8",
+                **self.environment,
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -17,6 +17,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from verifier.fingerprint import groups
+
 TOP = Path(__file__).resolve().parents[1]
 DEMO = TOP / "build" / "demo"
 KIT = "lnm-2026.11.0.tar.zst"
@@ -31,6 +33,10 @@ PURPOSE = {
     "kit.dsse.json": "the signed page of the kit, for stock tools",
     "SHA256SUMS": "the digest of every member, for stock tools",
     "SHA256SUMS.sig": "its signature, for openssl and cosign",
+    "SHA256SUMS.sigstore.json": "the same as a sigstore bundle",
+    "cosign.pub": "the public key of these two",
+    "kit.sigstore.json": "one signature of the page as a sigstore bundle",
+    "cosign-trusted-root.json": "keeps cosign from asking the network",
     "lnm-2026.11.0.sealed.json": "the names of this kit: kitId, contentId, file digest",
 }
 
@@ -153,7 +159,7 @@ def show_numbers() -> None:
     for name in ("kit-verify.pyz", "root.json"):
         digest = hashlib.sha256((DEMO / name).read_bytes()).hexdigest()
         say(f"sha256 of {name}:")
-        say("  " + " ".join(digest[i : i + 8] for i in range(0, 64, 8)))
+        say("  " + groups(digest))
 
 
 def show_tree(top: Path) -> None:

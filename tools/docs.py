@@ -97,7 +97,10 @@ def medium_without_zstd(place: Path) -> Host:
 
 HOSTS: dict[str, Callable[[Path], Host]] = {
     "README.md": checkout,
+    "docs/howto/accept.md": medium,
     "docs/howto/first-contact.md": medium,
+    "docs/howto/policy.md": medium,
+    "docs/howto/hosts.md": medium,
     "docs/howto/hosts-without-zstd.md": medium_without_zstd,
     "docs/report.md": medium,
 }
@@ -120,7 +123,7 @@ def _make_medium(directory: Path) -> None:
     signers = [load_signer(f"{KEYS / name}.pem", root.targets.keys) for name in ("alice", "bob")]
     spec = load_spec(TOP / "fixtures" / "lnm" / "kit.toml")
     sums = load_sums_signer(os.fspath(KEYS / "sums.pem"))
-    seal(build(spec, root, directory, Options(), signers=signers, sums=sums).path, root=root)
+    seal(build(spec, [root], directory, Options(), signers=signers, sums=sums).path, root=root)
     shutil.copyfile(KEYS / "root.json", directory / "root.json")
 
 

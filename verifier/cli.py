@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
-from typing import Callable, NoReturn, TextIO
+import time
+from collections.abc import Callable, Sequence
 
 from verifier import __version__, _compat
-from verifier.core.errors import ExitStatus, KitError, UsageError
+from verifier.core.errors import ExitStatus, UsageError
 from verifier.core.lists import DATA, ZSTD
-from verifier.core.pipeline import Expectation, Job, Opened
+from verifier.core.pipeline import Job, Opened
+from verifier.core.typed import TYPE_CHECKING, NoReturn, TextIO
 from verifier.decoders import PlainDecoder
 from verifier.report import Report, render_text, report_value
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
+from verifier.streams import guarded
 
-COMMANDS = ("verify", "list", "inspect", "explain", "selftest")
+if TYPE_CHECKING:
+    from verifier.host.accept import Host
+
+COMMANDS = ("verify", "accept", "list", "inspect", "trust", "policy", "explain", "selftest")
+_OF_THE_HOST = ("trust", "policy")  # these two have a command line of their own
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
 `kit-verify KIT` is short for `kit-verify verify KIT`; a kit named like a command is ./NAME."""
+_INTERRUPTED = "UNDECIDED: interrupted; `kit-verify trust show` says what this host believes now"
 _SLOW = """\
 note: this host has no native zstd, so plain Python decodes: a few MB a second.
   --quick proves the bytes of the file without decoding them."""
@@ -38,19 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, kit: bool) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
         if kit:
-            made.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
-            made.add_argument(
-                "--root", metavar="FILE", help="the root of trust, from outside the kit"
-            )
-            made.add_argument("--json", action="store_true", help="print the report as JSON")
+            _add_kit(made, root=name != "accept")
         return made
 
     verify = command("verify", "Prove every byte of a kit (the default command).", True)
-    verify.add_argument("--expect", metavar="NAME[@VERSION]", help="refuse any other kit")
+    _add_proof(verify)
     verify.add_argument("--quick", action="store_true", help="compare bytes, decode nothing")
-    verify.add_argument(
-        "--extract", metavar="DIR", help="also write the members to a new directory"
-    )
     verify.add_argument(
         "--only",
         action="append",
@@ -58,38 +59,65 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COMPONENT|PATH",
         help="check (and extract) only this part; may be given several times",
     )
-    verify.add_argument("--jobs", type=int, default=0, metavar="N", help="threads")
-    verify.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    verify.add_argument("--accept", action="store_true", help="then remember it, as `accept` does")
+    accept = command("accept", "Prove a kit, and have this host remember it: no older one.", True)
+    _add_proof(accept)
+    accept.set_defaults(root=None, quick=False, only=[], accept=True)
     command("list", "List the members of a kit whose signatures are good.", True)
     command("inspect", "Show the signed page: what the kit is and who signed it.", True)
+    command("trust", "Show or change whom this host believes.", False)
+    command("policy", "Say what a policy means.", False)
     command("explain", "Explain an error code.", False).add_argument("code", metavar="CODE")
     command("selftest", "Check this verifier and this Python against built-in answers.", False)
     return parser
 
 
+def _add_kit(command: argparse.ArgumentParser, *, root: bool) -> None:
+    command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
+    pinned = command.add_mutually_exclusive_group()
+    if root:
+        pinned.add_argument(
+            "--root", metavar="FILE", help="the root of trust, from outside the kit"
+        )
+    pinned.add_argument(
+        "--trust",
+        metavar="DIR",
+        help=f"the trust directory of this host (default: {_compat.SYSTEM_TRUST}, if it is there)",
+    )
+    command.add_argument("--expect-line", metavar="LINE", help="refuse a kit of any other line")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _add_proof(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--expect", metavar="NAME[@VERSION]", help="refuse any other kit")
+    command.add_argument(
+        "--extract", metavar="DIR", help="also write the members to a new directory"
+    )
+    command.add_argument(
+        "--openssl", default="", metavar="PROGRAM", help="let openssl check P-256 signatures too"
+    )
+    command.add_argument("--receipt", metavar="FILE", help="write the report as a Statement")
+    command.add_argument("--jobs", type=int, default=0, metavar="N", help="threads")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the verifier and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     first = next((item for item in arguments if item == "-" or not item.startswith("-")), None)
     if first is not None and first not in COMMANDS:
         arguments.insert(0, "verify")
-    try:
-        status = _command(_parser().parse_args(arguments))
-        if sys.stdout is not None:  # closed: then the exit status says it all
-            sys.stdout.flush()
-        return int(status)
-    except KitError as error:
-        print(error, file=sys.stderr)
-        return int(error.status)
-    except BrokenPipeError:  # whoever read the output has gone: kit-verify list KIT | head
-        _compat.silence(sys.stdout.fileno())
-        return int(ExitStatus.UNDECIDED)
-    except KeyboardInterrupt:
-        print("UNDECIDED: interrupted; nothing was decided and nothing was kept", file=sys.stderr)
-        return int(ExitStatus.UNDECIDED)
+    if first in _OF_THE_HOST:
+        from verifier.cli_trust import command  # here, since a zipapp compiles what it imports
+
+        return guarded(lambda: int(command(arguments)), interrupted=_INTERRUPTED)
+
+    def program() -> int:
+        return int(_command(_parser().parse_args(arguments)))
+
+    if first == "accept" or "--accept" in arguments:
+        return guarded(program, interrupted=_INTERRUPTED)
+    return guarded(program)
 
 
 def entry() -> NoReturn:
@@ -105,35 +133,71 @@ def _command(options: argparse.Namespace) -> ExitStatus:
         return ExitStatus.VERIFIED
     if options.command == "selftest":
         return _selftest()
-    job = Job(root=load_root(options.root) if options.root else None, workers=default_workers())
-    if options.command == "verify":
-        return _verify(options, job)
+    root = load_root(options.root) if options.root is not None else None
+    job = Job(root=root, workers=default_workers())
+    clock = int(time.time())
+    host = _host(options, clock)
+    if options.command in ("verify", "accept"):
+        return _verify(options, job, host, clock)
+    job.expect = parse_expectation("", options.expect_line or "")
     job.stop_after = "page" if options.command == "inspect" else "index"
     opened = Opened()
-    report = run(options.kit, job, opened=opened)
+    report = run(options.kit, job, opened=opened, host=host)
     if options.command == "list" and is_verified(report) and not options.json:
         _list(opened)
+        _note(report)
         return report.status
     _print(report, options.json, quiet=False)
     return report.status
 
 
-def _verify(options: argparse.Namespace, job: Job) -> ExitStatus:
+def _host(options: argparse.Namespace, clock: int) -> Host | None:
+    """Return the host that judges by its trust directory; None without one."""
+    place = options.trust
+    if place is None and options.root is None and os.path.lexists(_compat.SYSTEM_TRUST):
+        place = _compat.SYSTEM_TRUST
+    if place is None:
+        return None
+    from verifier.host.accept import Host
+    from verifier.host.directory import TrustDirectory
+
+    return Host(TrustDirectory(place), clock, __version__)
+
+
+def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
     if options.quick and (options.extract or options.only):
         raise UsageError("--quick does not go with --extract or --only: those are always full")
+    if options.accept and (options.quick or options.only):
+        raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
+    if options.accept and host is None:
+        raise UsageError(f"to accept needs a trust directory: --trust, or {_compat.SYSTEM_TRUST}")
     if options.jobs < 0 or options.jobs > 64:
         raise UsageError("--jobs wants a number from 1 to 64")
-    job.expect = parse_expectation(options.expect) if options.expect else Expectation()
+    job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.only = tuple(options.only)
     job.quick = options.quick
     job.workers = options.jobs or job.workers
     opened = Opened()
     if sys.stderr is not None and not options.quiet:
         job.progress = _progress(sys.stderr, job, opened)
-    report = run(options.kit, job, extract=options.extract or "", opened=opened)
+    if options.receipt:
+        from verifier.host.receipt import check_receipt, write_receipt
+
+        check_receipt(options.receipt)
+    report = run(
+        options.kit,
+        job,
+        extract=options.extract or "",
+        opened=opened,
+        host=host,
+        accept=options.accept,
+        openssl=options.openssl,
+    )
     if job.progress is not None and sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     _print(report, options.json, options.quiet)
+    if options.receipt and is_verified(report):
+        write_receipt(options.receipt, report, clock)
     return report.status
 
 
@@ -183,6 +247,16 @@ def _list(opened: Opened) -> None:
         for executable, size, path in columns:
             mode = "0755" if executable else "0644"
             print(f"{mode} {size:>14} {path.decode('utf-8')}")
+
+
+def _note(report: Report) -> None:
+    """Say what was let pass beside a list, which has no place for it."""
+    if report.host is None or report.host.judgement is None:
+        return
+    from verifier.host.words import notice_lines
+
+    for line in notice_lines(report.host.judgement):
+        print(f"note: {line}", file=sys.stderr)
 
 
 def _selftest() -> ExitStatus:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from typing import Any, Callable
+from collections.abc import Callable
 
 from verifier.core.errors import DecoderMissing
 from verifier.core.members import Decoder
+from verifier.core.typed import Any
 
 try:
     import ctypes

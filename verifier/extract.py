@@ -37,7 +37,7 @@ def _failed(error: OSError, path: str) -> KitError:
 class Extraction:
     """A staging directory that becomes the target, or goes away.
 
-    Use as a context manager: leaving it without `finish` removes what was written.
+    Whoever makes one calls `abort` at the end: without `finish` it removes what was written.
     """
 
     def __init__(self, target: str) -> None:
@@ -48,13 +48,15 @@ class Extraction:
             TargetBusy: Another run is writing it.
             TargetUnwritable: The host refuses.
         """
-        self.target = os.path.abspath(target)
-        self.staging = staging_of(target)
+        self.target = _compat.long_path(os.path.abspath(target))
+        self.staging = _compat.long_path(staging_of(target))
         if os.path.lexists(self.target):
             raise TargetExists("is there already", where=repr(target))
-        self._lock = -1
+        self._lock: int | None = None
         try:
-            self._take_lock(target)
+            self._lock = _compat.take_lock(self._lock_file)
+            if self._lock is None:
+                raise TargetBusy("is being written by another run", where=repr(target))
             if os.path.lexists(self.staging):
                 shutil.rmtree(self.staging)
             os.mkdir(self.staging, 0o700)
@@ -63,21 +65,9 @@ class Extraction:
             raise _failed(error, self.staging) from None
         self._members: _Members | None = None
 
-    def _take_lock(self, target: str) -> None:
-        path = self.staging + ".lock"
-        while True:
-            descriptor = os.open(path, _compat.OPEN_LOCK, 0o600)
-            if not _compat.lock(descriptor):
-                os.close(descriptor)
-                raise TargetBusy("is being written by another run", where=repr(target))
-            try:
-                same = os.path.samestat(os.stat(path), os.fstat(descriptor))
-            except FileNotFoundError:
-                same = False
-            if same:
-                self._lock = descriptor
-                return
-            os.close(descriptor)  # another run removed it between our open and our lock
+    @property
+    def _lock_file(self) -> str:
+        return self.staging + ".lock"
 
     def sink(self, opened: Opened, wanted: list[range] | None) -> _Members:
         """Return where members go; called when the index is known and before any is read.
@@ -121,18 +111,16 @@ class Extraction:
 
     def abort(self) -> None:
         """Remove whatever was written."""
-        if self._lock >= 0:
+        if self._lock is not None:
             if self._members is not None:
                 self._members.close()
             shutil.rmtree(self.staging, ignore_errors=True)
             self._unlock()
 
     def _unlock(self) -> None:
-        if self._lock >= 0:
-            with contextlib.suppress(OSError):  # the lock itself ends with the descriptor
-                os.unlink(self.staging + ".lock")
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            _compat.drop_lock(self._lock, self._lock_file)
+            self._lock = None
 
 
 def _head(opened: Opened) -> Iterator[tuple[bytes, Iterator[bytes]]]:
@@ -163,7 +151,7 @@ class _Members:
     def _create(self, path: bytes) -> tuple[int, str]:
         full = os.path.join(self._root, *path.decode("utf-8").split("/"))
         self._make_directory(os.path.dirname(full))
-        return os.open(_compat.long_path(full), _compat.OPEN_NEW, 0o600), full
+        return os.open(full, _compat.OPEN_NEW, 0o600), full
 
     def _make_directory(self, path: str) -> None:
         """Make a directory and those above it, each with mode 0755 whatever the umask is."""
@@ -171,13 +159,14 @@ class _Members:
             return
         self._make_directory(os.path.dirname(path))
         with contextlib.suppress(FileExistsError):  # another thread made it
-            os.mkdir(_compat.long_path(path), 0o755)
-        os.chmod(_compat.long_path(path), 0o755)
+            os.mkdir(path, 0o755)
+        os.chmod(path, 0o755)
         self._directories.add(path)
 
     def _close(self, descriptor: int, path: str, executable: bool) -> None:
         _compat.set_executable(descriptor, path, executable)
         _compat.set_times(descriptor, path, self._mtime)
+        _compat.sync_file(descriptor)
         os.close(descriptor)
 
     def small(self, member: int, data: memoryview) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from verifier import __version__
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.lists import DATA, EVIDENCE, SIG
 from verifier.core.model import KitInfo, Manifest
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
+from verifier.core.typed import TYPE_CHECKING, Any, record
+from verifier.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from verifier.host.accept import Host
 
 REPORT_TYPE = "https://offline-kit.example/report/v1"
 _VERDICTS = {
@@ -21,7 +23,7 @@ _VERDICTS = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Report:
     """One verdict and everything it rests on.
 
@@ -32,6 +34,7 @@ class Report:
         checked: Sentences: what was proved.
         not_checked: Sentences: what nobody has looked at in this run.
         extracted: The directory that was made; empty if none was.
+        host: What this host's policy and memory say; None if no trust directory was given.
     """
 
     status: ExitStatus
@@ -42,6 +45,21 @@ class Report:
     checked: tuple[str, ...]
     not_checked: tuple[str, ...]
     extracted: str = ""
+    host: Host | None = None
+
+    @property
+    def faults(self) -> list[KitError]:
+        """All that refuses the kit: what decided first, then what else policy or memory say."""
+        if self.error is None:
+            return []
+        judged = self.host.judgement if self.host is not None else None
+        others = judged.faults if judged is not None else ()
+        return [self.error, *(fault for fault in others if fault is not self.error)]
+
+    @property
+    def effective(self) -> Root | None:
+        """The root that signatures count under: the pinned one, or a newer one reached from it."""
+        return self.opened.reached.root if self.opened.reached else self.root
 
     @property
     def authenticated(self) -> bool:
@@ -55,7 +73,13 @@ class Report:
         return manifest.kit if manifest else None
 
 
-def make_report(job: Job, opened: Opened, error: KitError | None, extracted: str = "") -> Report:
+def make_report(
+    job: Job,
+    opened: Opened,
+    error: KitError | None,
+    extracted: str = "",
+    host: Host | None = None,
+) -> Report:
     """Return the report on a run of `verifier.core.pipeline.prove`.
 
     Args:
@@ -63,6 +87,7 @@ def make_report(job: Job, opened: Opened, error: KitError | None, extracted: str
         opened: What was established.
         error: What stopped it; None if nothing did.
         extracted: The directory that was made.
+        host: The host that judged; None if no trust directory was given.
     """
     status = ExitStatus.VERIFIED if error is None else error.status
     return Report(
@@ -72,8 +97,9 @@ def make_report(job: Job, opened: Opened, error: KitError | None, extracted: str
         root=job.root,
         proof=_proof(job, opened),
         checked=tuple(_checked(job, opened)),
-        not_checked=tuple(_not_checked(job, opened, error)),
+        not_checked=tuple(_not_checked(job, opened, error, host)),
         extracted=extracted,
+        host=host,
     )
 
 
@@ -89,8 +115,12 @@ def _checked(job: Job, opened: Opened) -> list[str]:
     done: list[str] = []
     if opened.manifest is None or opened.signing is None:
         return done
-    need = job.root.targets.threshold if job.root else 0
-    done.append(f"manifest: signed by {', '.join(opened.signing.signers)} (threshold {need}, met)")
+    if opened.reached is not None:
+        done.append(opened.reached.sentence())
+        need = opened.reached.root.targets.threshold
+        names = ", ".join(opened.signing.signers)
+        done.append(f"manifest: signed by {names} (threshold {need}, met)")
+    done += opened.beside.done
     if opened.index is not None and opened.table is not None:
         frames = _count(len(opened.table), "frame")
         done.append(f"index: {_count(len(opened.index), 'member')}; frame table: {frames}")
@@ -98,7 +128,10 @@ def _checked(job: Job, opened: Opened) -> list[str]:
         return done
     if opened.wanted is not None:
         count = sum(map(len, opened.wanted))
-        done.append(f"contents of {count} of {len(opened.index)} members: SHA-256, every byte")
+        if count:
+            done.append(f"contents of {count} of {len(opened.index)} members: SHA-256, every byte")
+        else:
+            done.append("that nothing is there: what was asked for is an empty placeholder")
     elif job.quick:
         done.append(
             "every byte of the file: frame digests, and member digests where frames are raw"
@@ -114,7 +147,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
+def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | None) -> list[str]:
     left: list[str] = []
     if opened.manifest is None:
         return ["everything: the manifest is not authenticated"]
@@ -136,15 +169,27 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None) -> list[str]:
         left.append("the index of the evidence: this version does not know it")
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
-    if opened.manifest.kit.expires:
-        left.append(f"expiry: the kit says {opened.manifest.kit.expires}")
-    if job.root is not None:
-        left.append(f"expiry of the root of trust: it says {job.root.expires}")
-    left.append("age and downgrade: this verifier keeps no state")
+    left += opened.beside.left
+    left += _not_judged(opened, host)
     for keyid, scheme in sorted(opened.signing.not_evaluated.items() if opened.signing else ()):
         left.append(f"the signature of key {keyid!r}: its scheme {scheme!r} is not known here")
     left += [f"unknown field {name!r}" for name in opened.manifest.unknown]
     left += _unknown_digests(opened.manifest)
+    return left
+
+
+def _not_judged(opened: Opened, host: Host | None) -> list[str]:
+    """Return what this host's policy and memory would have said, and did not."""
+    assert opened.manifest is not None
+    if host is not None and host.judgement is not None:
+        waived = [n for n in host.judgement.notices if n.code == "attestation-unchecked"]
+        return [f"{notice.message} ({notice.relaxed_by})" for notice in waived]
+    left = []
+    if opened.manifest.kit.expires:
+        left.append(f"expiry: the kit says {opened.manifest.kit.expires}")
+    if opened.reached is not None:
+        left.append(f"expiry of the root of trust: it says {opened.reached.root.expires}")
+    left.append("policy, age and downgrade: no trust directory was given")
     return left
 
 
@@ -165,14 +210,29 @@ def render_text(report: Report) -> str:
     """Return the report for people: the verdict first, then what it rests on."""
     lines = [_headline(report)]
     if report.error is not None:
-        lines += ["", str(report.error)]
+        lines += ["", *map(str, report.faults)]
     lines += ["", *_kit_lines(report)]
-    for title, sentences in (("checked", report.checked), ("NOT checked", report.not_checked)):
+    here, let_pass = _host_lines(report)
+    for title, sentences in (
+        ("checked", report.checked),
+        ("this host", here),
+        ("let pass or noted", let_pass),
+        ("NOT checked", report.not_checked),
+    ):
         if sentences:
             lines += ["", f"{title}:", *(f"  - {sentence}" for sentence in sentences)]
     if report.extracted:
         lines += ["", f"extracted to {report.extracted}"]
     return "\n".join(lines) + "\n"
+
+
+def _host_lines(report: Report) -> tuple[list[str], list[str]]:
+    """Return what this host says, and what it let pass; nothing without a trust directory."""
+    if report.host is None or report.host.judgement is None:
+        return [], []
+    from verifier.host.words import host_lines, notice_lines  # here: mostly there is none
+
+    return host_lines(report.host), notice_lines(report.host.judgement)
 
 
 def _headline(report: Report) -> str:
@@ -207,6 +267,11 @@ def _kit_lines(report: Report) -> list[str]:
         rows.append(("component", text))
     for item in manifest.exemptions if manifest else ():
         rows.append(("exempt", f"{', '.join(map(shown, item.paths))}: {shown(item.reason)}"))
+    root = report.effective
+    if report.authenticated and opened.signing is not None and root is not None:
+        for keyid, signer in sorted(opened.signing.valid.items(), key=lambda item: item[1]):
+            digest = fingerprint(root.targets.keys[keyid])
+            rows.append(("signer", f"{signer}, public key with SHA-256 {digest}"))
     if report.authenticated and opened.content_id:
         rows.append(("contentId", opened.content_id))
     if opened.kit_id:
@@ -219,8 +284,9 @@ def _kit_lines(report: Report) -> list[str]:
 
 def report_value(report: Report) -> dict[str, Any]:
     """Return the report as JSON of manifests/schema/report.v1.json."""
-    opened, error = report.opened, report.error
+    opened = report.opened
     index = opened.index
+    root, reached = report.effective, opened.reached
     return {
         "type": REPORT_TYPE,
         "verifier": __version__,
@@ -230,9 +296,15 @@ def report_value(report: Report) -> dict[str, Any]:
         "kit": _kit_value(report),
         "kitId": opened.kit_id,
         "contentId": opened.content_id,
-        "root": {"version": report.root.version, "expires": report.root.expires}
-        if report.root
-        else None,
+        "root": None
+        if root is None or report.root is None
+        else {
+            "version": root.version,
+            "expires": root.expires,
+            "pinned": report.root.version,
+            "steps": list(reached.steps) if reached is not None else [],
+            "kitVersion": reached.kit_version if reached is not None else None,
+        },
         "signatures": _signatures_value(report),
         "proof": report.proof,
         "container": "tar" if opened.plain else "tar.zst",
@@ -242,13 +314,21 @@ def report_value(report: Report) -> dict[str, Any]:
         else {"count": len(index), "payload": index.count(DATA), "bytes": sum(index.sizes)},
         "checked": list(report.checked),
         "notChecked": list(report.not_checked),
-        "findings": []
-        if error is None
-        else [
-            {"code": error.code, "where": error.where, "message": error.message, "fix": error.fix}
+        "findings": [
+            {"code": fault.code, "where": fault.where, "message": fault.message, "fix": fault.fix}
+            for fault in report.faults
         ],
+        "trust": _trust_value(report),
         "extractedTo": report.extracted or None,
     }
+
+
+def _trust_value(report: Report) -> dict[str, Any] | None:
+    if report.host is None:
+        return None
+    from verifier.host.words import host_value  # here: mostly there is none
+
+    return host_value(report.host)
 
 
 def _kit_value(report: Report) -> dict[str, Any] | None:
@@ -281,13 +361,19 @@ def _kit_value(report: Report) -> dict[str, Any] | None:
 
 def _signatures_value(report: Report) -> dict[str, Any] | None:
     signing = report.opened.signing
-    if signing is None or report.root is None:
+    root = report.effective
+    if signing is None or root is None:
         return None
     return {
-        "threshold": report.root.targets.threshold,
+        "threshold": root.targets.threshold,
         "signers": signing.signers,
         "valid": [
-            {"keyid": keyid, "signer": signer} for keyid, signer in sorted(signing.valid.items())
+            {
+                "keyid": keyid,
+                "signer": signer,
+                "fingerprint": fingerprint(root.targets.keys[keyid]),
+            }
+            for keyid, signer in sorted(signing.valid.items())
         ],
         "invalid": list(signing.invalid),
         "unknown": list(signing.unknown),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from verifier import _compat
 from verifier.core import limits
 from verifier.core.errors import ExitStatus, KitError, RootInvalid, UsageError
-from verifier.core.manifest import NAME, VERSION
+from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.core.trust import Root, parse_root
+from verifier.core.typed import TYPE_CHECKING
 from verifier.decoders import find_decoder
 from verifier.report import Report, make_report
 from verifier.source import FileSource, open_source
 
 if TYPE_CHECKING:
     from verifier.extract import Extraction
+    from verifier.host.accept import Host
 
 MAX_WORKERS = 8  # more only multiplies buffers: two workers saturate most media
 
@@ -41,16 +43,18 @@ def load_root(path: str) -> Root:
         source.close()
 
 
-def parse_expectation(text: str) -> Expectation:
-    """Return what ``--expect NAME[@VERSION]`` says.
+def parse_expectation(text: str, line: str = "") -> Expectation:
+    """Return what ``--expect NAME[@VERSION]`` and ``--expect-line LINE`` say.
 
     Raises:
         UsageError: It is not of that form.
     """
     name, at, version = text.partition("@")
-    if not NAME.fullmatch(name) or (at and not VERSION.fullmatch(version)):
+    if text and (not NAME.fullmatch(name) or (at and not VERSION.fullmatch(version))):
         raise UsageError(f"--expect wants NAME or NAME@VERSION, not {text!r}")
-    return Expectation(name, version)
+    if line and not LINE.fullmatch(line):
+        raise UsageError(f"--expect-line wants the name of a line, not {line!r}")
+    return Expectation(name, version, line)
 
 
 def default_workers() -> int:
@@ -58,7 +62,9 @@ def default_workers() -> int:
     return min(MAX_WORKERS, _compat.cores())
 
 
-def prove_file(path: str, job: Job, opened: Opened, extract: str = "") -> None:
+def prove_file(
+    path: str, job: Job, opened: Opened, extract: str = "", accept: Host | None = None
+) -> None:
     """Prove the kit at ``path`` (``-``: standard input) with the best decoder of this host.
 
     Args:
@@ -66,6 +72,7 @@ def prove_file(path: str, job: Job, opened: Opened, extract: str = "") -> None:
         job: What to prove; a decoder of this host is added.
         opened: Where to note what was established.
         extract: The directory to make; empty to write nothing.
+        accept: The host that shall remember the kit when all of it is proved.
 
     Raises:
         KitError: At the first thing that is not as it must be; nothing is left of ``extract``.
@@ -82,7 +89,9 @@ def prove_file(path: str, job: Job, opened: Opened, extract: str = "") -> None:
             extraction = Extraction(extract)
             job.make_sink = extraction.sink
         prove(source, job, opened)
-        if extraction is not None:
+        if accept is not None:
+            accept.accept(opened, lambda: extraction.finish(opened) if extraction else None)
+        elif extraction is not None:
             extraction.finish(opened)
     finally:
         if extraction is not None:
@@ -90,14 +99,56 @@ def prove_file(path: str, job: Job, opened: Opened, extract: str = "") -> None:
         source.close()
 
 
-def run(path: str, job: Job, *, extract: str = "", opened: Opened | None = None) -> Report:
-    """Do what `prove_file` does and return the report, whatever came of it."""
+def run(
+    path: str,
+    job: Job,
+    *,
+    extract: str = "",
+    opened: Opened | None = None,
+    host: Host | None = None,
+    accept: bool = False,
+    openssl: str = "",
+) -> Report:
+    """Do what `prove_file` does and return the report, whatever came of it.
+
+    Args:
+        path: The kit.
+        job: What to prove; with a host, its root and its judgement are asked.
+        extract: The directory to make; empty to write nothing.
+        opened: Where to note what was established.
+        host: The host that judges by policy and memory; None to ask the root of the job only.
+        accept: Whether the host shall remember the kit when all of it is proved.
+        openssl: A program of this host that shall check the P-256 signatures too; empty for none.
+
+    Raises:
+        ValueError: Only a part would be proved, and that cannot be accepted.
+    """
+    if accept and (job.quick or job.only or job.stop_after != "members"):
+        raise ValueError("only a kit that is proved in full is accepted")
     opened = opened if opened is not None else Opened()
+    if host is not None:
+        job.root, job.judge = host.root, host.judge
+    if openssl:
+        job.judge = _asking(openssl, job.judge)
     try:
-        prove_file(path, job, opened, extract)
+        prove_file(path, job, opened, extract, host if accept else None)
     except KitError as error:
-        return make_report(job, opened, error)
-    return make_report(job, opened, None, extract)
+        return make_report(job, opened, error, host=host)
+    return make_report(job, opened, None, extract, host)
+
+
+def _asking(openssl: str, judge: Callable[[Opened], None] | None) -> Callable[[Opened], None]:
+    """Return what asks openssl about the signatures, and then judges."""
+    from verifier.openssl import check_program, check_signatures
+
+    check_program(openssl)
+
+    def ask(opened: Opened) -> None:
+        check_signatures(openssl, opened)
+        if judge is not None:
+            judge(opened)
+
+    return ask
 
 
 def is_verified(report: Report) -> bool:

@@ -7,10 +7,10 @@ import stat
 import sys
 import threading
 from collections.abc import Sequence
-from typing import BinaryIO
 
 from verifier import _compat
 from verifier.core.errors import KitChanged, KitTruncated, KitUnreadable
+from verifier.core.typed import BinaryIO
 
 
 def _left(views: Sequence[memoryview], done: int) -> list[memoryview]:
@@ -41,7 +41,7 @@ class FileSource:
             KitUnreadable: It cannot be opened, or is not a regular file.
         """
         try:
-            self._descriptor = os.open(path, _compat.OPEN_READ)
+            self._descriptor = os.open(_compat.long_path(path), _compat.OPEN_READ)
             self._stat = os.fstat(self._descriptor)
         except OSError as error:
             raise KitUnreadable(error.strerror or str(error), where=repr(path)) from None

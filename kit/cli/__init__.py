@@ -5,14 +5,23 @@ from __future__ import annotations
 import sys
 from typing import Annotated, NoReturn
 
+try:
+    import fcntl  # noqa: F401
+except ImportError:  # Windows: said here, before what needs it is imported and fails
+    from kit.errors import HostUnsupported
+
+    print(HostUnsupported("this Python has no fcntl, as on Windows"), file=sys.stderr)
+    sys.exit(int(HostUnsupported.status))
+
 import typer
 
 from kit import __version__
-from kit.cli import keys, kits, looking, roots
+from kit.cli import keys, kits, looking, note, passphrase, review, roots
 from kit.cli.common import app, say
-from verifier.core.errors import ExitStatus, KitError
+from verifier.core.errors import ExitStatus
+from verifier.streams import guarded
 
-__all__ = ["app", "keys", "kits", "looking", "main", "roots"]
+__all__ = ["app", "keys", "kits", "looking", "main", "note", "review", "roots"]
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
@@ -20,7 +29,16 @@ _INTERRUPTED = 130  # what typer makes of Ctrl-C
 @app.callback(invoke_without_command=True)
 def _top(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    passphrase_fd: Annotated[
+        int | None,
+        typer.Option("--passphrase-fd", metavar="N", help="Answer each question with a line of N."),
+    ] = None,
+    passphrase_env: Annotated[
+        str | None,
+        typer.Option("--passphrase-env", metavar="NAME", help="Answer with this variable."),
+    ] = None,
 ) -> None:
+    passphrase.take_from(passphrase_fd, passphrase_env)
     if version:
         say(f"offline-kit {__version__}")
         raise typer.Exit(0)
@@ -28,17 +46,15 @@ def _top(
 
 def main() -> NoReturn:
     """Run offline-kit as a program."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    sys.exit(guarded(_run))
+
+
+def _run() -> int:
     try:
         app(standalone_mode=True)
-    except KitError as error:
-        print(error, file=sys.stderr)
-        sys.exit(int(error.status))
     except SystemExit as ended:
         if ended.code != _INTERRUPTED:
             raise
         print("interrupted; nothing was kept", file=sys.stderr)
-        sys.exit(int(ExitStatus.UNDECIDED))
-    sys.exit(0)
+        return int(ExitStatus.UNDECIDED)
+    return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from kit.cli import passphrase
+
 app = typer.Typer(
     name="offline-kit",
     help="Builds offline kits: one reproducible, signed file that a disconnected site can prove.",
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-key_app = typer.Typer(help="Make keys.", no_args_is_help=True)
+key_app = typer.Typer(help="Make and show keys.", no_args_is_help=True)
 root_app = typer.Typer(help="Make roots of trust.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(root_app, name="root")
@@ -39,8 +40,8 @@ Jobs = Annotated[int, typer.Option("--jobs", min=0, max=64, help="Threads; 0 tak
 
 
 def secret(name: str) -> str:
-    """Ask for a PIN or passphrase on the terminal; it is never an argument."""
-    return getpass.getpass(f"{name}: ")
+    """Ask for a PIN or passphrase, where the options before the command say; never an argument."""
+    return passphrase.ask(name)
 
 
 def say(text: str) -> None:

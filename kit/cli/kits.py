@@ -11,19 +11,21 @@ import typer
 
 from kit.build import BuiltKit, Options, build
 from kit.cli.common import Jobs, Json, KeyArguments, OptionalRoot, app, progress, say, secret
+from kit.cli.review import attach_first, say_attached, sign_away
 from kit.rebuild import rebuild
+from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
 from kit.signing import load_signer, load_sums_signer
 from kit.signkit import SignedKit, sign
 from kit.spec import load_spec
+from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError
-from verifier.run import load_root
 
 
 @app.command("build")
 def _build(
     spec: Annotated[Path, typer.Argument(help="The spec: a TOML file.")],
-    root: Annotated[Path, typer.Option("--root", help="The root of trust the kit is for.")],
+    root: Annotated[Path, typer.Option("--root", help="The root of trust, or the chain.")],
     out: Annotated[Path, typer.Option("--out", help="The directory for the kit.")] = Path("."),
     key: KeyArguments = [],  # noqa: B006 - typer reads it, nobody changes it
     sums_key: Annotated[
@@ -37,15 +39,16 @@ def _build(
     json_: Json = False,
 ) -> None:
     """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
-    trusted = load_root(os.fspath(root))
+    chain = load_roots(root).chain
+    trusted = chain[-1]
     signers = [load_signer(item, trusted.targets.keys, secrets=secret) for item in key]
-    sums = load_sums_signer(sums_key) if sums_key else None
+    sums = load_sums_signer(sums_key, secrets=secret) if sums_key else None
     loaded = load_spec(spec)
     with progress(json_) as show:
         options = Options(
             store=store, workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show
         )
-        built = build(loaded, trusted, out, options, signers=signers, sums=sums)
+        built = build(loaded, chain, out, options, signers=signers, sums=sums)
         sealed = None
         if signers and len(built.signers) >= trusted.targets.threshold:
             sealed = seal(built.path, root=trusted, progress=lambda d, t: show("sealing", d, t))
@@ -53,6 +56,8 @@ def _build(
         say(json.dumps(_built_value(built, sealed), indent=2, sort_keys=True))
         return
     _show_built(built)
+    if chain[0].version > 1:
+        say(f"note: hosts with a root older than version {chain[0].version - 1} cannot follow")
     if sealed is not None:
         _show_sealed(built.path, sealed)
         return
@@ -87,7 +92,9 @@ def _show_built(built: BuiltKit) -> None:
 
 @app.command("sign")
 def _sign(
-    kit: Annotated[Path, typer.Argument(help="The kit to sign in place.")],
+    kit: Annotated[
+        Path, typer.Argument(help="The kit to sign in place; with --detached also a review pack.")
+    ],
     key: KeyArguments,
     root: OptionalRoot = None,
     checked: Annotated[
@@ -97,11 +104,30 @@ def _sign(
     reopen: Annotated[
         bool, typer.Option("--reopen", help="Sign although the kit is sealed; the seal goes.")
     ] = False,
+    ssh_key: Annotated[
+        Path | None,
+        typer.Option("--ssh-key", help="Also sign SHA256SUMS with this key, by ssh-keygen."),
+    ] = None,
+    detached: Annotated[
+        bool, typer.Option("--detached", help="Write NAME-VERSION.SIGNER.sig, and change nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The directory for detached signatures.")
+    ] = None,
     jobs: Jobs = 0,
     json_: Json = False,
 ) -> None:
-    """Verify a kit in full, then add signatures in place."""
-    trusted = load_root(os.fspath(root)) if root else None
+    """Verify a kit in full, then add signatures in place; or sign a review pack of it."""
+    if detached:
+        if reopen or ssh_key:
+            raise UsageError("--detached changes no kit: it goes with no --reopen or --ssh-key")
+        sign_away(kit, key, out=out, root=root, checked=checked, jobs=jobs, json_=json_)
+        return
+    if out is not None or kit.is_dir():
+        what = "--out" if out is not None else "a review pack"
+        raise UsageError(f"{what} needs --detached: `sign --detached PACK --key SIGNER=URI`")
+    trusted = load_roots(root).last if root else None
+    ssh = sign_sums(kit, ssh_key) if ssh_key else None
     with progress(json_) as show:
         signed = sign(
             kit,
@@ -113,8 +139,10 @@ def _sign(
             progress=lambda done, total: show("checking", done, total),
             secrets=secret,
         )
+    kept = keep_sums(kit, ssh, signed.kit_id) if ssh else None
     if json_:
-        say(json.dumps(_signed_value(signed), indent=2, sort_keys=True))
+        value = {**_signed_value(signed), "sshSignature": os.fspath(kept) if kept else None}
+        say(json.dumps(value, indent=2, sort_keys=True))
         return
     how = "not read again (--checked)" if checked else "every frame and member checked"
     say(f"{kit}: {signed.kit.name} {signed.kit.version}, {how}")
@@ -122,6 +150,8 @@ def _sign(
         say(f"{name} had signed before; nothing was changed")
     if signed.added:
         say(f"signed by {', '.join(signed.added)}: {signed.written} bytes written")
+    if ssh and kept:
+        say(f"wrote {kept}, an SSH signature by {ssh.fingerprint}")
     say(f"kitId {signed.kit_id}")
     say(f"{len(signed.signers)} of {signed.threshold} signers: {', '.join(signed.signers)}")
 
@@ -140,12 +170,23 @@ def _signed_value(signed: SignedKit) -> dict[str, Any]:
 @app.command("seal")
 def _seal(
     kit: Annotated[Path, typer.Argument(help="The kit to seal.")],
+    more: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="More signatures for --attach.")
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    attach: Annotated[
+        list[Path],
+        typer.Option("--attach", metavar="FILE", help="Detached signatures to put in first."),
+    ] = [],  # noqa: B006
+    reopen: Annotated[
+        bool, typer.Option("--reopen", help="Attach although the kit is sealed, and seal anew.")
+    ] = False,
     root: OptionalRoot = None,
     jobs: Jobs = 0,
     json_: Json = False,
 ) -> None:
     """Verify a kit under its root's threshold and write what belongs beside it."""
-    trusted = load_root(os.fspath(root)) if root else None
+    attached = attach_first(kit, attach, more, root=root, reopen=reopen)
+    trusted = load_roots(root).last if root else None
     with progress(json_) as show:
         sealed = seal(
             kit,
@@ -154,9 +195,12 @@ def _seal(
             progress=lambda done, total: show("sealing", done, total),
         )
     if json_:
-        say(json.dumps(sealed_value(sealed), indent=2, sort_keys=True))
-    else:
-        _show_sealed(kit, sealed)
+        added = list(attached.added) if attached else []
+        say(json.dumps({**sealed_value(sealed), "attached": added}, indent=2, sort_keys=True))
+        return
+    if attached is not None:
+        say_attached(attached)
+    _show_sealed(kit, sealed)
 
 
 def sealed_value(sealed: SealedKit) -> dict[str, Any]:
@@ -169,6 +213,8 @@ def sealed_value(sealed: SealedKit) -> dict[str, Any]:
         "signers": list(sealed.signers),
         "threshold": sealed.threshold,
         "outputs": sealed.outputs,
+        "checkedWith": sealed.keys,
+        "absent": sealed.absent,
     }
 
 
@@ -177,8 +223,10 @@ def _show_sealed(kit: Path, sealed: SealedKit) -> None:
     say(f"file       {sealed.file_digest}")
     for name, digest in sealed.outputs.items():
         say(f"  {digest}  {name}")
-    if "SHA256SUMS.sig" not in sealed.outputs:
-        say("  SHA256SUMS.sig is absent: the kit was built without --sums-key")
+    for name, checked_with in sealed.keys.items():
+        say(f"  {name} is checked with {checked_with}")
+    for name, why in sealed.absent.items():
+        say(f"  {name} is absent: {why}")
 
 
 @app.command("rebuild")
@@ -193,7 +241,7 @@ def _rebuild(
     """Build again from the spec and say whether the bytes are those of KIT, else where not."""
     if not check:
         raise UsageError("`rebuild` only compares so far: give --check")
-    trusted = load_root(os.fspath(root)) if root else None
+    trusted = load_roots(root).last if root else None
     with progress(json_) as show:
         options = Options(workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show)
         same = rebuild(kit, load_spec(spec), options, root=trusted)

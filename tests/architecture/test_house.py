@@ -45,7 +45,7 @@ ALLOWED = re.compile(
     re.I,
 )
 NOT_OURS = {".git", ".venv", "build", "dist", "__pycache__", ".hypothesis", ".pytest_cache"}
-NOT_OURS |= {".mypy_cache", ".ruff_cache"}
+NOT_OURS |= {".mypy_cache", ".ruff_cache", "node_modules"}
 
 
 def module_is_short(source: Source) -> Iterator[str]:

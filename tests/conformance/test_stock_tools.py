@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,16 @@ from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # no 
 
 from tests.conftest import Judge
 from tests.support.making import KEYS, ROOT_FILE, Made, make_kit, run_verifier
+from tests.support.people import person
+from tests.support.stock import (
+    Change,
+    append_to,
+    copy_site,
+    lines_of,
+    make_site,
+    run_line,
+    swap_keys,
+)
 from verifier.core.model import KIT_PREDICATE
 
 
@@ -55,28 +65,87 @@ def test_what_seal_wrote_is_what_the_kit_carries(kit: Made) -> None:
         assert beside.read_bytes() == inside.read_bytes(), name
 
 
-@pytest.mark.parametrize("change", [b"", b"\n"], ids=["as it is", "one byte more"])
-def test_openssl_checks_the_signature_of_the_sums(
-    kit: Made, judge: Judge, tmp_path: Path, change: bytes
+# --- the lines of docs/howto/stock-tools.md ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Path:
+    """Return what a site has of a kit."""
+    return make_site(tmp_path_factory.mktemp("site"), judge)
+
+
+def other_der(site: Path) -> None:
+    """Put a good signature over something else in the place of the signature."""
+    (site / "SHA256SUMS.sig").write_bytes(base64.b64encode(person("sums").sign(b"else")))
+
+
+LIST_CHANGED: dict[str, Change] = {
+    "one byte more in the list": append_to("SHA256SUMS"),
+    "another key": swap_keys,
+    "a signature of something else": other_der,
+}
+
+
+def test_openssl_checks_the_list(site: Path, tmp_path: Path, judge: Judge) -> None:
+    (line,) = lines_of("openssl")
+    done = run_line(line, copy_site(site, tmp_path), openssl=judge("openssl"))
+    assert (done.returncode, done.stdout) == (0, "Verified OK\n"), done.stderr
+
+
+@pytest.mark.parametrize("change", LIST_CHANGED.values(), ids=LIST_CHANGED.keys())
+def test_openssl_refuses_another_list(
+    site: Path, tmp_path: Path, judge: Judge, change: Change
 ) -> None:
-    signature = tmp_path / "sums.der"
-    signature.write_bytes(base64.b64decode((kit.directory / "SHA256SUMS.sig").read_bytes()))
-    sums = tmp_path / "SHA256SUMS"
-    sums.write_bytes((kit.directory / "SHA256SUMS").read_bytes() + change)
-    command: list[str | Path] = [judge("openssl"), "dgst", "-sha256", "-verify", KEYS / "sums.pub"]
-    done = subprocess.run(
-        [*command, "-signature", signature, sums], capture_output=True, text=True, check=False
-    )
-    said = "Verification failure" if change else "Verified OK"
-    assert (done.returncode == 0, said in done.stdout) == (not change, True), done.stdout
+    (line,) = lines_of("openssl")
+    done = run_line(line, copy_site(site, tmp_path, change), openssl=judge("openssl"))
+    assert (done.returncode != 0, "Verified OK" in done.stdout) == (True, False)
 
 
-def test_openssl_decodes_the_signature_as_the_documents_say(kit: Made, judge: Judge) -> None:
+def test_openssl_decodes_the_signature_as_the_page_says(site: Path, judge: Judge) -> None:
     """One line of base64 without a line end: ``openssl base64 -d -A`` is what reads that."""
-    sig = kit.directory / "SHA256SUMS.sig"
+    sig = site / "SHA256SUMS.sig"
     command: list[str | Path] = [judge("openssl"), "base64", "-d", "-A", "-in", sig]
     done = subprocess.run(command, capture_output=True, check=True)
     assert done.stdout == base64.b64decode(sig.read_bytes(), validate=True)
+
+
+def test_key_of_a_signer_comes_out_of_the_root(site: Path, tmp_path: Path) -> None:
+    copy = copy_site(site, tmp_path, lambda place: (place / "signer.pub").unlink())
+    line = lines_of("Before you check: whose key")[-1]
+    done = run_line(line, copy, python3=Path(sys.executable))
+    assert done.returncode == 0, done.stderr
+    assert (copy / "signer.pub").read_bytes() == (KEYS / "bob.pub").read_bytes()
+
+
+def test_key_beside_the_kit_is_the_one_that_the_manifest_names(kit: Made) -> None:
+    statement = json.loads(base64.b64decode(envelope_of(kit)["payload"]))
+    pem = (kit.directory / "cosign.pub").read_text()
+    assert pem == (KEYS / "sums.pub").read_text()
+    assert "".join(pem.splitlines()[1:-1]) == statement["predicate"]["sumsKey"]
+
+
+FILES_CHANGED: dict[str, tuple[Change, bool]] = {
+    "as they are": (lambda site: None, True),
+    "a changed file": (append_to("tools/bin/run"), False),
+    "a missing file": (lambda site: (site / "tools" / "bin" / "run").unlink(), False),
+    "a file too many, which the page warns of": (
+        lambda site: (site / "verifier" / "json.py").write_bytes(b""),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "good"), FILES_CHANGED.values(), ids=FILES_CHANGED.keys())
+def test_sha256sum_compares_the_files_that_the_list_names(
+    kit: Made, tmp_path: Path, judge: Judge, change: Change, good: bool
+) -> None:
+    (line,) = lines_of("Then: the files")
+    unpacked = copy_site(kit.directory / "unpacked", tmp_path, change)
+    done = run_line(line, unpacked, sha256sum=judge("sha256sum"))
+    assert (done.returncode == 0) == good, done.stderr
+
+
+# --- libraries -----------------------------------------------------------------------------------
 
 
 def test_securesystemslib_counts_the_same_signers(kit: Made, root: Root) -> None:
@@ -119,39 +188,3 @@ def test_the_page_is_an_in_toto_statement_about_the_sums(kit: Made) -> None:
         ["sha256sum", kit.directory / "SHA256SUMS"], capture_output=True, text=True, check=True
     ).stdout.split()[0]
     assert digests["SHA256SUMS"] == {"sha256": digest}
-
-
-def cosign() -> str:
-    """Return the path of cosign; few machines have it, and CI does not install it."""
-    found = shutil.which("cosign")
-    if found is None:
-        pytest.skip("not run: cosign is not installed")
-    return found
-
-
-@pytest.mark.parametrize("change", [b"", b"\n"], ids=["as it is", "one byte more"])
-def test_cosign_checks_the_signature_of_the_sums(kit: Made, tmp_path: Path, change: bytes) -> None:
-    sums = tmp_path / "SHA256SUMS"
-    sums.write_bytes((kit.directory / "SHA256SUMS").read_bytes() + change)
-    command: list[str | Path] = [
-        cosign(),
-        "verify-blob",
-        "--key",
-        KEYS / "sums.pub",
-        "--insecure-ignore-tlog=true",
-    ]
-    done = subprocess.run(
-        [*command, "--signature", kit.directory / "SHA256SUMS.sig", sums],
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode == 0) == (not change), done.stderr
-
-
-@pytest.mark.parametrize("name", ["alice", "bob"])
-def test_cosign_checks_the_page_as_an_attestation_of_the_sums(kit: Made, name: str) -> None:
-    command: list[str | Path] = [cosign(), "verify-blob-attestation", "--key", KEYS / f"{name}.pub"]
-    command += ["--insecure-ignore-tlog=true", "--type", KIT_PREDICATE]
-    command += ["--signature", kit.directory / "kit.dsse.json", kit.directory / "SHA256SUMS"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr

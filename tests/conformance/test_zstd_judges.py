@@ -13,6 +13,7 @@ import random
 import struct
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,6 +244,19 @@ def test_frame_of_the_largest_content(level: int) -> None:
     content = b"".join(samples(200_000).values()) * 3
     frame = compress(content[:MAX_CONTENT], level)
     assert plainly(frame, MAX_CONTENT) == (content[:MAX_CONTENT], "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="not run: older Pythons are slower")
+@pytest.mark.parametrize("level", [1, 3, 19])
+def test_plain_python_decodes_a_megabyte_a_second(level: int) -> None:
+    """Of processor time, so that other work on the machine does not matter much."""
+    samples_of_this_python = Path(os.__file__).parent.glob("*.py")
+    content = b"".join(path.read_bytes() for path in sorted(samples_of_this_python))[:MAX_CONTENT]
+    frame = compress(content, level)
+    before = time.process_time()
+    assert plainly(frame, len(content)) == (content, "")
+    assert len(content) / (time.process_time() - before) > 1_000_000
 
 
 EVERYTHING = {

@@ -92,7 +92,7 @@ def test_build_on_a_disk_that_is_too_small(disk: Disk, tmp_path: Path, size: int
     """The payload is written first and the head last: each size stops at another place."""
     spec = make_sources(tmp_path, FILES)
     place = disk(f"size={size}")
-    error = refused(lambda: build(spec, pinned(), place, Options(workers=2)))
+    error = refused(lambda: build(spec, [pinned()], place, Options(workers=2)))
     assert error.code == "build-disk-full"
     assert names(place) == []
 
@@ -185,11 +185,11 @@ def test_build_stops_at_a_limit(tmp_path: Path, size: int) -> None:
     out.mkdir()
     sums = load_sums_signer(key("sums"))
     work = says(
-        "build-disk-full", lambda: build(spec, pinned(), out, Options(workers=2), sums=sums)
+        "build-disk-full", lambda: build(spec, [pinned()], out, Options(workers=2), sums=sums)
     )
     assert limited(size, work) == 0
     assert names(out) == []
-    build(spec, pinned(), out, Options(workers=2))
+    build(spec, [pinned()], out, Options(workers=2))
 
 
 @pytest.mark.parametrize("size", [0, 1, 40 * KIB])

@@ -19,6 +19,9 @@ from pathlib import Path
 import pytest
 
 from kit.build import Options, build
+from kit.review.attach import attach
+from kit.review.detached import sign_detached
+from kit.review.pack import make_pack
 from kit.seal import seal
 from kit.signing import load_signer, load_sums_signer
 from kit.signkit import sign
@@ -107,7 +110,7 @@ class Building:
         root = pinned()
         signers = [load_signer(key(name), root.targets.keys) for name in ("alice", "bob")]
         sums = load_sums_signer(key("sums"))
-        build(self.spec, root, self.out, Options(workers=2), signers=signers, sums=sums)
+        build(self.spec, [root], self.out, Options(workers=2), signers=signers, sums=sums)
 
     def clear(self) -> None:
         """Have an empty directory again, and know what a build makes."""
@@ -207,6 +210,74 @@ def test_sign_is_killed_at_any_moment(kit: Made, tmp_path: Path) -> None:
         work()
         assert path.read_bytes() == new
         assert names(tmp_path) == [NAME]
+
+
+# --- attach, and the pack that signers get -----------------------------------------------------
+
+
+def test_attach_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
+    """The same page is written as by `sign`, with two signatures at once, and all or none stay."""
+    path, away = tmp_path / NAME, tmp_path.parent / "away"
+    away.mkdir()
+    old = kit.path.read_bytes()
+    files = sign_detached(kit.path, [key("bob"), key("carol")], out=away).files
+
+    def work() -> None:
+        attach(path, files)
+
+    path.write_bytes(old)
+    found = list(points(work))
+    new = path.read_bytes()
+    assert (verdict(path), len(found) >= 8) == ("verified", True)
+    seen = set()
+    for point in found:
+        path.write_bytes(old)
+        assert killed_at(point, work)
+        there = path.read_bytes()
+        assert there[70_000:] == old[70_000:], "more than the page was touched"
+        seen.add("old" if there == old else "new" if there == new else verdict(path))
+        assert "verified" not in seen, "a page that is neither is accepted"
+        work()
+        assert path.read_bytes() == new
+        assert names(tmp_path) == [NAME]
+        assert verdict(path) == "verified"
+    assert {"old", "new"} < seen, "no write was cut in the middle"
+
+
+def test_review_pack_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
+    """A pack is whole or not there, and the next run clears up."""
+
+    def work() -> None:
+        make_pack(kit.path, tmp_path)
+
+    found = list(points(work))
+    whole = read_tree(tmp_path)
+    assert {path.split("/")[0] for path in whole} == {"demo-1.0.review"}
+    for point in found:
+        for directory in tmp_path.iterdir():
+            shutil.rmtree(directory)
+        assert killed_at(point, work)
+        if (tmp_path / "demo-1.0.review").exists():
+            assert read_tree(tmp_path) == whole
+            continue
+        work()
+        assert read_tree(tmp_path) == whole
+
+
+def test_detached_signature_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
+    def work() -> None:
+        sign_detached(kit.path, [key("bob")], out=tmp_path, checked=kit.built.kit_id)
+
+    found = list(points(work))
+    whole = read_tree(tmp_path)
+    for point in found:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        assert killed_at(point, work)
+        there = {name: data for name, data in read_tree(tmp_path).items() if name in whole}
+        assert there in ({}, whole)
+        work()
+        assert read_tree(tmp_path) == whole
 
 
 # --- seal ------------------------------------------------------------------------------------

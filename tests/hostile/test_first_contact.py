@@ -9,19 +9,30 @@ import importlib.util
 import marshal
 import os
 import pty
+import re
+import shutil
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit.pyz import make_pyz, verifier_files
-from tests.support.people import ROOT_FILE
+from kit.releasenote import ReleaseNote, release_note
+from kit.rootmeta import build_root
+from tests.conftest import Judge
+from tests.support.people import KEYS, ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
+from tools import docs
+from tools.console import TOP, Host, commands, run_page
+from verifier.fingerprint import groups
 
 SHADOWS = (  # modules that the verifier, or what starts it, imports
     *("argparse", "array", "base64", "compression", "ctypes", "dataclasses", "datetime", "enum"),
@@ -408,3 +419,219 @@ def test_reader_that_goes_away_is_no_crash(medium: Medium) -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (3, b"")
+
+
+# --- the page, to the letter ----------------------------------------------------------------------
+
+PAGE = TOP / "docs" / "howto" / "first-contact.md"
+CODE = ("hashlib", "json", "typing")  # and as files that Python prefers to what it has
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    """A disconnected host on which the medium of the page lies."""
+    return docs.medium(tmp_path_factory.mktemp("release"))
+
+
+@pytest.fixture
+def host(release: Host, tmp_path: Path) -> Host:
+    """A copy of that host that a test may spoil."""
+    return Host(Path(shutil.copytree(release.directory, tmp_path / "medium")), release.programs)
+
+
+def marked(host: Host, name: str = "planted-code-ran") -> Path:
+    """Return the file that planted code would make."""
+    return host.directory.parent / name
+
+
+def plant(host: Host, directory: Path) -> None:
+    """Plant modules, caches of modules and modules without a source; each would say VERIFIED."""
+    code = f"open({os.fspath(marked(host))!r}, 'w').close()\nprint('VERIFIED')\nraise SystemExit(0)"
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in SHADOWS:
+        (directory / f"{name}.py").write_text(code)
+    for name in CODE:
+        plant_pyc(directory / f"{name}.py", code)
+        cache = Path(importlib.util.cache_from_source(os.fspath(directory / f"{name}.py")))
+        (directory / f"{name}.pyc").write_bytes(cache.read_bytes())
+    package = directory / "verifier"
+    package.mkdir()
+    for name in ("__init__", "__main__", "cli"):
+        (package / f"{name}.py").write_text(code)
+        plant_pyc(package / f"{name}.py", code)
+
+
+def spoil_nothing(host: Host) -> dict[str, str]:
+    del host
+    return {}
+
+
+def spoil_directory(host: Host) -> dict[str, str]:
+    """Plant what Python and the shell could find where the operator stands."""
+    plant(host, host.directory)
+    for name in ("sha256sum", "sed", "tail", "python3", "ls"):
+        (host.directory / name).write_text(f"#!/bin/sh\n: > {marked(host)}\n")
+        (host.directory / name).chmod(0o755)
+    return {}
+
+
+def spoil_environment(host: Host) -> dict[str, str]:
+    """Set what another user's profile, or a script on the medium, could have set."""
+    modules, home = host.directory.parent / "modules", host.directory.parent / "planted-home"
+    plant(host, modules)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    site = home / ".local" / "lib" / version / "site-packages"
+    plant(host, site)
+    (site / "planted.pth").write_text(f"import os; open({os.fspath(marked(host))!r}, 'w').close()")
+    library = host.directory.parent / "lib" / "libzstd.so.1"
+    library.parent.mkdir()
+    library.write_bytes(b"\x7fELF, and then something else")
+    return {
+        "PYTHONPATH": os.fspath(modules),
+        "PYTHONSTARTUP": os.fspath(modules / "json.py"),
+        "PYTHONHOME": os.fspath(home),
+        "PYTHONUSERBASE": os.fspath(home / ".local"),
+        "PYTHONINSPECT": "1",
+        "PYTHONWARNINGS": "error,ignore::planted.Category",
+        "LD_LIBRARY_PATH": os.fspath(library.parent),
+        "HOME": os.fspath(home),
+    }
+
+
+SPOILT = {
+    "as it should be": spoil_nothing,
+    "planted files": spoil_directory,
+    "planted variables": spoil_environment,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+def test_page_is_followed_to_the_letter(
+    host: Host, spoil: Callable[[Host], dict[str, str]]
+) -> None:
+    """Every command prints what the page says, whatever lies around and whatever is set."""
+    page = PAGE.read_text("utf-8")
+    there = replace(host, environment=spoil(host))
+    printed = run_page(page, there)
+    if spoil is spoil_directory:  # these are files in the directory like any others, and no more
+        assert not marked(host).exists()
+    assert (printed, marked(host).exists()) == (page, False)
+
+
+def test_what_the_page_is_spoilt_with_is_dangerous(host: Host) -> None:
+    """Otherwise the test above proves nothing: without -I the planted code runs."""
+    spoil_directory(host)
+    host.shell("python3 -c 'import json'")
+    assert marked(host).exists()
+    marked(host).unlink()
+    there = replace(host, environment=spoil_environment(host))
+    there.shell("unset PYTHONHOME; cd /; python3 -c 'import json'")
+    assert marked(host).exists()
+
+
+def first_command(host: Host) -> list[str]:
+    """Run what the page begins with; return the numbers that the operator reads, with a name."""
+    block = re.search(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    assert block
+    return host.shell(next(commands(block[1]))).splitlines()
+
+
+def paper(host: Host) -> ReleaseNote:
+    """Return what the publisher has printed."""
+    return release_note(host.directory / docs.KIT)
+
+
+def test_operator_reads_the_numbers_of_the_release_note(host: Host) -> None:
+    """In the same groups, so that two people can compare them aloud."""
+    note = paper(host)
+    assert [line.split() for line in first_command(host)] == [
+        [*groups(note.verifier).split(), "kit-verify.pyz"],
+        [*groups(note.root).split(), "root.json"],
+    ]
+
+
+def evil_verifier(host: Host) -> None:
+    """Put a verifier there that says yes to everything, as long as the real one."""
+    path = host.directory / "kit-verify.pyz"
+    size = path.stat().st_size
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("__main__.py", "print('VERIFIED: lnm')\nraise SystemExit(0)\n")
+        archive.comment = b"x" * 60_000
+    path.write_bytes(b"#" * (size - path.stat().st_size) + path.read_bytes())
+    assert path.stat().st_size == size
+
+
+def evil_root(host: Host) -> None:
+    """Put a root there whose only signer is mallory."""
+    data = build_root(
+        [("mallory", KEYS / "mallory.pub")],
+        1,
+        expires=datetime(2040, 1, 1, tzinfo=timezone.utc),
+        sign_with=[os.fspath(KEYS / "mallory.pem")],
+    )
+    (host.directory / "root.json").write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("swap", "line"), [(evil_verifier, 0), (evil_root, 1)], ids=["verifier", "root"]
+)
+def test_operator_sees_that_a_number_differs(
+    host: Host, swap: Callable[[Host], None], line: int
+) -> None:
+    """Line 1 runs nothing off the medium, and the page says to stop there."""
+    before = first_command(host)
+    note = paper(host)
+    swap(host)
+    after = first_command(host)
+    assert after[line] != before[line]
+    assert after[1 - line] == before[1 - line]
+    (host.directory / "numbers.txt").write_text(note.sums)
+    said = host.shell("sha256sum --check numbers.txt; echo $?")
+    assert ("kit-verify.pyz", "root.json")[line] + ": FAILED" in said
+    assert "If one differs, **stop: run nothing**" in PAGE.read_text("utf-8")
+
+
+def test_swapped_verifier_is_dangerous(host: Host) -> None:
+    """It vouches for anything: that is why its number comes first, and from elsewhere."""
+    evil_verifier(host)
+    assert host.shell("python3 -I kit-verify.pyz nothing").startswith("VERIFIED")
+
+
+def test_swapped_root_is_not_kept(host: Host) -> None:
+    """Who did not compare in line 1 is asked again by line 6, which takes the number as typed."""
+    number = groups(paper(host).root)
+    evil_root(host)
+    keep = f"python3 -I kit-verify.pyz trust init --root root.json --fingerprint {number}"
+    said = host.shell(f"{keep} --trust trust; echo $?")
+    assert said.startswith("error[fingerprint-mismatch]")
+    assert said.endswith("\n4\n")
+    assert not (host.directory / "trust" / "root.json").exists()
+    said = host.shell(f"python3 -I kit-verify.pyz {docs.KIT} --root root.json; echo $?")
+    assert not said.startswith("VERIFIED")
+    assert said.endswith(("\n3\n", "\n4\n"))
+
+
+TOOLS = re.findall(r"\| `(\S+)( [^`|]*)?FILE( SHA256)?` \|", PAGE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=[tool[0] for tool in TOOLS])
+def test_other_tools_give_the_same_number(host: Host, judge: Judge, tool: list[str]) -> None:
+    """As the table of the page spells them."""
+    name, options, end = tool
+    if name == "certutil" and sys.platform != "win32":
+        pytest.skip("not run: certutil is a program of Windows")
+    command = [os.fspath(judge(name)), *options.split(), "kit-verify.pyz", *end.split()]
+    done = subprocess.run(
+        command, cwd=host.directory, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert paper(host).verifier in done.stdout.replace(" ", "")
+
+
+def test_page_has_a_tool_for_every_host() -> None:
+    assert [tool[0] for tool in TOOLS] == ["shasum", "openssl", "certutil"]
+
+
+def test_page_names_the_command_that_keeps_the_root() -> None:
+    exactly = "`python3 -I kit-verify.pyz trust init --root root.json --fingerprint HEX`"
+    assert exactly in PAGE.read_text("utf-8")

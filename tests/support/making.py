@@ -156,7 +156,7 @@ def build_kit(
     root = pinned()
     built = build(
         spec,
-        root,
+        [root],
         out,
         Options(store=store, workers=n),
         signers=[load_signer(key(name), root.targets.keys) for name in signers],

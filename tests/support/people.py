@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -69,6 +70,7 @@ class Person:
 def person(name: str) -> Person:
     """Return alice, bob or carol, whom `root.json` names, or mallory or sums, whom it does not."""
     private = load_private(KEYS / f"{name}.pem")
+    assert not isinstance(private, RSAPrivateKey)
     for keyid, key in signed_root()["keys"].items():
         if key[SIGNER] == name:
             return Person(name, keyid, private)

@@ -23,7 +23,7 @@ TEST_ROOT = "../../keys/root.json"
 HEAD = ("kit.dsse.json", "kit.roots.json", "kit.index", "kit.frames")
 
 NOTHING, CLAIMS, KIT = "nothing", "claims", "kit"
-UNDECIDED = frozenset({"no-root", "root-chain-unsupported", "format-newer"})
+UNDECIDED = frozenset({"no-root", "root-gap", "format-newer"})
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from tools import docs
 from tools.console import TOP, PageBroken, commands, has_console, make_host, normalise, run_page
 from verifier import decoders
 from verifier.core import lists, manifest, model
+from verifier.host.policy import POLICY_TYPE
+from verifier.host.receipt import RECEIPT_PREDICATE
+from verifier.host.state import STATE_TYPE
 from verifier.report import REPORT_TYPE
 
 PAGES = [path.relative_to(TOP).as_posix() for path in docs.pages()]
@@ -20,7 +23,7 @@ WITH_CONSOLE = [name for name in PAGES if has_console((TOP / name).read_text("ut
 OTHERS = [
     *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"),
     *("fixtures/keys/README.md", "fixtures/lnm/README.md"),
-    *("manifests/FORMAT.md", "manifests/versioning.md"),
+    *("manifests/FORMAT.md", "manifests/TRUST-FILES.md", "manifests/versioning.md"),
 ]
 DEMO_PAGES = {"README.md", "docs/demo.md"}
 VERSIONS = (TOP / "manifests" / "versioning.md").read_text("utf-8")
@@ -184,6 +187,9 @@ def test_versions_are_those_of_the_code() -> None:
     assert frozenset() == manifest.KNOWN_FEATURES
     assert rows["the report"] == REPORT_TYPE
     assert rows["the seal"] == SEALED_TYPE
+    assert rows["the policy of a host"] == POLICY_TYPE
+    assert rows["the memory of a host"] == STATE_TYPE
+    assert rows["a receipt"] == RECEIPT_PREDICATE
 
 
 def test_limits_are_still_limits() -> None:

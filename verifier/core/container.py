@@ -8,7 +8,6 @@ from __future__ import annotations
 import mmap
 from array import array
 from collections.abc import Sequence
-from typing import Protocol
 
 from verifier.core import limits
 from verifier.core.codec import (
@@ -29,6 +28,7 @@ from verifier.core.errors import (
 )
 from verifier.core.header import Headers, padding
 from verifier.core.names import HEAD
+from verifier.core.typed import Protocol
 
 _ROOT_SIZES = range(512, limits.MAX_ROOT_CHAIN + 1, 512)
 

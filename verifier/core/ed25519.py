@@ -1,11 +1,14 @@
-"""Ed25519 signatures, checked strictly (RFC 8032; FORMAT 4.5).  Imports nothing from this package.
+"""Ed25519 signatures, checked strictly (RFC 8032; FORMAT 4.5).
 
 Everything here is public, so nothing needs to run in constant time.  There is no signing.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+
+from verifier.core.windows import FAR, addends
 
 P = 2**255 - 19  # the field; this and what follows: RFC 8032 5.1
 L = 2**252 + 27742317777372353535851937790883648493  # the order of the base point
@@ -13,13 +16,21 @@ D = -121665 * pow(121666, -1, P) % P
 _2D = 2 * D % P
 SQRT_OF_MINUS_1 = pow(2, (P - 1) // 4, P)
 
-# (X, Y, Z, T): x = X/Z, y = Y/Z, x * y = T/Z (RFC 8032 5.1.4)
-_Point = tuple[int, int, int, int]
+# (X, Y, Z, E, H): x = X/Z, y = Y/Z, x * y = E*H/Z.  This is RFC 8032 5.1.4 with T left as two
+# factors: a doubling does not need it, and most doublings follow each other.
+_Point = tuple[int, int, int, int, int]
 
-_NEUTRAL: _Point = (0, 1, 1, 0)
+# What is added: (Y - X, Y + X, 2*Z, 2*D*T), the numbers that an addition makes of its second point
+_Addend = tuple[int, int, int, int]
+_Tables = list[list[_Addend]]  # odd multiples of a point, and of its multiple by 2**FAR
+
+_NEUTRAL: _Point = (0, 1, 1, 0, 1)
 _X = 15112221349535400772501151409588531511454012693041857206046113283949847762202
 _Y = 4 * pow(5, -1, P) % P
-_BASE: _Point = (_X, _Y, 1, _X * _Y % P)
+_BASE: _Point = (_X, _Y, 1, _X, _Y)
+_FAR_X = 34445898214599204196824587830670445739267303633182408050117152659121903233060
+_FAR_Y = 43048524062920118298805915568484795959327268000798232147099016825120495085163
+_FAR_BASE: _Point = (_FAR_X, _FAR_Y, 1, _FAR_X, _FAR_Y)  # 2**FAR times the base point
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -32,15 +43,14 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """
     if len(public) != 32 or len(signature) != 64:
         return False
-    a = _decode(public)
+    a = _tables_of_key(public)
     s = int.from_bytes(signature[32:], "little")
-    if a is None or s >= L or _has_small_order(a):
+    if a is None or s >= L:
         return False
     digest = hashlib.sha512(signature[:32] + public + message).digest()
     k = int.from_bytes(digest, "little") % L
-    x, y, z, t = a
     # R is never decoded: only its canonical encoding can be equal to what we compute.
-    return _encode(_combine(s, _BASE, k, (P - x, y, z, P - t))) == signature[:32]
+    return _encode(_combine(s, _tables_of_base(), -k, a)) == signature[:32]
 
 
 def _decode(data: bytes) -> _Point | None:
@@ -57,51 +67,74 @@ def _decode(data: bytes) -> _Point | None:
         return None
     if x & 1 != sign:
         x = P - x
-    return x, y, 1, x * y % P
+    return x, y, 1, x, y
 
 
 def _encode(point: _Point) -> bytes:
-    x, y, z, _ = point
+    x, y, z = point[:3]
     inverse = pow(z, -1, P)
     x, y = x * inverse % P, y * inverse % P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
-def _has_small_order(point: _Point) -> bool:
-    for _ in range(3):  # the cofactor is 2**3
-        point = _double(point)
-    return point[0] == 0 and point[1] == point[2]
+@functools.lru_cache(maxsize=64)  # who signed the root often signed the page too
+def _tables_of_key(public: bytes) -> _Tables | None:
+    """Return what `_combine` wants of a key; the second time it halves the doublings.
+
+    None if it is no point, or one of small order.
+    """
+    a = _decode(public)
+    if a is None:
+        return None
+    x, y, z, _, _ = _double(a, 3)  # the cofactor is 2**3
+    return None if x == 0 and y == z else [_multiples(a), _multiples(_double(a, FAR))]
 
 
-def _combine(m: int, p: _Point, n: int, q: _Point) -> _Point:
-    """Return ``[m]p + [n]q``, both at once, two bits a step (Straus)."""
-    rows = [_NEUTRAL, p, _double(p), _add(_double(p), p)]
-    columns = [_NEUTRAL, q, _double(q), _add(_double(q), q)]
-    table = [_add(row, column) for row in rows for column in columns]
-    total = _NEUTRAL
-    for shift in range(252, -2, -2):  # both numbers are below L, which has 253 bits
-        total = _double(_double(total))
-        step = (m >> shift & 3) << 2 | n >> shift & 3
-        if step:
-            total = _add(total, table[step])
-    return total
+@functools.lru_cache(maxsize=1)
+def _tables_of_base() -> _Tables:
+    return [_multiples(_BASE), _multiples(_FAR_BASE)]
 
 
-def _add(p: _Point, q: _Point) -> _Point:
+def _multiples(p: _Point) -> list[_Addend]:
+    """Return the odd multiples of ``p`` up to 15, each at half of its number."""
+    twice, odd = _addend(_double(p)), [p]
+    for _ in range(7):
+        odd.append(_add(odd[-1], twice))
+    return [_addend(each) for each in odd]
+
+
+def _combine(m: int, p: _Tables, n: int, q: _Tables) -> _Point:
+    """Return ``[m]P + [n]Q``, given the tables of both points, in one go (Straus)."""
+    additions = [*addends(m, p), *addends(n, q)]
+    additions.sort(key=lambda addition: -addition[0])
+    total, last = _NEUTRAL, additions[0][0] if additions else 0
+    for place, positive, (a, b, z, t) in additions:
+        total = _double(total, last - place)
+        total = _add(total, (a, b, z, t) if positive else (b, a, z, -t))
+        last = place
+    return _double(total, last)
+
+
+def _addend(p: _Point) -> _Addend:
+    x, y, z, e, h = p
+    return y - x, y + x, 2 * z, e * h % P * _2D % P
+
+
+def _add(p: _Point, q: _Addend) -> _Point:
     """Return ``p + q``; the formulas hold for every pair of points (RFC 8032 5.1.4)."""
-    a = (p[1] - p[0]) * (q[1] - q[0]) % P
-    b = (p[1] + p[0]) * (q[1] + q[0]) % P
-    c = p[3] * q[3] % P * _2D % P
-    d = 2 * p[2] * q[2] % P
+    (x, y, z, e, h), (q0, q1, q2, q3) = p, q
+    a, b = (y - x) * q0 % P, (y + x) * q1 % P
+    c, d = e * h % P * q3 % P, z * q2 % P
     e, f, g, h = b - a, d - c, d + c, b + a
-    return e * f % P, g * h % P, f * g % P, e * h % P
+    return e * f % P, g * h % P, f * g % P, e, h
 
 
-def _double(p: _Point) -> _Point:
-    x, y, z, _ = p
-    a, b = x * x % P, y * y % P
-    h = a + b
-    e, g = h - (x + y) ** 2, a - b
-    f = 2 * z * z + g
-    e, f = e % P, f % P
-    return e * f % P, g * h % P, f * g % P, e * h % P
+def _double(p: _Point, times: int = 1) -> _Point:
+    """Return ``p`` doubled so many times (RFC 8032 5.1.4, with E, G and H of the other sign)."""
+    x, y, z, e, h = p
+    for _ in range(times):
+        a, b = x * x % P, y * y % P
+        e, g, h = 2 * x * y % P, b - a, -a - b
+        f = g - 2 * z * z % P
+        x, y, z = e * f % P, g * h % P, f * g % P
+    return x, y, z, e, h

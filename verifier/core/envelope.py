@@ -6,20 +6,19 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from verifier.core import limits
 from verifier.core.errors import EnvelopeMalformed, SignatureInvalid, ThresholdNotMet
 from verifier.core.jsonstrict import NotStrict, compact, parse_compact
 from verifier.core.trust import Role
+from verifier.core.typed import Any, record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _KEYID = re.compile(r"[!-~]{1,128}")
 _WHERE = "kit.dsse.json"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Envelope:
     """A DSSE envelope.
 
@@ -115,7 +114,7 @@ def _signatures(value: Any) -> dict[str, bytes]:
     return found
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Signing:
     """Who signed, as far as a role is concerned.
 

@@ -1,4 +1,4 @@
-"""What the verifier says when it says no.  Imports nothing from this package.
+"""What the verifier says when it says no.  Imports nothing from this package but types.
 
 The docstring of each class is its page in ``kit-verify explain CODE`` and in docs/errors.md.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import ClassVar
+
+from verifier.core.typed import ClassVar
 
 
 class ExitStatus(enum.IntEnum):
@@ -134,15 +135,16 @@ class NoRoot(Undecided):
     fix = "Give the root of trust of this kit's publisher: --root root.json."
 
 
-class RootChainUnsupported(Undecided):
-    """The kit's root of trust is not the one pinned on this host.
+class RootGap(Undecided):
+    """Roots are missing between the one pinned on this host and the first that the kit brings.
 
-    The kit may come from another publisher, or from after a key rotation that this verifier
-    cannot follow yet.
+    A host follows a publisher's roots version by version, each signed by those whom the version
+    before it names.  A kit that starts later than the version after the pinned one leaves a step
+    out, and this host cannot see who allowed it.
     """
 
-    code = "root-chain-unsupported"
-    fix = "Ask the publisher which root.json signs this kit, and compare its SHA-256 by telephone."
+    code = "root-gap"
+    fix = "Bring the missing roots: a kit or a roots.json that begins at the version named."
 
 
 class FormatNewer(Undecided):
@@ -186,6 +188,29 @@ class DiskFull(Undecided):
 
     code = "disk-full"
     fix = "Free the space named, or extract to another disk with --extract."
+
+
+class OutputLost(Undecided):
+    """What was to be printed could not be written: the disk is full, or the device is gone.
+
+    The run may have ended well, and whoever reads its output does not have all of it.  So the exit
+    status is neither "verified" nor "rejected".
+    """
+
+    code = "output-lost"
+    fix = "Free the space where the output goes, or send it elsewhere, then run again."
+
+
+class OpensslFailed(Undecided):
+    """The openssl named with --openssl gave no verdict, or none that means anything.
+
+    It could not be started, was stopped, took too long, said something else than yes or no, or
+    said yes to a signature over other bytes.  Or the kit has no P-256 signature that is valid here,
+    so that what was asked for could not be done.
+    """
+
+    code = "openssl-failed"
+    fix = "Check the program with `PROGRAM version`, or run without --openssl."
 
 
 class TargetUnwritable(Undecided):
@@ -236,6 +261,29 @@ class RootChainMalformed(Rejected):
     code = "root-chain-malformed"
 
 
+class RootFork(Rejected):
+    """The kit brings another root under a version number that this host knows.
+
+    Either the kit comes from another publisher, or somebody made a second root of this version:
+    a publisher never has two.  Where both are signed by enough of the same people, their keys are
+    in other hands.
+    """
+
+    code = "root-fork"
+    fix = "Compare the SHA-256 of root.json with the publisher by telephone; do not use this kit."
+
+
+class RootStepInvalid(Rejected):
+    """A root of the kit's chain is not signed by enough people of the root before it, or its own.
+
+    Who may change the root is said by the root before.  A new root counts when a threshold of
+    distinct signers of the old root and of the new one signed it (FORMAT 5.6).
+    """
+
+    code = "root-step-invalid"
+    fix = "Do not use this kit; ask the publisher who signed the root of the version named."
+
+
 class ThresholdNotMet(Rejected):
     """Too few distinct signers of the pinned root made a valid signature over the manifest.
 
@@ -245,6 +293,16 @@ class ThresholdNotMet(Rejected):
 
     code = "threshold-not-met"
     fix = "Ask the sender for the missing co-signature; do not lower the threshold."
+
+
+class OpensslDisagrees(Rejected):
+    """The openssl named with --openssl refuses a signature that this verifier found valid.
+
+    One of the two is wrong.  Nothing after the page has been read.
+    """
+
+    code = "openssl-disagrees"
+    fix = "Do not use this kit; keep it, and report both versions to the publisher of the verifier."
 
 
 class SignatureInvalid(Rejected):

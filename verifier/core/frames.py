@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from typing import NamedTuple
 
 from verifier.core import limits
 from verifier.core.codec import raw_size
 from verifier.core.errors import ListMalformed
 from verifier.core.header import header_size
 from verifier.core.lists import DATA, ZSTD, FrameTable, Index
+from verifier.core.typed import record
 
 GROUP = -1
 
 
-class Piece(NamedTuple):
+@record(frozen=True)
+class Piece:
     """One frame of the plan.
 
     Attributes:

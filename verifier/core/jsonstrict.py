@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from collections.abc import Callable
 
 from verifier.core import limits
+from verifier.core.typed import Any
 
 
 class NotStrict(ValueError):

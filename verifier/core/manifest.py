@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from re import Pattern
-from typing import Any, Callable, TypeVar
 
 from verifier.core import limits
 from verifier.core.errors import FormatNewer, KitError, ManifestMalformed
@@ -23,6 +23,7 @@ from verifier.core.model import (
     parse_time,
 )
 from verifier.core.names import parse_member_path
+from verifier.core.typed import Any, TypeVar
 
 T = TypeVar("T")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -34,6 +35,8 @@ TIME = re.compile(
 HEX256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"([0-9a-f]{2}){1,128}")
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+# RFC 5480: id-ecPublicKey, prime256v1, an uncompressed point; in base64 it has one beginning
+_SUMS_KEY = re.compile(r"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]==")
 _FEATURE = re.compile(r"[!-~]{1,128}")
 # no control, and nothing that turns or breaks the line on a terminal
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*")
@@ -210,6 +213,7 @@ def _predicate(value: Any, subjects: tuple[Subject, ...]) -> Manifest:
         evidence_index=(
             _blob(top, "evidenceIndex", limits.MAX_LIST) if top.has("evidenceIndex") else None
         ),
+        sums_key=top.text("sumsKey", _SUMS_KEY) if top.has("sumsKey") else "",
         unknown=(),
     )
     top.done()
@@ -335,6 +339,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
     if manifest.evidence_index:
         blob = manifest.evidence_index
         predicate["evidenceIndex"] = {"size": blob.size, "digest": dict(blob.digest)}
+    if manifest.sums_key:
+        predicate["sumsKey"] = manifest.sums_key
     subjects = [{"name": item.name, "digest": dict(item.digest)} for item in manifest.subjects]
     return compact(
         {

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from array import array
-from dataclasses import dataclass
-from typing import Callable, Protocol
+from collections.abc import Callable
 
 from verifier.core.codec import check_zstd_frame, raw_size
 from verifier.core.container import Source, read_raw
@@ -19,6 +18,7 @@ from verifier.core.errors import DecoderMissing, DigestMismatch, FrameInvalid, L
 from verifier.core.frames import GROUP, Piece, Plan
 from verifier.core.header import Headers, padding
 from verifier.core.lists import ZSTD, FrameTable, Index
+from verifier.core.typed import Protocol, record
 
 _AHEAD = 64  # frames by which one reading position may be ahead of the other: 256 MiB
 _PARKED = 2  # frames a worker may load ahead of a member's chain
@@ -43,7 +43,7 @@ class Sink(Protocol):
         """Take a part of a member of 1 MiB or more."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Layout:
     """Everything that is known about the frames behind the head before they are read.
 
@@ -154,9 +154,14 @@ class Walk:
             Rejected: A frame or member is not what was signed.
             Undecided: The host could not read, decode or write.
         """
-        threads = [threading.Thread(target=self._guarded) for _ in range(self._workers - 1)]
-        for thread in threads:
-            thread.start()
+        threads: list[threading.Thread] = []
+        for _ in range(self._workers - 1):
+            thread = threading.Thread(target=self._guarded)
+            try:
+                thread.start()
+            except RuntimeError:
+                break  # a limit of the host, or none at all (WebAssembly): so many do it all
+            threads.append(thread)
         self._guarded()
         for thread in threads:
             thread.join()

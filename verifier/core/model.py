@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import NewType
+
+from verifier.core.typed import NewType, field, record
 
 KIT_PREDICATE = "https://offline-kit.example/kit/v1"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -34,7 +34,7 @@ def format_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Blob:
     """A descriptor: how long something is and what it hashes to.
 
@@ -47,7 +47,7 @@ class Blob:
     digest: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Subject:
     """One subject of the Statement."""
 
@@ -55,7 +55,7 @@ class Subject:
     digest: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Component:
     """A part of the payload that belongs together.
 
@@ -74,7 +74,7 @@ class Component:
     placeholder: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Exemption:
     """Paths that a later check shall pass over, and why."""
 
@@ -82,7 +82,7 @@ class Exemption:
     reason: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class KitInfo:
     """A kit in large.
 
@@ -110,7 +110,7 @@ class KitInfo:
         return seconds
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Built:
     """With what a kit was built; for people."""
 
@@ -119,11 +119,13 @@ class Built:
     rules: str = FRAME_RULES
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Manifest:
     """The signed Statement of a kit (FORMAT 9).
 
     Attributes:
+        sums_key: The public key of SHA256SUMS.sig: base64 of a P-256 SubjectPublicKeyInfo; empty
+            if the manifest names none.
         unknown: JSON paths of members that this version does not know, for the report.
     """
 
@@ -138,4 +140,5 @@ class Manifest:
     exemptions: tuple[Exemption, ...] = ()
     requires: tuple[str, ...] = ()
     evidence_index: Blob | None = None
+    sums_key: str = ""
     unknown: tuple[str, ...] = field(default=(), compare=False)

@@ -11,10 +11,10 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Sequence
 from operator import lt
-from typing import NewType
 
 from verifier.core import limits
 from verifier.core.errors import ListMalformed, MemberPathsCollide, MemberPathUnsafe
+from verifier.core.typed import NewType
 
 MemberPath = NewType("MemberPath", str)
 """A path that has been through `parse_member_path`; nothing else makes one."""
@@ -22,6 +22,18 @@ MemberPath = NewType("MemberPath", str)
 TABLES = unicodedata.ucd_3_2_0  # frozen: a newer Python must not change a verdict
 FORBIDDEN = frozenset('\\:*?"<>|')
 BAD_CATEGORIES = frozenset({"Cn", "Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+INVISIBLE = (
+    (0x00AD, 0x00AD),  # soft hyphen
+    (0x034F, 0x034F),  # combining grapheme joiner
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x17B4, 0x17B5),  # Khmer inherent vowels
+    (0x180B, 0x180D),  # Mongolian variation selectors
+    (0x200B, 0x200B),  # zero width space
+    (0x3164, 0x3164),  # Hangul filler
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFFA0, 0xFFA0),  # halfwidth Hangul filler
+)  # with the categories above, all of Default_Ignorable_Code_Point of Unicode 17 (FORMAT 6.3)
+_INVISIBLE = re.compile("|".join(f"[{chr(a)}-{chr(b)}]" for a, b in INVISIBLE))
 DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [stem + digit for stem in ("com", "lpt") for digit in "123456789\u00b9\u00b2\u00b3"]
@@ -37,8 +49,13 @@ RESERVED = frozenset(
 
 
 def printable(text: str) -> bool:
-    """Whether all characters are assigned in Unicode 3.2 and none is a control or invisible."""
-    return not any(TABLES.category(c) in BAD_CATEGORIES for c in text)
+    """Whether all characters are assigned in Unicode 3.2 and none is a control or invisible.
+
+    Both tables are fixed: what is invisible must not depend on the Unicode of this Python either.
+    """
+    return not _INVISIBLE.search(text) and not any(
+        TABLES.category(c) in BAD_CATEGORIES for c in text
+    )
 
 
 def fold(path: str) -> str:
@@ -156,34 +173,41 @@ class CollisionCheck:
                 return True
         return False
 
-    def finish(self, names: Iterable[bytes]) -> None:
-        """Decide; ``names`` are all the names again, read only when there is a suspicion.
+    def pair(self, names: Iterable[bytes]) -> tuple[bytes, bytes, str] | None:
+        """Return two names that do not go together, and what they do; None if all do.
 
-        Raises:
-            MemberPathsCollide: Two of them fold to the same, or one folds to the directory of
-                another; both are named.
+        Args:
+            names: All the names again, in the same order; read only when there is a suspicion.
         """
         if not self.suspicious():
-            return
+            return None
         files: dict[bytes, bytes] = {}
         listed = list(names)
         for name in listed:
             folded = _folded(name)
             if folded in files:
-                raise _collision(files[folded], name, "are the same name on hosts that ignore case")
+                return files[folded], name, "are the same name on hosts that ignore case"
             files[folded] = name
         for name in listed:
             folded = _folded(name)
             cut = folded.rfind(b"/")
             while cut > 0:
                 if folded[:cut] in files:
-                    raise _collision(files[folded[:cut]], name, "make one name file and directory")
+                    return files[folded[:cut]], name, "make one name file and directory"
                 cut = folded.rfind(b"/", 0, cut)
+        return None
 
+    def finish(self, names: Iterable[bytes]) -> None:
+        """Decide; for ``names`` see `pair`.
 
-def _collision(one: bytes, other: bytes, why: str) -> MemberPathsCollide:
-    pair = f"{one.decode('utf-8')!r} and {other.decode('utf-8')!r}"
-    return MemberPathsCollide(f"{pair} {why}", where="kit.index")
+        Raises:
+            MemberPathsCollide: Two of them fold to the same, or one folds to the directory of
+                another; both are named.
+        """
+        found = self.pair(names)
+        if found is not None:
+            one, other = (name.decode("utf-8") for name in found[:2])
+            raise MemberPathsCollide(f"{one!r} and {other!r} {found[2]}", where="kit.index")
 
 
 def check_order(names: Sequence[bytes], before: bytes) -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from verifier.core import limits
 from verifier.core.codec import raw_size, seek_table
@@ -32,7 +30,7 @@ from verifier.core.errors import (
     ManifestMalformed,
     NoRoot,
     NoSuchMember,
-    RootChainUnsupported,
+    Rejected,
     UnexpectedKit,
     UsageError,
 )
@@ -43,18 +41,21 @@ from verifier.core.manifest import check_manifest, parse_manifest
 from verifier.core.members import Decoder, Layout, Sink, Walk
 from verifier.core.model import Blob, KitId, Manifest
 from verifier.core.names import HEAD
+from verifier.core.rootchain import Reached, check_chain, follow
 from verifier.core.trust import Root, parse_chain
+from verifier.core.typed import field, record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Expectation:
     """What the operator thinks the kit is; an empty field expects nothing."""
 
     name: str = ""
     version: str = ""
+    line: str = ""
 
 
-@dataclass
+@record
 class Job:
     """What to prove, and with what.
 
@@ -64,6 +65,8 @@ class Job:
         only: Components or paths to check; empty for all.
         quick: Whether frames with a digest need not be decoded.
         stop_after: ``page``, ``index`` or ``members``: how far to go.
+        judge: Called once with what is authenticated, before anything behind the head is read;
+            raises `KitError` to refuse.
         make_decoder: Makes a zstd decoder for each worker; None if this host has none.
         make_sink: Called with index and manifest when the members are about to be read, with
             the numbers of the wanted members (None for all).
@@ -76,22 +79,33 @@ class Job:
     only: tuple[str, ...] = ()
     quick: bool = False
     stop_after: str = "members"
+    judge: Callable[[Opened], None] | None = None
     workers: int = 1
     make_decoder: Callable[[], Decoder] | None = None
     make_sink: Callable[[Opened, list[range] | None], Sink] | None = None
     progress: Callable[[int, int], None] | None = None
 
 
-@dataclass
+@record
+class Beside:
+    """What a program that is not ours was asked about, in sentences for the report."""
+
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+@record
 class Opened:
     """What is known of a kit so far; each field is set when what it says has been proved.
 
     Attributes:
         claims: The manifest before anybody vouched for it: for display as a claim only.
         manifest: The manifest, signed by a threshold.
-        signing: Who signed, under the host's root.
+        reached: The root that signatures count under, and how this host came to it.
+        signing: Who signed, under that root.
         wanted: The members that were asked for; None for all.
         done: What was checked, for the report, in order.
+        beside: What somebody else was asked about.
     """
 
     page: bytes = b""
@@ -99,6 +113,7 @@ class Opened:
     kit_id: KitId | None = None
     claims: Manifest | None = None
     roots: bytes = b""
+    reached: Reached | None = None
     signing: Signing | None = None
     manifest: Manifest | None = None
     index: Index | None = None
@@ -108,6 +123,7 @@ class Opened:
     decoder: str = ""
     wanted: list[range] | None = None
     done: list[str] = field(default_factory=list)
+    beside: Beside = field(default_factory=Beside)
 
 
 def prove(source: Source, job: Job, opened: Opened) -> None:
@@ -116,6 +132,14 @@ def prove(source: Source, job: Job, opened: Opened) -> None:
     Raises:
         KitError: At the first thing that is not as it must be; ``opened`` says how far it came.
     """
+    try:
+        _prove(source, job, opened)
+    except Rejected:
+        source.check_unchanged()  # of a file that is still being written nothing is decided
+        raise
+
+
+def _prove(source: Source, job: Job, opened: Opened) -> None:
     container = Container(source)
     opened.plain = container.plain
     if job.quick and container.plain:
@@ -123,6 +147,8 @@ def prove(source: Source, job: Job, opened: Opened) -> None:
     _authenticate(container, job, opened)
     manifest = opened.manifest
     assert manifest is not None
+    if job.judge is not None:
+        job.judge(opened)
     if job.stop_after == "page":
         return
     headers = Headers(manifest.kit.mtime)
@@ -163,31 +189,38 @@ def _authenticate(container: Container, job: Job, opened: Opened) -> None:
         opened.claims = _claims(opened.envelope.payload)
         raise NoRoot("nobody vouches for this kit: no root of trust was given")
     opened.roots = container.read_roots()
-    chain = parse_chain(opened.roots[512:])
+    chain = parse_chain(opened.roots[512:], job.root)
     if job.root is None:
         if opened.kit_id != job.kit_id:
             raise DigestMismatch("not the kit that was just built", where=HEAD[0])
+        check_chain(chain)
     else:
         opened.claims = _claims(opened.envelope.payload)
-        if len(chain) != 1 or chain[-1].signed != job.root.signed:
-            raise RootChainUnsupported(
-                f"the kit brings root version {chain[-1].version} of a chain of {len(chain)}, "
-                f"which is not the root of version {job.root.version} pinned here",
-                where=HEAD[1],
-            )
-        opened.signing = evaluate(opened.envelope, job.root.targets)
-        check_threshold(opened.signing, job.root.targets)
+        opened.reached = follow(job.root, chain)
+        targets = opened.reached.root.targets
+        opened.signing = evaluate(opened.envelope, targets)
+        check_threshold(opened.signing, targets)
     manifest = parse_manifest(opened.envelope.payload)
     check_manifest(manifest, len(page))
     _check_blob(HEAD[1], manifest.roots, [opened.roots[512:]])
-    # a pinned root is the kit's own last root here, so its verdicts are those already made
-    check_surplus(opened.signing or evaluate(opened.envelope, chain[-1].targets))
+    check_surplus(_under_own_root(opened, chain[-1]))
     opened.manifest = manifest
     opened.done.append("signatures")
     if job.expect.name and job.expect.name != manifest.kit.name:
         raise UnexpectedKit(f"this is {manifest.kit.name!r}, not {job.expect.name!r}")
     if job.expect.version and job.expect.version != manifest.kit.version:
         raise UnexpectedKit(f"this is version {manifest.kit.version!r}, not {job.expect.version!r}")
+    if job.expect.line and job.expect.line != manifest.kit.line:
+        raise UnexpectedKit(f"this is of line {manifest.kit.line!r}, not {job.expect.line!r}")
+
+
+def _under_own_root(opened: Opened, own: Root) -> Signing:
+    """Judge the page under the kit's own last root; mostly that has been done (FORMAT 4.6)."""
+    assert opened.envelope is not None
+    if opened.reached is not None and opened.reached.root.version == own.version:
+        assert opened.signing is not None
+        return opened.signing
+    return evaluate(opened.envelope, own.targets)
 
 
 def _claims(payload: bytes) -> Manifest | None:
@@ -306,16 +339,27 @@ def _select(index: Index, manifest: Manifest, only: tuple[str, ...]) -> list[ran
     if not only:
         return None
     components = {component.id: component.paths for component in manifest.components}
-    runs: set[tuple[int, int]] = set()
+    may_be_empty = {
+        name
+        for component in manifest.components
+        if component.placeholder
+        for name in (component.id, *component.paths)
+    }
+    found: list[range] = []
     for name in only:
-        found: list[range] = []
-        for path in components.get(name, (name.rstrip("/"),)):
+        path, before = name.rstrip("/"), len(found)
+        for place in components.get(name, (path,)):
             for rank in range(7):
-                found += index.below(path.encode("utf-8", "surrogateescape"), rank)
-        if not found:
+                found += index.below(place.encode("utf-8", "surrogateescape"), rank)
+        if len(found) == before and path not in may_be_empty:
             raise NoSuchMember(f"{name!r} is neither a component nor a path of this kit")
-        runs.update((run.start, run.stop) for run in found)
-    return [range(*run) for run in sorted(runs)]
+    runs: list[range] = []
+    for run in sorted(found, key=lambda run: run.start):
+        if runs and run.start <= runs[-1].stop:
+            runs[-1] = range(runs[-1].start, max(runs[-1].stop, run.stop))
+        else:
+            runs.append(run)
+    return runs
 
 
 def _check_members(container: Container, layout: Layout, job: Job, opened: Opened) -> None:
@@ -337,6 +381,8 @@ def _check_members(container: Container, layout: Layout, job: Job, opened: Opene
     sink = None if job.make_sink is None else job.make_sink(opened, opened.wanted)
     total = sum(plan.content[frame] for frame in frames)
     done = 0
+    if job.progress is not None:
+        job.progress(0, total)
 
     def progress(content: int) -> None:
         nonlocal done

@@ -1,18 +1,33 @@
-"""Which signature schemes count, and how a key of a root says which one it is (FORMAT 4.5, 5.4)."""
+"""Which signature schemes count, and how a key of a root says which one it is (FORMAT 4.5, 5.4).
+
+The arithmetic of a scheme is imported when a root names a key of it: a usual verify compiles one
+or two of these modules.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import re
 
-from verifier.core import ecdsa, ed25519
+from verifier.core.typed import record
 
 ED25519 = "ed25519"
 P256 = "ecdsa-sha2-nistp256"
-_KEYTYPES = {ED25519: ("ed25519",), P256: ("ecdsa", "ecdsa-sha2-nistp256")}
+P384 = "ecdsa-sha2-nistp384"
+RSA_PSS = "rsassa-pss-sha256"
+RSA_PKCS1 = "rsa-pkcs1v15-sha256"
+SSHSIG = "x-offline-kit-sshsig-ed25519"
+KEYTYPES = {  # of each scheme, first the one to write
+    ED25519: ("ed25519",),
+    P256: ("ecdsa", P256),
+    P384: ("ecdsa", P384),
+    RSA_PSS: ("rsa",),
+    RSA_PKCS1: ("rsa",),
+    SSHSIG: ("ed25519",),
+}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Key:
     """One public key of a root.
 
@@ -20,9 +35,9 @@ class Key:
         keyid: What envelopes call it; a hint, never proof.
         signer: The person or team it belongs to.
         scheme: TUF's name of the signature scheme.
-        public: TUF's ``keyval.public``: hexadecimal digits for Ed25519, a PEM for ECDSA.
-        material: 32 bytes of Ed25519, or 65 bytes of a P-256 point; None when the scheme is
-            not evaluated by this verifier.
+        public: TUF's ``keyval.public``: hexadecimal digits for Ed25519, a PEM for the others.
+        material: The key in bytes, the same for every scheme that a key serves: 32 of Ed25519, a
+            point of a curve, an RSAPublicKey; None when this verifier does not evaluate the scheme.
     """
 
     keyid: str
@@ -41,15 +56,31 @@ class Key:
 
         Args:
             message: What was signed: PAE for a page, OLPC canonical JSON for a root.
-            signature: 64 bytes for Ed25519, DER for ECDSA.
+            signature: In the form that FORMAT 4.5 gives to the scheme.
             low_s: Whether ECDSA's ``s`` must be at most half the order, as pages demand.
         """
         if self.material is None:
             return False
         if self.scheme == ED25519:
+            from verifier.core import ed25519
+
             return ed25519.verify(self.material, message, signature)
-        digest = hashlib.sha256(message).digest()
-        return ecdsa.verify(ecdsa.P256, self.material, digest, signature, low_s=low_s)
+        if self.scheme in (P256, P384):
+            from verifier.core import ecdsa
+
+            p256 = self.scheme == P256
+            curve, digest = (ecdsa.P256, hashlib.sha256) if p256 else (ecdsa.P384, hashlib.sha384)
+            return ecdsa.verify(
+                curve, self.material, digest(message).digest(), signature, low_s=low_s
+            )
+        if self.scheme == SSHSIG:
+            from verifier.core import sshsig
+
+            return sshsig.verify(self.material, message, signature)
+        from verifier.core import rsa
+
+        verify = rsa.verify_pss if self.scheme == RSA_PSS else rsa.verify_pkcs1v15
+        return verify(self.material, message, signature)
 
 
 def parse_material(keytype: str, scheme: str, public: str) -> bytes | None:
@@ -58,12 +89,18 @@ def parse_material(keytype: str, scheme: str, public: str) -> bytes | None:
     Raises:
         ValueError: The scheme is known and the key is not one of it.
     """
-    if scheme not in _KEYTYPES:
+    if scheme not in KEYTYPES:
         return None
-    if keytype not in _KEYTYPES[scheme]:
+    if keytype not in KEYTYPES[scheme]:
         raise ValueError(f"key type {keytype[:40]!r} does not go with scheme {scheme!r}")
-    if scheme == P256:
-        return ecdsa.parse_spki(public)
-    if len(public) != 64 or public != public.lower():
-        raise ValueError("an Ed25519 key is 64 lower-case hexadecimal digits")
-    return bytes.fromhex(public)
+    if keytype == "ed25519":
+        if not re.fullmatch("[0-9a-f]{64}", public):
+            raise ValueError("an Ed25519 key is 64 lower-case hexadecimal digits")
+        return bytes.fromhex(public)
+    if keytype == "rsa":
+        from verifier.core import rsa
+
+        return rsa.parse_spki(public)
+    from verifier.core import ecdsa
+
+    return ecdsa.parse_spki(public, ecdsa.P256 if scheme == P256 else ecdsa.P384)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from verifier.core import limits
 from verifier.core.errors import KitError, RootChainMalformed, RootInvalid
 from verifier.core.jsonstrict import NotStrict, compact, olpc, parse_compact, parse_json
+from verifier.core.manifest import HEX256, LINE
 from verifier.core.model import parse_time
 from verifier.core.names import fold, printable
 from verifier.core.signature import Key, parse_material
+from verifier.core.typed import Any, record
 
 ROLES = ("root", "snapshot", "targets", "timestamp")
 SIGNER_FIELD = "x-offline-kit-signer"
+POLICY_FIELD = "x-offline-kit-policy"
+RESET_FIELD = "x-offline-kit-reset-lines"
 _SPEC_VERSION = re.compile(r"1\.0(\.[0-9]{1,4})?")
 _HEX = re.compile(r"([0-9a-f]{2}){1,8192}")
 
@@ -24,7 +26,7 @@ class _Invalid(ValueError):
     """A rule of the profile is broken; `parse_root` gives it a code."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Role:
     """Who may sign, and how many distinct signers it takes."""
 
@@ -36,9 +38,9 @@ class Role:
         return sorted({key.signer for key in self.keys.values()})
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Root:
-    """A root of trust that is signed by its own root role.
+    """A root of trust in the profile; `parse_root` also holds it to its own signatures.
 
     Attributes:
         version: TUF's version of the root, from 1.
@@ -47,6 +49,9 @@ class Root:
         signed: OLPC canonical bytes of what was signed: two roots are the same root when these
             are equal, whatever their spelling and surplus signatures.
         line: The root in compact JSON with an LF, as a kit carries it.
+        signatures: Keyid and signature of each entry that is well formed; not judged.
+        policy_sha256: Digest of the policy.json that goes with this root; empty if none does.
+        reset_lines: Lines whose sequence starts anew for a host that takes this root.
     """
 
     version: int
@@ -54,6 +59,9 @@ class Root:
     role: Mapping[str, Role]
     signed: bytes
     line: bytes
+    signatures: tuple[tuple[str, bytes], ...] = ()
+    policy_sha256: str = ""
+    reset_lines: tuple[str, ...] = ()
 
     @property
     def targets(self) -> Role:
@@ -67,11 +75,34 @@ def parse_root(data: bytes) -> Root:
     Raises:
         RootInvalid: It is not a root in the profile of FORMAT 5, or not signed by itself.
     """
+    root = read_root(data)
+    role = root.role["root"]
+    count = count_signers(root, role)
+    if count < role.threshold:
+        raise RootInvalid(
+            f"signed by {count} of the {role.threshold} signers its root role wants",
+            where="root.json",
+        )
+    return root
+
+
+def read_root(data: bytes) -> Root:
+    """Return the root in a file, whose signatures nobody has judged yet.
+
+    Raises:
+        RootInvalid: It is not a root in the profile of FORMAT 5.
+    """
     return _parse(data, parse_json, RootInvalid, "root.json")
 
 
-def parse_chain(data: bytes) -> list[Root]:
-    """Return the roots of ``kit.roots.json``, each held to the profile (FORMAT 5.1).
+def parse_chain(data: bytes, known: Root | None = None) -> list[Root]:
+    """Return the roots of ``kit.roots.json``, each held to the profile (FORMAT 5.1 to 5.4).
+
+    Their signatures are judged by `verifier.core.rootchain`: only those that matter to a host.
+
+    Args:
+        data: The member, with its padding.
+        known: A root that this host has parsed; a line with the same bytes is not parsed again.
 
     Raises:
         RootChainMalformed: The bytes are not such a chain.
@@ -82,11 +113,42 @@ def parse_chain(data: bytes) -> list[Root]:
         raise RootChainMalformed("not lines padded to a multiple of 512", where="kit.roots.json")
     if not 1 <= len(lines) <= limits.MAX_ROOTS or len(spaces) > 511:
         raise RootChainMalformed("no root, too many, or too much padding", where="kit.roots.json")
-    roots = [_parse(line, parse_compact, RootChainMalformed, "kit.roots.json") for line in lines]
+    roots = [
+        known
+        if known is not None and line + b"\n" == known.line
+        else _parse(line, parse_compact, RootChainMalformed, "kit.roots.json")
+        for line in lines
+    ]
     versions = [root.version for root in roots]
     if versions != list(range(versions[0], versions[0] + len(versions))):
         raise RootChainMalformed("versions do not ascend one by one", where="kit.roots.json")
     return roots
+
+
+def count_signers(root: Root, role: Role, judged: dict[Any, bool] | None = None) -> int:
+    """Return how many distinct signers of a role signed a root; it stops at the threshold.
+
+    Only signatures whose keyid the role names are judged at all (FORMAT 5.5).
+
+    Args:
+        root: What was signed.
+        role: The root role of this root, or of the one before it.
+        judged: Verdicts on signatures of this root, kept from one role to the next.
+    """
+    judged = {} if judged is None else judged
+    signers: set[str] = set()
+    for keyid, signature in root.signatures:
+        key = role.keys.get(keyid)
+        if key is None or key.signer in signers:
+            continue
+        what = (key.scheme, key.public, signature)
+        if what not in judged:
+            judged[what] = key.verify(root.signed, signature, low_s=False)
+        if judged[what]:
+            signers.add(key.signer)
+            if len(signers) == role.threshold:
+                break
+    return len(signers)
 
 
 def chain_bytes(roots: Iterable[Root]) -> bytes:
@@ -127,14 +189,25 @@ def _root(value: Any) -> Root:
     if set(roles) != set(ROLES):
         raise _Invalid("roles are not exactly root, targets, snapshot and timestamp")
     role = {name: _role(name, roles[name], keys) for name in ROLES}
-    canonical = olpc(signed)
-    _check_signed(_expect(value["signatures"], list, "signatures"), canonical, role["root"])
-    return Root(version, expires, role, canonical, compact(value) + b"\n")
+    signatures = _signatures(_expect(value["signatures"], list, "signatures"))
+    line = compact(value)
+    if len(line) > limits.MAX_ROOT:  # what is not ASCII grows when it is spelled compactly
+        raise _Invalid(f"a root is at most {limits.MAX_ROOT} bytes in compact JSON")
+    return Root(
+        version,
+        expires,
+        role,
+        olpc(signed),
+        line + b"\n",
+        signatures,
+        _policy(signed),
+        _reset_lines(signed),
+    )
 
 
 def _keys(value: dict[str, Any]) -> dict[str, Key]:
     keys: dict[str, Key] = {}
-    signer_of: dict[tuple[str, str | bytes], str] = {}
+    signer_of: dict[bytes | tuple[str, str], str] = {}
     names: dict[str, str] = {}
     for keyid, item in value.items():
         item = _expect(item, dict, f"key {keyid[:64]!r}")
@@ -154,7 +227,7 @@ def _keys(value: dict[str, Any]) -> dict[str, Key]:
         except ValueError as reason:
             raise _Invalid(f"key {keyid[:64]!r}: {reason}") from None
         # a PEM may lack its last LF: the same key is the same bytes, not the same text
-        if signer_of.setdefault((scheme, material or public), signer) != signer:
+        if signer_of.setdefault(material or (scheme, public), signer) != signer:
             raise _Invalid(f"one public key belongs to {signer!r} and to another signer")
         keys[keyid] = Key(keyid, signer, scheme, public, material)
     return keys
@@ -176,24 +249,36 @@ def _role(name: str, value: Any, keys: Mapping[str, Key]) -> Role:
     return role
 
 
-def _check_signed(signatures: list[Any], canonical: bytes, role: Role) -> None:
-    """Hold a root to a threshold of distinct signers of its own root role (FORMAT 5.5)."""
-    if len(signatures) > limits.MAX_SIGNATURES:
+def _signatures(entries: list[Any]) -> tuple[tuple[str, bytes], ...]:
+    """Return the entries whose signature is hexadecimal; the others count for nothing."""
+    if len(entries) > limits.MAX_SIGNATURES:
         raise _Invalid("the root has too many signatures")
-    signed_by: set[str] = set()
+    found: dict[str, bytes] = {}
     seen: set[str] = set()
-    for entry in signatures:
+    for entry in entries:
         entry = _expect(entry, dict, "an entry of signatures")
         keyid, text = (_expect(entry.get(f), str, f"{f} of a signature") for f in ("keyid", "sig"))
         if keyid in seen:
             raise _Invalid("one keyid signs twice")
         seen.add(keyid)
-        key = role.keys.get(keyid)
-        if key is None or key.signer in signed_by or not _HEX.fullmatch(text):
-            continue
-        if key.verify(canonical, bytes.fromhex(text), low_s=False):
-            signed_by.add(key.signer)
-    if len(signed_by) < role.threshold:
-        raise _Invalid(
-            f"signed by {len(signed_by)} of the {role.threshold} signers its root role wants"
-        )
+        if _HEX.fullmatch(text):
+            found[keyid] = bytes.fromhex(text)
+    return tuple(found.items())
+
+
+def _policy(signed: Mapping[str, Any]) -> str:
+    if POLICY_FIELD not in signed:
+        return ""
+    digest = _expect(_expect(signed[POLICY_FIELD], dict, POLICY_FIELD).get("sha256"), str, "sha256")
+    if not HEX256.fullmatch(digest):
+        raise _Invalid(f"sha256 of {POLICY_FIELD} is not 64 lower-case hexadecimal digits")
+    return str(digest)
+
+
+def _reset_lines(signed: Mapping[str, Any]) -> tuple[str, ...]:
+    names = _expect(signed.get(RESET_FIELD, []), list, RESET_FIELD)
+    if not all(isinstance(name, str) and LINE.fullmatch(name) for name in names):
+        raise _Invalid(f"{RESET_FIELD} holds something other than names of lines")
+    if len(set(names)) != len(names):
+        raise _Invalid(f"{RESET_FIELD} has one line twice")
+    return tuple(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kit.stock.keys import text_of_pem
 from tests.support.assembler import OWN, Draft, assemble, component, z_frame, zstd
 from tests.support.drafts import (
     NOISE,
@@ -13,8 +14,9 @@ from tests.support.drafts import (
     ratio,
     wide,
 )
-from tests.support.hooks import handmade, reframe
+from tests.support.hooks import handmade, put, reframe
 from tests.support.naive import MIB, Entry
+from tests.support.people import person
 from tests.support.vector import Case, ok
 
 PLAIN_QUICK = {"quick": "usage"}
@@ -44,6 +46,15 @@ CONTAINER: list[Case] = [
         "6.2 6.7 11",
         "SHA256SUMS.sig is there; contentId leaves its line out.",
         lambda: built({b"tools/run": RUN}, signed_sums=True),
+    ),
+    ok(
+        "sums_key_named",
+        "6.7 9.2",
+        "The manifest names the key of SHA256SUMS.sig.",
+        lambda: assemble(
+            Draft(sums_key="sums"),
+            statement=put("predicate.sumsKey", text_of_pem(person("sums").key["keyval"]["public"])),
+        ),
     ),
     ok(
         "built_evidence",

@@ -9,6 +9,7 @@ from typing import Any
 from tests.support.assembler import assemble, component
 from tests.support.drafts import files
 from tests.support.hooks import Hook, add, both, drop, put
+from tests.support.people import person
 from tests.support.vector import CLAIMS, KIT, NOTHING, Case, bad
 
 MALFORMED, NEWER, MISMATCH = "manifest-malformed", "format-newer", "digest-mismatch"
@@ -100,6 +101,18 @@ TOP = [
         "9.2",
         "evidenceIndex is a string.",
         put("predicate.evidenceIndex", ZEROS),
+    ),
+    shape(
+        "sums_key_pem",
+        "9.2",
+        "sumsKey is a PEM.",
+        put("predicate.sumsKey", person("sums").key["keyval"]["public"]),
+    ),
+    shape(
+        "sums_key_ed25519",
+        "9.2",
+        "sumsKey is a key of another kind.",
+        put("predicate.sumsKey", "MCowBQYDK2VwAyEA" + "A" * 43 + "="),
     ),
     shape(
         "page_size_no_page",

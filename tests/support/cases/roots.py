@@ -22,6 +22,11 @@ def raw(name: str, rules: str, why: str, data: bytes) -> Case:
     return bad(name, rules, MALFORMED, why, lambda: assemble(Draft(chain=data)), shown=NOTHING)
 
 
+def late(name: str, rules: str, why: str, data: bytes, code: str = MALFORMED) -> Case:
+    """Return a vector with a root of the pinned version that is well formed and not good."""
+    return bad(name, rules, code, why, lambda: assemble(Draft(chain=data)), shown=CLAIMS)
+
+
 def root(name: str, rules: str, why: str, change: Hook) -> Case:
     """Return a vector whose root is changed, signed by alice and bob, and spelled well."""
     return raw(name, rules, why, chain(sign_root(change(signed_root()))))
@@ -37,11 +42,11 @@ def key(name: str, why: str, change: Hook, keyid: str = CAROL) -> Case:
     return root(name, "5.4", why, hook)
 
 
-def signatures(name: str, rules: str, why: str, change: Callable[[Any], Any]) -> Case:
-    """Return a vector with other signatures on the test root."""
+def signatures(change: Callable[[Any], Any]) -> bytes:
+    """Return a chain of the test root with other signatures."""
     value = json.loads(root_line())
     value["signatures"] = change(value["signatures"])
-    return raw(name, rules, why, chain(compact(value)))
+    return chain(compact(value))
 
 
 def point(public: str) -> dict[str, Any]:
@@ -75,6 +80,12 @@ CHAIN = [
         "5.1",
         "One root twice: versions do not ascend.",
         chain(root_line(), root_line()),
+    ),
+    raw(
+        "roots_version_skipped",
+        "5.1",
+        "Version 3 behind version 1: the versions are not consecutive.",
+        chain(root_line(), sign_root({**signed_root(), "version": 3})),
     ),
     raw(
         "roots_descending",
@@ -120,6 +131,22 @@ TOP = [
         put("expires", "2040-01-01T00:00:00+01:00"),
     ),
     root("root_no_expires", "5.3", "It does not say when it expires.", drop("expires")),
+    *(
+        root(name, "5.3", why, put(field, value))
+        for name, why, field, value in (
+            ("root_policy_text", "The policy is a text.", "x-offline-kit-policy", "0" * 64),
+            ("root_policy_empty", "The policy has no sha256.", "x-offline-kit-policy", {}),
+            (
+                "root_policy_upper_case",
+                "The digest of the policy is in upper case.",
+                "x-offline-kit-policy",
+                {"sha256": "A" * 64},
+            ),
+            ("root_resets_text", "Lines that are a text.", "x-offline-kit-reset-lines", "a"),
+            ("root_resets_twice", "One line twice.", "x-offline-kit-reset-lines", ["a", "a"]),
+            ("root_resets_upper_case", "No line.", "x-offline-kit-reset-lines", ["A"]),
+        )
+    ),
     root("root_no_keys", "5.3", "No keys.", drop("keys")),
     root("root_role_missing", "5.3", "No role timestamp.", drop("roles.timestamp")),
     root(
@@ -174,6 +201,11 @@ KEYS = [
         "key_signer_invisible",
         "A name with a character that nobody sees.",
         put(SIGNER, "car\u200dol"),
+    ),
+    key(
+        "key_signer_zero_width_space",
+        "A name with a space of no width, which Unicode 3.2 had among the spaces.",
+        put(SIGNER, "car\u200bol"),
     ),
     key("key_signer_case", "Two signers whose names differ by case only.", put(SIGNER, "Alice")),
     raw(
@@ -237,34 +269,49 @@ KEYS = [
 ]
 
 SIGNED = [
-    raw("root_unsigned", "5.5", "No signatures.", chain(sign_root(signed_root(), ()))),
-    raw(
+    late("root_unsigned", "5.5", "No signatures.", chain(sign_root(signed_root(), ()))),
+    late(
         "root_one_signature",
         "5.5",
         "Signed by one of the two that its root role wants.",
         chain(sign_root(signed_root(), ("alice",))),
     ),
-    raw(
+    late(
         "root_signed_by_others",
         "5.5",
         "Signed by mallory and one more.",
         chain(sign_root(signed_root(), ("alice", "mallory"))),
     ),
-    signatures("root_signature_twice", "5.5", "One keyid signs twice.", lambda s: [s[0], s[0]]),
-    signatures(
+    raw(
+        "root_signature_twice",
+        "5.5",
+        "One keyid signs twice.",
+        signatures(lambda s: [s[0], s[0]]),
+    ),
+    raw(
+        "root_65_signatures",
+        "5.5",
+        "65 entries of signatures.",
+        signatures(lambda s: [*s, *({"keyid": f"{i}", "sig": "00"} for i in range(63))]),
+    ),
+    late(
         "root_signature_wrong",
         "5.5",
         "A signature with one bit flipped.",
-        put("0.sig", lambda old: flip(0)(bytes.fromhex(old)).hex()),
+        signatures(put("0.sig", lambda old: flip(0)(bytes.fromhex(old)).hex())),
     ),
-    signatures(
-        "root_signature_base64", "5.2", "A signature in base64.", put("0.sig", lambda old: "q" * 88)
+    late(
+        "root_signature_base64",
+        "5.2",
+        "A signature in base64.",
+        signatures(put("0.sig", lambda old: "q" * 88)),
     ),
-    raw(
+    late(
         "root_changed",
-        "5.5",
+        "5.5 5.6",
         "The threshold was lowered after it was signed.",
         chain(root_line().replace(b'"threshold":2', b'"threshold":1')),
+        "root-fork",
     ),
 ]
 

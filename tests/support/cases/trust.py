@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from tests.support.assembler import Draft, assemble, b64, pae
 from tests.support.drafts import STRANGE, TWO_KEYS, with_key
 from tests.support.hooks import Hooks, Signatures, flip, put, sign
-from tests.support.people import SIGNER, N, chain, person, root_line, sign_root, signed_root
+from tests.support.people import SIGNER, N, chain, person, sign_root, signed_root
 from tests.support.vector import CLAIMS, Case, bad
 
 THRESHOLD, SURPLUS = "threshold-not-met", "signature-invalid"
@@ -260,9 +260,6 @@ EVERY = [
     ),
 ]
 
-OTHER_ROOT = sign_root({**signed_root(), "expires": "2041-01-01T00:00:00Z"})
-SECOND = sign_root({**signed_root(), "version": 2})
-
 HOST = [
     bad(
         "no_root",
@@ -281,41 +278,6 @@ HOST = [
         lambda: assemble(Draft(signers=())),
         shown=CLAIMS,
         root=None,
-    ),
-    bad(
-        "root_other",
-        "5.6",
-        "root-chain-unsupported",
-        "The kit brings another root than pinned.",
-        assemble,
-        shown=CLAIMS,
-        root=OTHER_ROOT,
-    ),
-    bad(
-        "root_other_unsigned",
-        "5.6",
-        "root-chain-unsupported",
-        "The roots are compared before any signature is counted.",
-        lambda: assemble(Draft(signers=())),
-        shown=CLAIMS,
-        root=OTHER_ROOT,
-    ),
-    bad(
-        "root_chain_of_two",
-        "5.6",
-        "root-chain-unsupported",
-        "A chain of two roots.",
-        lambda: assemble(Draft(chain=chain(root_line(), SECOND))),
-        shown=CLAIMS,
-    ),
-    bad(
-        "root_chain_of_two_last_pinned",
-        "5.6",
-        "root-chain-unsupported",
-        "A chain of two roots whose last one is the one that is pinned.",
-        lambda: assemble(Draft(chain=chain(root_line(), SECOND))),
-        shown=CLAIMS,
-        root=SECOND,
     ),
     bad(
         "expect_other_name",

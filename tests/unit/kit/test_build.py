@@ -48,7 +48,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def made(spec: KitSpec, out: Path, **options: Any) -> BuiltKit:
-    return build(spec, pinned(), out, Options(workers=2, **options))
+    return build(spec, [pinned()], out, Options(workers=2, **options))
 
 
 def refused(call: Callable[[], object]) -> KitError:
@@ -72,7 +72,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def test_what_it_returns_is_what_the_verifier_finds(spec: KitSpec, out: Path) -> None:
     signers = [load_signer(key(name), pinned().targets.keys) for name in ("bob", "alice")]
-    kit = build(spec, pinned(), out, Options(), signers=signers)
+    kit = build(spec, [pinned()], out, Options(), signers=signers)
     assert kit.path == out / NAME
     assert kit.path.stat().st_mode & 0o7777 == 0o644
     found = read(kit.path)
@@ -127,7 +127,7 @@ def test_every_byte_of_the_sources_is_read_once(
         return done
 
     monkeypatch.setattr(os, "preadv", counting)
-    build(spec, pinned(), out, Options(workers=1))
+    build(spec, [pinned()], out, Options(workers=1))
     assert counted == sum(map(len, FILES.values()))
 
 
@@ -324,7 +324,7 @@ def test_a_file_that_changes_fails_the_build(
     if single and change in (Path.unlink, become_a_link, replace):
         made(spec, out)  # it was read whole from one descriptor: what came is what it was
         return
-    error = refused(lambda: build(spec, pinned(), out, Options(workers=1)))
+    error = refused(lambda: build(spec, [pinned()], out, Options(workers=1)))
     assert (error.code, error.status) == (code, ExitStatus.UNDECIDED)
     assert member in error.where
     assert names(out) == []

@@ -145,7 +145,7 @@ STATUSES: dict[str, tuple[Sequence[str], int, str]] = {
     "no root, plain": (["plain"], 3, "no-root"),
     "no root, list": (["list", "kit"], 3, "no-root"),
     "no root, inspect": (["inspect", "kit"], 3, "no-root"),
-    "another publisher's root": (["kit", "--root", "carol's root"], 3, "root-chain-unsupported"),
+    "another publisher's root": (["kit", "--root", "carol's root"], 4, "root-fork"),
     "no such kit": (["missing", *PIN], 3, "kit-unreadable"),
     "a directory": (["there", *PIN], 3, "kit-unreadable"),
     "a pipe by its name": (["fifo", *PIN], 3, "kit-unreadable"),

@@ -578,6 +578,33 @@ def test_evidence_collides_with_evidence(tmp_path: Path) -> None:
     assert set(caught.value.sources) == {b"e/a", b"e/A"}
 
 
+# --- exemptions
+
+
+EXEMPTING = '[[evidence]]\npath = "x"\nsource = [{ dir = "e" }]\n[[exemption]]\n'
+
+
+def exempting(base: Path, *paths: str) -> Collected:
+    tree(base, "t/doc/a", "t/b", "e/c")
+    table = f'{EXEMPTING}paths = {list(paths)!r}\nreason = "text"\n'
+    return collect(spec(base, component("c", 'dir = "t"'), table))
+
+
+@pytest.mark.parametrize("path", ["c", "c/b", "c/doc", "c/doc/a", "evidence/x/c", "evidence"])
+def test_exemption_of_a_file_or_directory(tmp_path: Path, path: str) -> None:
+    assert len(exempting(tmp_path, path).data) == 2
+
+
+@pytest.mark.parametrize("path", ["c/do", "c/doc/b", "c/B", "x", "t/b", "c/b/a"])
+def test_exemption_of_nothing_is_a_mistake_with_its_line(tmp_path: Path, path: str) -> None:
+    with pytest.raises(errors.ExemptionIdle) as caught:
+        exempting(tmp_path, "c/b", path)
+    assert caught.value.status is ExitStatus.USAGE
+    line = 1 + EXEMPTING.count("\n") + HEAD.count("\n") + component("c", "").count("\n")
+    assert caught.value.where == f"{tmp_path / 'kit.toml'}:{line}: exemption[0].paths[1]"
+    assert repr(path) in caught.value.message
+
+
 # --- sizes
 
 
@@ -709,6 +736,7 @@ def test_the_minimal_example_collects(tmp_path: Path) -> None:
 def test_the_full_example_collects(tmp_path: Path) -> None:
     raw = (REPOSITORY / "manifests/examples/full.toml").read_bytes()
     tree(tmp_path, "migrations/21-101/up.py", "migrations/21-101/__pycache__/up.pyc")
+    tree(tmp_path, "migrations/21-101/README.md")
     tree(
         tmp_path,
         "out/runner.bin",
@@ -718,6 +746,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
     )
     found = collect(parse_spec(raw, file=tmp_path / "kit.toml"))
     assert listed(found.data) == [
+        "migrations/21-101/README.md",
         "migrations/21-101/up.py",
         "runner/bin/runner",
         "runner/cp311/a.whl",

@@ -46,6 +46,9 @@ ALICE = ed25519.Ed25519PrivateKey.generate()
 BOB = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+RSA_3 = rsa.generate_private_key(public_exponent=3, key_size=2048)
+RSA_1024 = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+P521 = ec.generate_private_key(ec.SECP521R1())
 DSA = dsa.generate_private_key(key_size=1024)
 
 
@@ -250,10 +253,14 @@ def test_killed_at_any_moment_there_is_no_private_half_alone_and_no_silence(tmp_
         (traditional(BOB), ec.EllipticCurvePrivateKey),
         (b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
          + traditional(BOB), ec.EllipticCurvePrivateKey),
+        (pkcs8(P384), ec.EllipticCurvePrivateKey),
+        (pkcs8(RSA), rsa.RSAPrivateKey),
+        (traditional(RSA), rsa.RSAPrivateKey),
         (b"\xef\xbb\xbf" + pkcs8(ALICE), ed25519.Ed25519PrivateKey),
         (b"Bag Attributes\n" + pkcs8(BOB).replace(b"\n", b"\r\n"), ec.EllipticCurvePrivateKey),
     ],
-    ids=["ed25519", "p256", "p256 SEC 1", "openssl ecparam -genkey", "BOM", "CRLF, text before"],
+    ids=["ed25519", "p256", "p256 SEC 1", "openssl ecparam -genkey", "p384", "rsa", "rsa PKCS#1",
+         "BOM", "CRLF, text before"],
 )  # fmt: skip
 def test_private_keys_that_serve(tmp_path: Path, data: bytes, kind: type) -> None:
     (tmp_path / "key").write_bytes(data)
@@ -261,24 +268,14 @@ def test_private_keys_that_serve(tmp_path: Path, data: bytes, kind: type) -> Non
 
 
 PRIVATE_UNSUPPORTED = {
-    "RSA": (pkcs8(RSA), "an RSA private key"),
-    "RSA, PKCS#1": (traditional(RSA), "an RSA private key"),
-    "P-384": (pkcs8(P384), "on the curve P-384"),
-    "P-521": (pkcs8(ec.generate_private_key(ec.SECP521R1())), "on the curve P-521"),
+    "RSA, 1,024 bits": (pkcs8(RSA_1024), "an RSA private key of 1024 bits"),
+    "RSA, e = 3": (traditional(RSA_3), "an RSA private key of 2048 bits"),
+    "P-521": (pkcs8(P521), "on the curve P-521"),
     "secp256k1": (pkcs8(ec.generate_private_key(ec.SECP256K1())), "on the curve secp256k1"),
     "Ed448": (pkcs8(ed448.Ed448PrivateKey.generate()), "of the kind Ed448"),
     "X25519": (pkcs8(x25519.X25519PrivateKey.generate()), "of the kind X25519"),
     "DSA, traditional": (traditional(DSA), "a DSA private key"),
-    "encrypted PKCS#8": (encrypted(ALICE), "an encrypted private key; write an unencrypted copy"),
-    "encrypted SEC 1": (
-        encrypted(BOB, PrivateFormat.TraditionalOpenSSL), "an encrypted private key"
-    ),
-    "OpenSSH": (traditional(ALICE, PrivateFormat.OpenSSH), "in OpenSSH's own format"),
-    "cosign": (
-        b"-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\neyJr\n"
-        b"-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
-        "an encrypted cosign key",
-    ),
+    "OpenSSH": (traditional(ALICE, PrivateFormat.OpenSSH), "give it as ssh:PATH"),
     "public": (spki(ALICE), "a public key; give its private half"),
     "OpenSSH, public": (b"ssh-ed25519 AAAAC3Nza alice@example\n", "a public key in OpenSSH's own"),
     "certificate": (
@@ -309,15 +306,19 @@ PUBLIC_UNSUPPORTED = {
     "private": (pkcs8(ALICE), "a private key; give its public half"),
     "private, SEC 1": (traditional(BOB), "a private key; give its public half"),
     "private, encrypted": (encrypted(ALICE), "a private key; give its public half"),
-    "RSA": (spki(RSA), "an RSA public key"),
-    "P-384": (spki(P384), "an ECDSA public key on the curve P-384"),
+    "RSA, 1,024 bits": (spki(RSA_1024), "an RSA public key of 1024 bits"),
+    "RSA, e = 3": (spki(RSA_3), "an RSA public key of 2048 bits"),
+    "P-521": (spki(P521), "an ECDSA public key on the curve P-521"),
     "X25519": (spki(x25519.X25519PrivateKey.generate()), "a public key of the kind X25519"),
     "certificate": (
         b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
         "openssl x509 -in FILE -noout -pubkey",
     ),
-    "OpenSSH": (
-        ALICE.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), "OpenSSH's own"
+    "OpenSSH, P-256": (
+        BOB.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), "OpenSSH's own"
+    ),
+    "OpenSSH, security key": (
+        b"sk-ssh-ed25519@openssh.com AAAA\n", "a security key of OpenSSH, which signs a counter"
     ),
     "DER": (
         BOB.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), "-pubin"

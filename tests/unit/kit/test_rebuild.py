@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from kit import archive, build
 from kit.build import Options
 from kit.errors import KitError
+from kit.keys import public_pem
 from kit.pyz import verifier_files
 from kit.rebuild import RebuildDiffers, rebuild
 from kit.rootmeta import build_root
@@ -87,11 +88,11 @@ def test_signatures_are_taken_from_the_kit(
 def test_a_signature_of_the_sums_that_is_random_is_an_input(spec: KitSpec, tmp_path: Path) -> None:
     """A hardware module takes a random nonce: nobody can make its signature again."""
     module = generate_private_key(SECP256R1())
-    signer = SumsSigner("", module, ECDSA(Prehashed(SHA256())))
+    signer = SumsSigner(public_pem(module.public_key()), module, ECDSA(Prehashed(SHA256())))
     made = []
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        made.append(build.build(spec, pinned(), tmp_path / name, Options(), sums=signer))
+        made.append(build.build(spec, [pinned()], tmp_path / name, Options(), sums=signer))
     one, other = made
     assert one.path.read_bytes() != other.path.read_bytes()
     assert one.content_id == other.content_id

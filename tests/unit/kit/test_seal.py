@@ -8,16 +8,22 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from kit.cli.kits import sealed_value
 from kit.seal import SEALED_TYPE, SealedKit, seal
 from kit.signkit import sign
-from tests.support.making import Made, key, make_kit, pinned
+from tests.support.making import REPOSITORY, Made, key, make_kit, pinned
+from tests.support.people import person
 from verifier.core.errors import ExitStatus, KitError
 
-OUTPUTS = ["SHA256SUMS", "SHA256SUMS.sig", "kit-verify.pyz", "kit.dsse.json"]
+ALWAYS = ["SHA256SUMS", "cosign-trusted-root.json", "kit-verify.pyz", "kit.dsse.json"]
+OF_THE_SUMS_KEY = ["SHA256SUMS.sig", "SHA256SUMS.sigstore.json", "cosign.pub"]
+OUTPUTS = [*ALWAYS, *OF_THE_SUMS_KEY, "kit.sigstore.json"]
 MARKER = "demo-1.0.sealed.json"
+SCHEMA = json.loads((REPOSITORY / "manifests" / "schema" / "sealed.v1.json").read_bytes())
+NO_SSH = {"SHA256SUMS.sshsig": "nobody gave --ssh-key to `offline-kit sign`"}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +57,7 @@ def sha256(data: bytes) -> str:
 
 def check_marker(path: Path, sealed: SealedKit) -> None:
     files, data = beside(path), path.read_bytes()
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(files[MARKER]))
     assert json.loads(files[MARKER]) == {
         "type": SEALED_TYPE,
         "kit": {"name": "demo", "version": "1.0", "line": "demo/stable", "sequence": 7},
@@ -60,6 +67,12 @@ def check_marker(path: Path, sealed: SealedKit) -> None:
         "signers": list(sealed.signers),
         "threshold": 2,
         "outputs": {name: sha256(files[name]) for name in OUTPUTS},
+        "checkedWith": {
+            "SHA256SUMS.sig": "cosign.pub",
+            "SHA256SUMS.sigstore.json": "cosign.pub",
+            "kit.sigstore.json": f"key {person('bob').keyid} of bob",
+        },
+        "absent": NO_SSH,
     }
 
 
@@ -70,7 +83,9 @@ def test_exactly_these_files_lie_beside_the_kit(kit: Path, unsigned: Made) -> No
     assert sorted(beside(kit)) == sorted([*OUTPUTS, MARKER])
     assert (sealed.kit_id, sealed.content_id) == (unsigned.built.kit_id, unsigned.built.content_id)
     check_marker(kit, sealed)
-    assert sealed_value(sealed)["outputs"] == sealed.outputs
+    value = sealed_value(sealed)
+    assert value["outputs"] == sealed.outputs
+    assert (value["checkedWith"], value["absent"]) == (sealed.keys, sealed.absent)
     for name in [*OUTPUTS, MARKER]:
         assert (kit.parent / name).stat().st_mode & 0o7777 == 0o644
 
@@ -94,8 +109,38 @@ def test_sealing_twice_changes_nothing(kit: Path) -> None:
 def test_without_a_key_for_the_sums_there_is_no_signature_of_them(tmp_path: Path) -> None:
     made = make_kit(tmp_path, {"a/b": b"c"}, sums=False)
     assert made.sealed is not None
-    assert sorted(made.sealed.outputs) == [name for name in OUTPUTS if name != "SHA256SUMS.sig"]
-    assert not (made.directory / "SHA256SUMS.sig").exists()
+    assert sorted(made.sealed.outputs) == sorted([*ALWAYS, "kit.sigstore.json"])
+    assert not [name for name in OF_THE_SUMS_KEY if (made.directory / name).exists()]
+    why = dict.fromkeys(OF_THE_SUMS_KEY, "the kit was built without --sums-key")
+    assert made.sealed.absent == {**why, **NO_SSH}
+
+
+def test_without_a_p256_signer_there_is_no_bundle_of_the_page(
+    unsigned: Made, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(unsigned.path, tmp_path))
+    sign(path, [key("alice"), key("carol")])
+    sealed = seal(path)
+    assert sorted(sealed.outputs) == sorted([*ALWAYS, *OF_THE_SUMS_KEY])
+    why = "no signer of the kit signed with ECDSA P-256"
+    assert sealed.absent == {**NO_SSH, "kit.sigstore.json": why}
+
+
+def test_what_an_earlier_seal_left_and_this_kit_lacks_goes(kit: Path, tmp_path: Path) -> None:
+    seal(kit)
+    without = make_kit(tmp_path / "again", {"a/b": b"c"}, sums=False, signers=("alice", "carol"))
+    shutil.copy(without.path, kit)
+    assert sorted(seal(kit).outputs) == ALWAYS
+    assert sorted(beside(kit)) == sorted([*ALWAYS, MARKER])
+
+
+def test_a_file_that_would_seem_to_be_of_this_kit_is_not_left_lying(
+    kit: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "SHA256SUMS.sshsig").write_bytes(b"of another kit")
+    error = refused(kit)
+    assert (error.code, "SHA256SUMS.sshsig" in error.where) == ("output-exists", True)
+    assert sorted(beside(kit)) == ["SHA256SUMS.sshsig"]
 
 
 @pytest.mark.parametrize("names", [[], ["alice"]], ids=["nobody", "one of two"])

@@ -23,6 +23,7 @@ from verifier.core.ecdsa import (
 )
 
 P, N = P256.p, P256.n
+GX = int.from_bytes(P256.g[0][1:33], "big")
 
 
 def point(x: int, y: int) -> bytes:
@@ -88,10 +89,10 @@ def test_low_s_refuses_only_the_larger_of_the_two() -> None:
 @pytest.mark.parametrize(("s", "low"), [(N // 2, True), (N // 2 + 1, False)])
 def test_low_s_draws_the_line_at_half_of_n(s: int, low: bool) -> None:
     # nonce 1, so that r is the first coordinate of G; the private key is what makes s come out
-    secret = (s - int.from_bytes(SAMPLE, "big")) * pow(P256.gx, -1, N) % N
+    secret = (s - int.from_bytes(SAMPLE, "big")) * pow(GX, -1, N) % N
     key = encoded(secret)
-    assert verify(P256, key, SAMPLE, pair(P256.gx, s), low_s=False) is True
-    assert verify(P256, key, SAMPLE, pair(P256.gx, s), low_s=True) is low
+    assert verify(P256, key, SAMPLE, pair(GX, s), low_s=False) is True
+    assert verify(P256, key, SAMPLE, pair(GX, s), low_s=True) is low
 
 
 def encoded(secret: int) -> bytes:
@@ -115,7 +116,7 @@ def test_keys_and_nonces_near_the_neutral_point(secret: int) -> None:
 
 
 def test_sum_at_infinity_is_false() -> None:
-    for secret, r, s in itertools.product((1, 2, N - 1), (1, P256.gx), (1, 2, N - 1)):
+    for secret, r, s in itertools.product((1, 2, N - 1), (1, GX), (1, 2, N - 1)):
         digest = (-r * secret % N).to_bytes(32, "big")  # [e/s]G + [r/s]Q vanishes
         assert verify(P256, encoded(secret), digest, pair(r, s), low_s=False) is False
 
@@ -290,7 +291,7 @@ BAD_DER = {
     ),
     "unused bit": (spki(b"\1" + KEY), "whole number of bytes"),
     "bit string without bytes": (spki(b""), "whole number of bytes"),
-    "octet string": (DER.replace(b"\x03\x42", b"\x04\x42"), "lacks the point"),
+    "octet string": (DER.replace(b"\x03\x42", b"\x04\x42"), "lacks the key itself"),
     "long form of a short length": (b"\x30\x81" + DER[1:], "not the shortest"),
     "indefinite length": (b"\x30\x80" + DER[2:] + b"\0\0", "not the shortest"),
     "length too large": (DER[:-1], "wrong or not the shortest"),

@@ -154,8 +154,9 @@ def test_owner_cannot_sign_for_a_longer_key(tail: bytes) -> None:
 
 def test_numbers_use_all_their_bits() -> None:
     # Below L, but with bit 252: no signature is found with such an S or k, in any number of tries.
-    for m, n in ((L - 1, 1), (1, L - 1)):
-        total = ed25519._combine(m, ed25519._BASE, n, ed25519._BASE)
+    base = ed25519._tables_of_base()
+    for m, n in ((L - 1, 1), (1, L - 1), (1, -1), (0, 0), (L - 1, -(L - 1)), (0, -L)):
+        total = ed25519._combine(m, base, n, base)
         assert ed25519._encode(total).hex() == IDENTITY
 
 

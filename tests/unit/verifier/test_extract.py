@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -13,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.assembler import OWN, Draft, assemble, component
 from tests.support.making import (
+    REPOSITORY,
     ROOT_FILE,
     Made,
     make_kit,
@@ -23,10 +24,12 @@ from tests.support.making import (
     run_verifier,
     text,
 )
+from tests.support.naive import Entry
 from verifier import _compat
 from verifier.core.errors import ExitStatus
 from verifier.core.limits import MIB
-from verifier.core.pipeline import Job
+from verifier.core.names import HEAD
+from verifier.core.pipeline import Job, Opened
 from verifier.extract import staging_of
 from verifier.report import Report
 from verifier.run import run
@@ -114,6 +117,10 @@ ONLY: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "a part of a group": (("data/small/1",), {"data/small/1"}),
     "one of ours": (("README.txt",), set()),
+    "overlapping": (
+        ("tools", "tools/deep", "tools/bin/run", "tools/"),
+        {path for path in FILES if path.startswith("tools/")},
+    ),
 }
 
 
@@ -129,6 +136,44 @@ def test_a_part_arrives_with_the_head_and_nothing_else(
     extra = {"README.txt"} & set(only)
     assert set(tree) == wanted | heads | extra
     assert {path: tree[path][1] for path in wanted} == {path: FILES[path] for path in wanted}
+
+
+@pytest.mark.parametrize(
+    ("only", "runs"),
+    [
+        (("tools", "tools/deep", "tools"), 1),
+        (("tools/deep", "tools"), 1),
+        (("tools/bin", "tools/deep"), 1),
+        (("tools/bin", "tools/empty"), 2),
+        (("data/big", "data/small", "data"), 1),
+    ],
+)
+def test_names_that_overlap_count_each_member_once(
+    kit: Made, only: tuple[str, ...], runs: int
+) -> None:
+    opened = Opened()
+    report = run(os.fspath(kit.path), Job(root=pinned(), only=only), opened=opened)
+    count = sum(any(f"{path}/".startswith(f"{name}/") for name in only) for path in FILES)
+    assert opened.wanted is not None
+    assert opened.index is not None
+    assert (len(opened.wanted), sum(map(len, opened.wanted))) == (runs, count)
+    assert f"contents of {count} of {len(opened.index)} members: SHA-256, every byte" in (
+        report.checked
+    )
+
+
+@pytest.mark.parametrize("name", ["soon", "later/for/now", "later/for/now/"])
+def test_empty_placeholder_is_proved_to_be_empty(tmp_path: Path, name: str) -> None:
+    parts = [component("c", "tools"), component("soon", "later/for/now", placeholder="no contract")]
+    path = tmp_path / "kit.tar.zst"
+    path.write_bytes(assemble(Draft((*OWN, Entry(b"tools/a", b"x")), components=parts)))
+    job = Job(root=pinned(), only=(name,))
+    report = run(os.fspath(path), job, extract=os.fspath(tmp_path / "out"))
+    assert report.error is None
+    assert report.proof == "partial"
+    assert "that nothing is there: what was asked for is an empty placeholder" in report.checked
+    assert set(read_tree(tmp_path / "out")) == {*HEAD}
+    assert code_of(run(os.fspath(path), Job(root=pinned(), only=("later",)))) == "no-such-member"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +229,7 @@ def test_a_target_is_relative_to_the_working_directory(
 
 
 def test_two_runs_at_once_do_not_mix(kit: Made, tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="not run: this host has no locks of files")
     target = tmp_path / "out"
     with open(staging_of(os.fspath(target)) + ".lock", "w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -297,12 +343,10 @@ def test_without_a_root_nothing_is_written(kit: Made, tmp_path: Path) -> None:
 # --- hosts that lack something ---------------------------------------------------------------
 
 LESS = """
-import os, sys
-for name in ("pread", "preadv", "pwrite", "pwritev", "fchmod", "sched_getaffinity", "sync",
-             "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK"):
-    delattr(os, name)
-os.supports_fd = set()
-sys.modules["fcntl"] = None
+import sys
+sys.path.append(sys.argv.pop(1))
+from tests.hosts.lesser import Lesser
+Lesser().take_away()
 sys.path.insert(0, sys.argv.pop(1))
 from verifier.cli import main
 sys.exit(main())
@@ -310,9 +354,9 @@ sys.exit(main())
 
 
 def test_a_host_without_what_windows_lacks_extracts_the_same(kit: Made, tmp_path: Path) -> None:
-    command: list[str | Path] = [sys.executable, "-I", "-c", LESS, kit.pyz, kit.path]
+    command: list[str | Path] = [sys.executable, "-I", "-c", LESS, REPOSITORY, kit.pyz]
     done = subprocess.run(
-        [*command, "--root", ROOT_FILE, "--extract", tmp_path / "out", "--jobs", "4"],
+        [*command, kit.path, "--root", ROOT_FILE, "--extract", tmp_path / "out", "--jobs", "4"],
         capture_output=True,
         text=True,
         check=False,
@@ -326,7 +370,7 @@ def test_a_host_without_what_windows_lacks_extracts_the_same(kit: Made, tmp_path
 def test_without_positioned_writes_threads_do_not_move_each_others_position(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(os, "pwrite")
+    monkeypatch.delattr(os, "pwrite", raising=False)
     descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
 
     size, rounds = 1 << 16, 300  # long writes, so that the others wait in line behind them

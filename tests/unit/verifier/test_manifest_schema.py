@@ -48,6 +48,7 @@ GOOD: dict[str, Any] = {
         "requires": [],
         "pageSize": 65536,
         "built": {"compressor": "zstd 1.5.7", "level": 3, "rules": "offline-kit-frames/1"},
+        "sumsKey": f"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE{'ab/' * 28}+Q==",
     },
 }
 

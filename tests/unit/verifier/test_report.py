@@ -57,7 +57,7 @@ def newer(statement: dict[str, Any]) -> dict[str, Any]:
 
 def other_root() -> bytes:
     """Return a root that is good and not the one pinned."""
-    return sign_root({**signed_root(), "version": 2})
+    return sign_root({**signed_root(), "expires": "2041-01-01T00:00:00Z"})
 
 
 def expiring(statement: dict[str, Any]) -> dict[str, Any]:
@@ -105,10 +105,10 @@ CASES = {
     "a date and other digests": Case("verified", 0, "full", hooks={"statement": expiring}),
     "no root": Case("undecided", 3, "none", "no-root", pin=False),
     "another root": Case(
-        "undecided",
-        3,
+        "rejected",
+        4,
         "none",
-        "root-chain-unsupported",
+        "root-fork",
         draft=replace(DRAFT, chain=chain(other_root())),
     ),
     "a later format": Case("undecided", 3, "none", "format-newer", hooks={"statement": newer}),
@@ -253,7 +253,7 @@ ALWAYS = [
     "what the evidence says (1 file): only that it is as signed",
     "SHA256SUMS.sig: it is for openssl and cosign",
     "expiry of the root of trust: it says 2040-01-01T00:00:00Z",
-    "age and downgrade: this verifier keeps no state",
+    "policy, age and downgrade: no trust directory was given",
 ]
 LEFT_OUT = {
     "full": ALWAYS,

@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from verifier.core.errors import RootChainMalformed, RootInvalid
 from verifier.core.jsonstrict import compact, olpc
-from verifier.core.trust import chain_bytes, parse_chain, parse_root
+from verifier.core.trust import chain_bytes, parse_chain, parse_root, read_root
 
 KEYS = Path(__file__).parents[3] / "fixtures" / "keys"
 ROOT: dict[str, Any] = json.loads((KEYS / "root.json").read_bytes())
 FIELD = "x-offline-kit-signer"
+POLICY = "x-offline-kit-policy"
+RESET = "x-offline-kit-reset-lines"
 
 
 def keyid_of(name: str) -> str:
@@ -105,6 +107,17 @@ EDITS: dict[str, Edit] = {
     "a P-256 key that is no PEM": lambda s: key(s, "bob")["keyval"].update(public="x"),
     "a key without keyval": lambda s: key(s, "bob").pop("keyval"),
     "keys that are a list": lambda s: s.update(keys=[]),
+    "a policy that is a digest alone": lambda s: s.update({POLICY: "0" * 64}),
+    "a policy without sha256": lambda s: s.update({POLICY: {"sha512": "0" * 128}}),
+    "a policy with a short digest": lambda s: s.update({POLICY: {"sha256": "0" * 62}}),
+    "a policy with a digest in capitals": lambda s: s.update({POLICY: {"sha256": "A" * 64}}),
+    "a policy that is null": lambda s: s.update({POLICY: None}),
+    "lines that are a text": lambda s: s.update({RESET: "a"}),
+    "lines that are null": lambda s: s.update({RESET: None}),
+    "a line that is a number": lambda s: s.update({RESET: [1]}),
+    "a line that is none": lambda s: s.update({RESET: ["A line"]}),
+    "a line that ends in LF": lambda s: s.update({RESET: ["a\n"]}),
+    "one line twice": lambda s: s.update({RESET: ["a", "b", "a"]}),
 }  # fmt: skip
 
 
@@ -162,6 +175,56 @@ def test_a_root_has_a_largest_size() -> None:
         parse_root(b" " * 65537)
 
 
+def test_a_root_that_no_kit_could_carry_is_refused_however_short_its_file_is() -> None:
+    """What is not ASCII is two bytes in UTF-8 and six in compact JSON."""
+    root = edited(lambda s: s.update(note="\u00e9" * 11_000))
+    short = json.dumps(json.loads(root), ensure_ascii=False).encode()
+    assert len(short) < 32_768 < 65_536 < len(root)
+    with pytest.raises(RootInvalid, match="65536 bytes in compact JSON"):
+        parse_root(short)
+    with pytest.raises(RootChainMalformed, match="at most 65536"):
+        parse_chain(padded(root + b"\n"))
+    longest = edited(lambda s: s.update(note="n" * (65_536 - len(edited(small_note)))))
+    assert len(longest) == 65_536
+    assert parse_chain(padded(longest + b"\n")) == [parse_root(longest)]
+
+
+def small_note(s: dict[str, Any]) -> None:
+    s["note"] = ""
+
+
+def test_a_root_binds_a_policy_and_resets_lines() -> None:
+    plain = parse_root(edited(lambda s: None))
+    assert (plain.policy_sha256, plain.reset_lines) == ("", ())
+    digest = "0a" * 32
+    bound = {POLICY: {"sha256": digest, "by": 1}, RESET: ["b/c", "a"]}
+    root = parse_root(edited(lambda s: s.update(bound)))
+    assert (root.policy_sha256, root.reset_lines) == (digest, ("b/c", "a"))
+
+
+def test_the_signatures_of_a_root_are_those_that_could_be_one() -> None:
+    value = json.loads(edited(lambda s: None))
+    good = [(s["keyid"], bytes.fromhex(s["sig"])) for s in value["signatures"]]
+    value["signatures"] += [{"keyid": "x", "sig": "q"}, {"keyid": "y", "sig": ""}]
+    value["signatures"] += [{"keyid": "z", "sig": "AB", "more": 1}, {"keyid": "w", "sig": "ab"}]
+    assert parse_root(compact(value)).signatures == (*good, ("w", b"\xab"))
+
+
+def test_a_pem_may_lack_its_last_line_end() -> None:
+    def shorter(s: dict[str, Any]) -> None:
+        keyval = key(s, "bob")["keyval"]
+        keyval["public"] = keyval["public"].rstrip("\n")
+
+    root, whole = parse_root(edited(shorter)), parse_root(edited(lambda s: None))
+    bob = keyid_of("bob")
+    assert root.targets.keys[bob].material == whole.targets.keys[bob].material
+
+
+def test_a_root_whose_signatures_nobody_has_judged_can_be_read() -> None:
+    value = json.loads(edited(lambda s: None))
+    assert read_root(compact({**value, "signatures": []})).signatures == ()
+
+
 # --- the chain as a kit carries it -----------------------------------------------------------
 
 
@@ -192,6 +255,7 @@ CHAINS = {
     "CRLF": padded(LINE[:-1] + b"\r\n"),
     "another spelling": padded(json.dumps(ROOT).encode() + b"\n"),
     "the same version twice": padded(LINE + LINE),
+    "a version left out": padded(LINE + edited(lambda s: s.update(version=3)) + b"\n"),
     "versions that descend": padded(second_version() + LINE),
     "too many": padded(b"{}\n" * 65),
     "too long": b" " * (262144 + 512),

@@ -1,0 +1,98 @@
+"""Where PINs and passphrases come from: a terminal, a file descriptor, or a named variable.
+
+They are never arguments: whoever may list the processes of a host would read them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import warnings
+from collections.abc import Callable
+
+from kit.errors import PassphraseMissing
+from verifier.core.errors import UsageError
+
+
+def _terminal(name: str) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would read standard input
+        try:
+            return getpass.getpass(f"{name}: ")
+        except (getpass.GetPassWarning, EOFError):
+            raise PassphraseMissing("is needed, and there is no terminal", where=name) from None
+
+
+_source: Callable[[str], str] = _terminal
+
+
+def ask(name: str) -> str:
+    """Return the secret that a question is for."""
+    return _source(name)
+
+
+def ask_new(name: str) -> str:
+    """Return a new secret, which a terminal asks for twice.
+
+    Raises:
+        UsageError: The two differ, or it is empty.
+    """
+    secret = _source(name)
+    if _source is _terminal and _terminal(f"{name}, again") != secret:
+        raise UsageError("the two passphrases differ; nothing was written")
+    if not secret:
+        raise UsageError("an empty passphrase protects nothing; nothing was written")
+    return secret
+
+
+def take_from(descriptor: int | None, variable: str | None) -> None:
+    """Let questions be answered by a descriptor or a variable; by the terminal if neither is given.
+
+    A descriptor has one line for each question that differs from those before, in their order.
+
+    Raises:
+        UsageError: Both are given, or the descriptor is not open.
+    """
+    global _source
+    if descriptor is not None and variable is not None:
+        raise UsageError("--passphrase-fd and --passphrase-env exclude each other")
+    if descriptor is not None:
+        _source = _lines_of(descriptor)
+    elif variable is not None:
+        _source = _variable(variable)
+    else:
+        _source = _terminal
+
+
+def _variable(variable: str) -> Callable[[str], str]:
+    def answer(name: str) -> str:
+        value = os.environ.get(variable)
+        if value is None:
+            raise PassphraseMissing(f"the variable {variable!r} is not set", where=name)
+        return value
+
+    return answer
+
+
+def _lines_of(descriptor: int) -> Callable[[str], str]:
+    try:
+        stream = open(descriptor, encoding="utf-8", newline="\n", closefd=False)  # noqa: SIM115 - read as asked
+    except OSError as error:
+        raise UsageError(f"--passphrase-fd {descriptor}: {error.strerror or error}") from None
+    answers: dict[str, str] = {}
+
+    def answer(name: str) -> str:
+        if name not in answers:
+            try:
+                line = stream.readline()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = type(error).__name__  # not the text of it: it may be the secret
+                raise UsageError(f"--passphrase-fd {descriptor}: {reason}") from None
+            if not line:
+                raise PassphraseMissing(
+                    f"--passphrase-fd {descriptor} has no further line", where=name
+                )
+            answers[name] = line.removesuffix("\n")
+        return answers[name]
+
+    return answer

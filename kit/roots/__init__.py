@@ -1,0 +1,1 @@
+"""Roots of trust on the release host: rotated, signed by several people, shown in words."""

@@ -1,0 +1,119 @@
+"""Files of roots: root.json, the chain ``roots.json``, and the next version on its way to signers.
+
+A chain file has the bytes of ``kit.roots.json`` (FORMAT 5.1), so that it can be compared with what
+a kit carries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import show
+from verifier.core import limits
+from verifier.core.container import Container
+from verifier.core.errors import KitError, RootInvalid
+from verifier.core.rootchain import check_chain
+from verifier.core.trust import Root, parse_chain, parse_root, read_root
+from verifier.source import FileSource
+
+_CHAIN_BEGINS = b'{"signatures":['  # compact JSON; one root in a file of its own may have it too
+_FRAME_BEGINS = b"\x28\xb5\x2f\xfd"
+_TAR_BEGINS = b"kit.dsse.json\0"
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Roots that a file holds, oldest first.
+
+    Attributes:
+        is_chain: Whether the file is a chain that can be made longer in place.
+        from_kit: Whether the file is a kit; nobody has vouched for it.
+    """
+
+    chain: tuple[Root, ...]
+    is_chain: bool = False
+    from_kit: bool = False
+
+    @property
+    def last(self) -> Root:
+        """The newest root."""
+        return self.chain[-1]
+
+
+def load_roots(path: Path) -> Roots:
+    """Return the roots of a root.json or of a chain file, held to their own signatures.
+
+    Raises:
+        RootInvalid: The file cannot be read, or is neither, or a signature is missing.
+    """
+    data = _read(path, limits.MAX_ROOT_CHAIN)
+    try:
+        if len(data) % 512 or not data.startswith(_CHAIN_BEGINS):
+            return Roots((parse_root(data),))
+        chain = parse_chain(data)
+        check_chain(chain)
+    except KitError as error:
+        raise RootInvalid(error.message, where=show(path)) from None
+    return Roots(tuple(chain), is_chain=True)
+
+
+def load_any(path: Path) -> Roots:
+    """Return the roots of a root.json, a chain file, or a kit that nobody has vouched for.
+
+    Raises:
+        KitError: The file cannot be read or holds no roots.
+    """
+    head = _read(path, len(_TAR_BEGINS))
+    if not head.startswith((_FRAME_BEGINS, _TAR_BEGINS)):
+        return load_roots(path)
+    return Roots(tuple(read_kit_roots(path)), is_chain=True, from_kit=True)
+
+
+def read_kit_roots(path: Path) -> list[Root]:
+    """Return the roots that a kit carries, held to their own signatures.
+
+    Raises:
+        KitError: It does not begin as a kit does, or its chain is not good.
+    """
+    source = FileSource(os.fspath(path))
+    try:
+        container = Container(source)
+        container.read_page()
+        chain = parse_chain(container.read_roots()[512:])
+    finally:
+        source.close()
+    check_chain(chain)
+    return chain
+
+
+def load_next(paths: Sequence[Path]) -> list[Root]:
+    """Return copies of the next version of a root, whose signatures may not be complete.
+
+    Raises:
+        RootInvalid: A file cannot be read or is not a root.
+    """
+    copies = []
+    for path in paths:
+        try:
+            copies.append(read_root(_read(path, limits.MAX_ROOT + 1)))
+        except RootInvalid as error:
+            raise RootInvalid(error.message, where=show(path)) from None
+    return copies
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Return the first bytes of a file; what is longer than allowed fails where it is parsed."""
+    try:
+        source = FileSource(os.fspath(path))
+    except KitError as error:
+        raise RootInvalid(error.message, where=show(path)) from None
+    try:
+        assert source.size is not None
+        data = bytearray(min(source.size, most))
+        source.read_into(0, [memoryview(data)])
+        return bytes(data)
+    finally:
+        source.close()

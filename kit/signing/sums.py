@@ -1,0 +1,72 @@
+"""Who signs ``SHA256SUMS`` for stock tools (FORMAT 6.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from kit.errors import KeyUnsupported, SignerUnsupported, show
+from kit.keys.kinds import Ask, describe, public_pem
+from kit.keys.private import load_private
+from kit.signing.arguments import parse_uri
+from kit.signing.files import rfc_6979
+from kit.signing.model import with_low_s
+from verifier.core import ecdsa
+
+
+@dataclass(frozen=True)
+class SumsSigner:
+    """The key that signs ``SHA256SUMS`` for stock tools (FORMAT 6.7); no root names it.
+
+    Attributes:
+        public_pem: SubjectPublicKeyInfo, for ``openssl dgst -verify`` and ``cosign --key``.
+    """
+
+    public_pem: str
+    _private: EllipticCurvePrivateKey = field(repr=False)
+    _algorithm: ECDSA = field(repr=False)
+
+    def sign_digest(self, sha256: bytes) -> bytes:
+        """Return the DER signature over a file with this SHA-256, the same one every time.
+
+        Raises:
+            ValueError: ``sha256`` is not 32 bytes.
+        """
+        if len(sha256) != 32:
+            raise ValueError(f"a SHA-256 is 32 bytes, got {len(sha256)}")
+        return with_low_s(self._private.sign(sha256, self._algorithm), ecdsa.P256)
+
+
+def load_sums_signer(uri_or_path: str, *, secrets: Ask | None = None) -> SumsSigner:
+    """Return the signer of ``SHA256SUMS``: an ECDSA P-256 key file, by path or ``file:`` URI.
+
+    Args:
+        secrets: Asks for the passphrase if the file is encrypted.
+
+    Raises:
+        SignerUnsupported: The URI is not one of a file.
+        KeyUnreadable: The key file is missing or no key.
+        KeyUnsupported: It is no P-256 private key.
+        PassphraseMissing: It is encrypted, and nobody is there to be asked.
+        PassphraseWrong: It is encrypted, and not with this passphrase.
+        SignerUnavailable: This host has no RFC 6979.
+    """
+    scheme, path = parse_uri(uri_or_path)
+    if scheme:
+        raise SignerUnsupported(f"'{scheme}:' cannot sign SHA256SUMS: only key files can")
+    private = load_private(path, secrets)
+    if not isinstance(private, EllipticCurvePrivateKey) or private.curve.name != SECP256R1.name:
+        raise KeyUnsupported(
+            f"is {describe(private)}; SHA256SUMS is signed with ECDSA P-256, "
+            "which stock tools check",
+            where=f"key {show(path)}",
+        )
+    algorithm = rfc_6979(Prehashed(SHA256()))
+    return SumsSigner(public_pem(private.public_key()), private, algorithm)

@@ -1,0 +1,1 @@
+"""What stock tools check without us: signatures and bundles that lie beside a sealed kit."""

@@ -1,0 +1,118 @@
+"""Encrypted key files in both directions: what cosign wrote we open, what we wrote it opens.
+
+`.ci/run` builds two versions of cosign where Go is; one on the PATH is asked too.  No network.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from kit.keys import (
+    KINDS,
+    Kind,
+    PassphraseWrong,
+    load_private,
+    load_public,
+    new_key,
+    public_pem,
+    tuf_key,
+)
+from kit.rootmeta import RootKey
+from kit.signing import load_signer
+from verifier.core.signature import P256, Key, parse_material
+
+pytestmark = pytest.mark.slow
+
+PASSPHRASE = "correct horse battery"
+
+
+def cosigns() -> list[Path | None]:
+    """Return every cosign of this host."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    found: list[Path | None] = []
+    on_path = shutil.which("cosign")
+    if on_path:
+        found.append(Path(on_path))
+    found += sorted(Path(cache, "offline-kit", "judges").glob("cosign-v*"))
+    return found or [None]
+
+
+@pytest.fixture(scope="module", params=cosigns(), ids=lambda path: path and path.name)
+def cosign(request: pytest.FixtureRequest) -> Path:
+    """Return one cosign after the other."""
+    if request.param is None:
+        pytest.skip("not run: cosign is not installed, and .ci/run has built none")
+    assert isinstance(request.param, Path)
+    return request.param
+
+
+def run(
+    cosign: Path, directory: Path, *arguments: str | Path, passphrase: str = PASSPHRASE
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [cosign, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "COSIGN_PASSWORD": passphrase, "HOME": str(directory)},
+        timeout=120,
+    )
+
+
+def test_we_open_what_cosign_made(cosign: Path, tmp_path: Path) -> None:
+    done = run(cosign, tmp_path, "generate-key-pair")
+    assert done.returncode == 0, done.stderr
+    private = load_private(tmp_path / "cosign.key", lambda name: PASSPHRASE)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    assert public_pem(private.public_key()) == (tmp_path / "cosign.pub").read_text()
+    assert public_pem(load_public(tmp_path / "cosign.pub")) == public_pem(private.public_key())
+    with pytest.raises(PassphraseWrong):
+        load_private(tmp_path / "cosign.key", lambda name: PASSPHRASE + "!")
+
+
+OTHERS = {
+    "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "RSA": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_we_open_what_cosign_imported(cosign: Path, tmp_path: Path, kind: str) -> None:
+    key = OTHERS[kind]()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "plain.pem").write_bytes(pem)
+    done = run(cosign, tmp_path, "import-key-pair", "--key", "plain.pem")
+    assert done.returncode == 0, done.stderr
+    private = load_private(tmp_path / "import-cosign.key", lambda name: PASSPHRASE)
+    assert public_pem(private.public_key()) == public_pem(key.public_key())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cosign_opens_what_we_made(cosign: Path, tmp_path: Path, kind: Kind) -> None:
+    made = new_key(kind, tmp_path, "alice", PASSPHRASE.encode())
+    done = run(cosign, tmp_path, "public-key", "--key", made.private_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == made.public_path.read_text().strip()
+    wrong = run(cosign, tmp_path, "public-key", "--key", made.private_path, passphrase="wrong")
+    assert wrong.returncode != 0
+
+
+def test_a_key_of_cosign_signs_for_a_root(cosign: Path, tmp_path: Path) -> None:
+    """Its keys are P-256: what it made is put into a root and signs a kit's page."""
+    run(cosign, tmp_path, "generate-key-pair")
+    named = tuf_key(load_public(tmp_path / "cosign.pub"))
+    public = named.keyval["public"]
+    targets = {named.keyid: RootKey(named.keyid, "zoe", named.scheme, public)}
+    signer = load_signer(f"zoe={tmp_path}/cosign.key", targets, secrets=lambda name: PASSPHRASE)
+    key = Key(named.keyid, "zoe", P256, public, parse_material("ecdsa", P256, public))
+    assert key.verify(b"pae", signer.sign(b"pae"), low_s=True)

@@ -1,0 +1,117 @@
+"""A Python that this machine does not have: CPython 3.14, for WebAssembly, run by Node.js.
+
+It is another host too: no threads, no processes, no users, no libzstd; but `compression.zstd`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit, read_tree, text
+
+JS = Path(__file__).parent / "js"
+FILES = {
+    "tools/run": b"#!/bin/sh\n",
+    "tools/größe.txt": b"\r\n",
+    "data/packed": text(5_000_000),
+    "data/empty": b"",
+}
+PROGRAM = """
+import contextlib, io, json, sys
+sys.path.insert(0, "/medium/kit-verify.pyz")
+from verifier import cli, decoders
+def run(words, plain=False):
+    out, err = io.StringIO(), io.StringIO()
+    finders = dict(decoders.FINDERS)
+    if plain:
+        name = decoders.PlainDecoder.name
+        decoders.FINDERS = {name: finders[name]}
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = cli.main(words)
+    finally:
+        decoders.FINDERS = finders
+    return {"status": status, "out": out.getvalue(), "err": err.getvalue()}
+json.dumps({"version": sys.version_info[:2], "platform": sys.platform, **{REQUEST}})
+"""
+
+
+def node() -> str:
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("not run: node is not installed")
+    if not (JS / "node_modules" / "pyodide").is_dir():
+        pytest.skip(f"not run: `npm ci` has not been run in {JS.relative_to(REPOSITORY)}")
+    return found
+
+
+def ask(medium: Path, target: Path, calls: dict[str, str]) -> dict[str, Any]:
+    """Run calls of ``run`` in one Python; return their answers by name."""
+    pairs = ", ".join(f"{name!r}: run({call})" for name, call in calls.items())
+    program = PROGRAM.replace("{REQUEST}", "{" + pairs + "}")
+    mounts = {"/medium": str(medium), "/target": str(target)}
+    done = subprocess.run(
+        [node(), JS / "run.mjs"],
+        input=json.dumps({"mounts": mounts, "program": program}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers = json.loads(done.stdout)
+    assert isinstance(answers, dict)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return a kit with the root and a damaged copy beside it."""
+    node()
+    made = make_kit(tmp_path_factory.mktemp("wasm"), FILES, ("tools/run",))
+    shutil.copy(made.path, made.directory / "kit")
+    shutil.copy(ROOT_FILE, made.directory / "root.json")
+    data = bytearray(made.path.read_bytes())
+    data[-3000] ^= 1
+    (made.directory / "bad").write_bytes(data)
+    return made
+
+
+CALLS = {
+    "selftest": "['selftest']",
+    "verify": "['/medium/kit', '--root', '/medium/root.json', '--json']",
+    "many": "['/medium/kit', '--root', '/medium/root.json', '--jobs', '4']",
+    "plain": "['/medium/kit', '--root', '/medium/root.json', '--json'], plain=True",
+    "quick": "['/medium/kit', '--root', '/medium/root.json', '--quick']",
+    "list": "['list', '/medium/kit', '--root', '/medium/root.json']",
+    "extract": "['/medium/kit', '--root', '/medium/root.json', '--extract', '/target/out']",
+    "bad": "['/medium/bad', '--root', '/medium/root.json']",
+    "nobody": "['/medium/kit']",
+    "explain": "['explain', 'threshold-not-met']",
+}
+
+
+@pytest.mark.slow
+def test_python_3_14_proves_the_kit(kit: Made, tmp_path: Path) -> None:
+    said = ask(kit.directory, tmp_path, CALLS)
+    assert (said["version"], said["platform"]) == ([3, 14], "emscripten")
+    statuses = {name: said[name]["status"] for name in CALLS}
+    good = dict.fromkeys(CALLS, 0)
+    assert statuses == {**good, "bad": 4, "nobody": 3}, {n: said[n]["err"] for n in CALLS}
+    assert "decoder for zstd: compression.zstd" in said["selftest"]["out"]
+    report, plain = (json.loads(said[name]["out"]) for name in ("verify", "plain"))
+    assert (report["verdict"], report["kitId"]) == ("verified", kit.built.kit_id)
+    assert report["decoder"] == "compression.zstd"
+    assert plain == {**report, "decoder": "plain Python (slow)"}
+    assert said["quick"]["out"].startswith("VERIFIED (quick)")
+    assert "0755             10 tools/run" in said["list"]["out"].splitlines()
+    assert said["nobody"]["out"].startswith("UNDECIDED: nobody vouches for this kit\n")
+    tree = read_tree(tmp_path / "out")
+    assert {path: tree[path][1] for path in FILES} == FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]

@@ -1,0 +1,192 @@
+"""Passphrases on the command line: a terminal, a descriptor, a variable; never an argument."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kit.cli import passphrase
+from kit.errors import PassphraseMissing
+from kit.keys import load_private
+from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
+from verifier.core.errors import UsageError
+
+SECRET = "correct horse battery"
+KIT = [sys.executable, "-m", "kit.cli"]
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    passphrase.take_from(None, None)
+
+
+def pipe_with(data: bytes) -> int:
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    return reader
+
+
+def test_each_question_takes_a_line_and_the_same_question_the_same_one() -> None:
+    reader = pipe_with(b"one\n two \r\n\xc3\xa9")
+    passphrase.take_from(reader, None)
+    names = ["a", "b", "a", "c", "b"]
+    assert [passphrase.ask(name) for name in names] == [
+        "one",
+        " two \r",
+        "one",
+        "\u00e9",
+        " two \r",
+    ]
+    with pytest.raises(PassphraseMissing, match=f"--passphrase-fd {reader} has no further line"):
+        passphrase.ask("d")
+    os.close(reader)
+
+
+def test_a_descriptor_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="--passphrase-fd 987"):
+        passphrase.take_from(987, None)
+    with pytest.raises(UsageError, match="exclude each other"):
+        passphrase.take_from(0, "X")
+
+
+def test_bytes_that_are_no_text_are_not_shown() -> None:
+    reader = pipe_with(b"\xffhunter22\n")
+    passphrase.take_from(reader, None)
+    with pytest.raises(UsageError) as refused:
+        passphrase.ask("a")
+    assert "hunter" not in str(refused.value)
+    os.close(reader)
+
+
+def test_a_variable_answers_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIT_SECRET", SECRET)
+    passphrase.take_from(None, "KIT_SECRET")
+    assert passphrase.ask("a") == passphrase.ask_new("b") == SECRET
+    monkeypatch.setenv("KIT_SECRET", "")
+    with pytest.raises(UsageError, match="protects nothing"):
+        passphrase.ask_new("b")
+    monkeypatch.delenv("KIT_SECRET")
+    with pytest.raises(PassphraseMissing, match="'KIT_SECRET' is not set"):
+        passphrase.ask("a")
+
+
+def answering(*answers: str) -> Callable[[str], str]:
+    left = list(answers)
+    return lambda prompt: left.pop(0)
+
+
+def test_a_terminal_is_asked_twice_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(getpass, "getpass", answering(SECRET, SECRET))
+    assert passphrase.ask_new("a") == SECRET
+    monkeypatch.setattr(getpass, "getpass", answering(SECRET, SECRET + " "))
+    with pytest.raises(UsageError, match="differ"):
+        passphrase.ask_new("a")
+    monkeypatch.setattr(getpass, "getpass", answering("", ""))
+    with pytest.raises(UsageError, match="protects nothing"):
+        passphrase.ask_new("a")
+
+
+def run(
+    *arguments: str | Path, descriptors: tuple[int, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run offline-kit without any terminal."""
+    return subprocess.run(
+        [*KIT, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=descriptors,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+    )
+
+
+def test_a_kit_is_signed_with_encrypted_keys_end_to_end(tmp_path: Path) -> None:
+    reader = pipe_with(b"the first\n")
+    done = run(
+        "--passphrase-fd", str(reader), "key", "new", "zoe", "--out", tmp_path, "--encrypt",
+        descriptors=(reader,),
+    )  # fmt: skip
+    os.close(reader)
+    assert done.returncode == 0, done.stderr
+    assert "zoe.key" in done.stdout
+    assert load_private(tmp_path / "zoe.key", lambda name: "the first")
+
+    done = run(
+        "--passphrase-env", "ZOE", "root", "init", "--signer", f"zoe={tmp_path}/zoe.pub",
+        "--threshold", "1", "--key", tmp_path / "zoe.key", "--expires", "2040-01-01",
+        "--out", tmp_path / "root.json", ZOE="the first",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    made = make_kit(tmp_path / "made", signers=())
+    refused = run("sign", made.path, "--key", f"alice={tmp_path}/zoe.key", "--root", ROOT_FILE)
+    assert refused.returncode == 2
+    assert "error[passphrase-missing]" in refused.stderr
+    wrong = run(
+        "--passphrase-env", "ZOE", "sign", made.path, "--key", f"alice={tmp_path}/zoe.key",
+        ZOE="the second",
+    )  # fmt: skip
+    assert wrong.returncode == 2
+    assert "error[passphrase-wrong]" in wrong.stderr
+    assert "the second" not in wrong.stderr + wrong.stdout
+
+
+SPAWN = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def test_a_terminal_shows_no_answer(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SPAWN, *KIT, "key", "new", "zoe", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--encrypt"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        bufsize=0,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        shown = b""
+        for prompt in (b"new passphrase of zoe: ", b"new passphrase of zoe, again: "):
+            while prompt not in shown:
+                piece = child.stdout.read(1000)
+                assert piece, shown
+                shown += piece
+            child.stdin.write(SECRET.encode() + b"\n")
+        while piece := child.stdout.read(1000):
+            shown += piece
+    assert child.returncode == 0, shown
+    assert SECRET.encode() not in shown
+    assert load_private(tmp_path / "zoe.key", lambda name: SECRET)
+
+
+def test_a_public_key_is_shown_for_reading_aloud() -> None:
+    """The fingerprint is what ``openssl pkey -pubin -outform DER | sha256sum`` prints."""
+    keys = REPOSITORY / "fixtures" / "keys"
+    shown = {}
+    for given in ("carol.pub", "erin.pub"):
+        done = run("key", "show", keys / given)
+        assert done.returncode == 0, done.stderr
+        shown[given] = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    carol, erin = shown["carol.pub"], shown["erin.pub"]
+    assert (carol["scheme"], erin["scheme"]) == ("ed25519", "rsassa-pss-sha256")
+    assert carol["keyid"] in ROOT_FILE.read_text()
+    assert carol["SSH"].startswith("SHA256:")
+    assert "SSH" not in erin
+    der = base64.b64decode("".join((keys / "carol.pub").read_text().splitlines()[1:-1]))
+    assert carol["fingerprint"].replace(" ", "") == hashlib.sha256(der).hexdigest()
+    other = run("key", "show", f"rsa-pkcs1v15-sha256:{keys}/erin.pub")
+    assert erin["fingerprint"] in other.stdout
+    assert erin["keyid"] not in other.stdout
+    assert run("key", "show", keys / "carol.pem").returncode == 2

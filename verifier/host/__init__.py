@@ -1,0 +1,1 @@
+"""The operator's host: its trust directory, its policy, and what it remembers of earlier kits."""

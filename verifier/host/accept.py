@@ -1,0 +1,193 @@
+"""One look of a host at a kit: judged by root, policy and memory; remembered when it is accepted.
+
+Looking is not accepting.  `Host.judge` reads; only `Host.accept` writes, after everything is
+proved, under the lock, from what is in the trust directory at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from verifier.core.envelope import check_threshold, evaluate
+from verifier.core.errors import KitError
+from verifier.core.pipeline import Opened
+from verifier.core.rootchain import follow
+from verifier.core.trust import Root, parse_chain
+from verifier.host.directory import TrustDirectory, set_back
+from verifier.host.errors import StateUnwritable, TrustUnwritable
+from verifier.host.judge import Facts, Judgement, judge
+from verifier.host.state import (
+    EMPTY,
+    EVERY_LINE,
+    State,
+    told_time,
+    with_accepted,
+    with_reset,
+)
+
+LOOKED, ACCEPTED, AGAIN, NOT_RECORDED = "looked", "accepted", "accepted before", "not recorded"
+
+
+class Host:
+    """What a host has to say about one kit.
+
+    Attributes:
+        directory: Its trust directory.
+        judgement: What policy and memory say; None until the kit is authentic.
+        outcome: ``looked``, ``accepted``, ``accepted before`` (nothing had to be written) or ``not
+            recorded``.
+        why: Why it is not recorded.
+    """
+
+    def __init__(self, directory: TrustDirectory, clock: int, verifier: str) -> None:
+        """Read the trust directory.
+
+        Args:
+            directory: The trust directory.
+            clock: Seconds since the epoch by the clock of this host.
+            verifier: The version of this verifier.
+
+        Raises:
+            KitError: The directory is missing, unsafe or damaged.
+        """
+        self.directory = directory
+        self._clock = told_time(clock)
+        self._verifier = verifier
+        self._trusted = directory.load()
+        self.judgement: Judgement | None = None
+        self.outcome = LOOKED
+        self.why = ""
+
+    @property
+    def root(self) -> Root:
+        """The pinned root."""
+        return self._trusted.root
+
+    def judge(self, opened: Opened) -> None:
+        """Judge a kit that is authentic; see `verifier.core.pipeline.Job.judge`.
+
+        Raises:
+            KitError: Policy or memory refuse it.
+        """
+        self.judgement = self._judge(opened)
+        self.judgement.check()
+
+    def _judge(self, opened: Opened) -> Judgement:
+        assert opened.manifest is not None
+        assert opened.kit_id is not None
+        assert opened.reached is not None
+        assert opened.signing is not None
+        chosen = self._trusted.choose(opened.reached.root)
+        memory = self._trusted.memory
+        if isinstance(memory, State):
+            memory = set_back(memory, opened.reached, self._clock)
+        facts = Facts(
+            opened.manifest.kit,
+            opened.kit_id,
+            tuple(opened.signing.signers),
+            opened.reached,
+            tuple(component.id for component in opened.manifest.components),
+        )
+        return judge(facts, chosen, memory, self._clock, self._verifier)
+
+    def accept(self, opened: Opened, finish: Callable[[], None]) -> None:
+        """Remember a kit that is proved in full.
+
+        The trust directory is read again under its lock and the kit judged again, since another run
+        may have accepted a newer kit or root meanwhile.  Everything that can fail for want of room
+        or permission comes first; then ``finish`` runs, which gives extracted members their name;
+        then one rename makes the kit accepted.  A run that is killed has never accepted what it did
+        not extract.
+
+        Args:
+            opened: What was proved.
+            finish: What must be done before the kit counts as accepted.
+
+        Raises:
+            KitError: Policy or memory refuse the kit now, or it cannot be recorded and the policy
+                requires that; ``finish`` has not run then.
+        """
+        steps: list[str] = []
+
+        def finish_once() -> None:
+            steps.append("begun")
+            finish()
+            steps.append("done")
+
+        try:
+            with self.directory.locked():
+                self._accept(opened, finish_once)
+        except TrustUnwritable as error:
+            if steps == ["begun"]:
+                raise  # the members are not there, whatever the policy says of the state
+            self._not_recorded(opened, error, done=bool(steps))
+            if not steps:
+                finish()
+
+    def _accept(self, opened: Opened, finish: Callable[[], None]) -> None:
+        self._trusted = self.directory.load()
+        self._follow_again(opened)
+        self.judge(opened)
+        assert self.judgement is not None
+        outcome = AGAIN if self.judgement.freshness == "same" else ACCEPTED
+        state = self._remembered(opened)
+        assert opened.reached is not None
+        self.directory.advance(self._trusted, opened.reached, self._clock)
+        if state == self._trusted.memory:
+            finish()
+            self.outcome = outcome
+            return
+        prepared = self.directory.prepare_state(state)
+        try:
+            finish()
+        except BaseException:
+            self.directory.discard_state(prepared)
+            raise
+        self.directory.commit_state(prepared)
+        self.outcome = outcome
+
+    def _follow_again(self, opened: Opened) -> None:
+        """Count the signatures again if the root was changed since they were counted."""
+        assert opened.reached is not None
+        assert opened.envelope is not None
+        reached = follow(self._trusted.root, parse_chain(opened.roots[512:]))
+        if reached.root.signed != opened.reached.root.signed:
+            opened.signing = evaluate(opened.envelope, reached.root.targets)
+            check_threshold(opened.signing, reached.root.targets)
+        opened.reached = reached
+
+    def _remembered(self, opened: Opened) -> State:
+        assert opened.manifest is not None
+        assert opened.kit_id is not None
+        assert opened.reached is not None
+        memory = self._trusted.memory
+        if isinstance(memory, State):
+            state = set_back(memory, opened.reached, self._clock)
+        elif memory.code == "state-missing":
+            state = EMPTY
+        else:
+            why = f"memory lost: {memory.code}"
+            state = with_reset(EMPTY, EVERY_LINE, "policy", why, self._clock)
+        try:
+            return with_accepted(
+                state,
+                opened.manifest.kit,
+                opened.kit_id,
+                opened.reached.root.version,
+                self._clock,
+            )
+        except ValueError as error:
+            raise TrustUnwritable(str(error), where="state.json") from None
+
+    def _not_recorded(self, opened: Opened, error: KitError, *, done: bool) -> None:
+        """Decide what becomes of a good kit that cannot be recorded.
+
+        Raises:
+            KitError: The policy refuses the kit, or requires that it is recorded.
+        """
+        self.judge(opened)
+        assert self.judgement is not None
+        if self.judgement.chosen.policy.state_required:
+            note = "; its members were extracted" if done else ""
+            raise StateUnwritable(f"{error.message}{note}", where=error.where) from None
+        self.outcome, self.why = NOT_RECORDED, error.message

@@ -1,0 +1,290 @@
+"""Judges an authentic kit by the policy and the memory of this host (TRUST-FILES 3, 5).  No I/O.
+
+Everything is judged before anything is said, so that a report names all of it.  The first decided
+rejection comes first, then what could not be decided; a policy can relax only what it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verifier.core.errors import KitError
+from verifier.core.model import KitInfo, format_time, parse_time
+from verifier.core.rootchain import Reached
+from verifier.core.typed import record
+from verifier.host.errors import (
+    AttestationUnchecked,
+    ClockDiffers,
+    KitEquivocation,
+    KitExpired,
+    KitOlder,
+    KitStale,
+    KitTooOld,
+    LineRefused,
+    RootExpired,
+    RootOlder,
+    SignerSetUnmet,
+    VerifierTooOld,
+)
+from verifier.host.policy import Chosen, LinePolicy, Policy, release
+from verifier.host.state import EMPTY, Remembered, State, told_time
+
+DAY = 86_400  # seconds
+
+
+@record(frozen=True)
+class _Found:
+    """What stands against a kit; it refuses unless something says otherwise.
+
+    Attributes:
+        relaxed_by: The rule of the policy that lets it pass.
+        noted: Whether no rule asks for it, so that it is only noted.
+    """
+
+    fault: KitError
+    relaxed_by: str = ""
+    noted: bool = False
+
+
+@record(frozen=True)
+class Facts:
+    """What was proved of a kit.
+
+    Attributes:
+        signers: Who signed, under the effective root.
+        components: Ids of the kit's components.
+    """
+
+    kit: KitInfo
+    kit_id: str
+    signers: tuple[str, ...]
+    reached: Reached
+    components: tuple[str, ...] = ()
+
+
+@record(frozen=True)
+class SetResult:
+    """How a signer set came out."""
+
+    name: str
+    of: tuple[str, ...]
+    threshold: int
+    signed: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether enough of the set signed."""
+        return len(self.signed) >= self.threshold
+
+
+@record(frozen=True)
+class Notice:
+    """Something that does not refuse, and why not.
+
+    Attributes:
+        relaxed_by: What in the policy lets it pass; empty if nothing had to.
+    """
+
+    code: str
+    message: str
+    relaxed_by: str = ""
+
+
+@record(frozen=True)
+class Judgement:
+    """What policy and memory say of a kit.
+
+    Attributes:
+        freshness: ``first``, ``newer``, ``same``, ``older`` or ``equivocation``; ``unknown`` when
+            there is no memory to compare with.
+        known: What was remembered of the line; None if nothing was.
+        clock: Seconds since the epoch by the clock of this host.
+        now: The moment judged by: the clock, or what the line has last seen if that is later.
+        resets: Lines that the roots walked on the way set back.
+        faults: What refuses.
+    """
+
+    chosen: Chosen
+    sets: tuple[SetResult, ...]
+    freshness: str
+    known: Remembered | None
+    clock: int
+    now: int
+    resets: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    faults: tuple[KitError, ...]
+
+    def check(self) -> None:
+        """Raise the fault that decides, if there is one.
+
+        Raises:
+            KitError: The first rejection, else the first thing that is undecided.
+        """
+        for fault in sorted(self.faults, key=lambda fault: -fault.status):
+            raise fault
+
+
+def judge(
+    facts: Facts, chosen: Chosen, memory: State | KitError, clock: int, verifier: str
+) -> Judgement:
+    """Judge a kit that its signatures are good for.
+
+    Args:
+        facts: What was proved.
+        chosen: The policy in force.
+        memory: What was remembered, the reset lines of new roots already applied; or why nothing
+            is known.
+        clock: Seconds since the epoch by the clock of this host; only compared, never believed.
+        verifier: The version of this verifier.
+    """
+    policy, kit = chosen.policy, facts.kit
+    state = memory if isinstance(memory, State) else EMPTY
+    known = state.lines.get(kit.line)
+    clock = told_time(clock)
+    now = max(clock, known.last_seen if known else 0)
+    rules = policy.rules_for(kit.line)
+    sets = tuple(_sets(rules, facts.signers)) if rules else ()
+    found: list[_Found] = []
+    if isinstance(memory, KitError):
+        found.append(_Found(memory, "" if policy.state_required else "state: optional"))
+    found += _allowed(facts, policy, rules, sets, verifier)
+    found += _fresh(facts, policy, known)
+    found += _aged(facts, rules, known, clock)
+    found += _expired(facts, policy, now)
+    notices, faults = [], []
+    for item in found:
+        relaxed_by = item.relaxed_by or _override(policy, item.fault.code, facts, now)
+        if item.noted or relaxed_by:
+            by = "" if item.noted else relaxed_by
+            notices.append(Notice(item.fault.code, item.fault.message, by))
+        else:
+            faults.append(item.fault)
+    freshness = _freshness(facts, known) if isinstance(memory, State) else "unknown"
+    return Judgement(
+        chosen,
+        sets,
+        freshness,
+        known,
+        clock,
+        now,
+        facts.reached.reset_lines,
+        tuple(notices),
+        tuple(faults),
+    )
+
+
+def _override(policy: Policy, code: str, facts: Facts, now: int) -> str:
+    for item in policy.overrides:
+        if item.covers(code, facts.kit.line, facts.kit_id, now):
+            return f"override {item.name!r}: {item.reason}"
+    return ""
+
+
+# --- what the policy allows ----------------------------------------------------------------------
+
+
+def _sets(rules: LinePolicy, signers: tuple[str, ...]) -> Iterator[SetResult]:
+    for item in rules.signer_sets:
+        signed = tuple(name for name in item.of if name in signers)
+        yield SetResult(item.name, item.of, item.threshold, signed)
+
+
+def _allowed(
+    facts: Facts,
+    policy: Policy,
+    rules: LinePolicy | None,
+    sets: tuple[SetResult, ...],
+    verifier: str,
+) -> Iterator[_Found]:
+    if release(verifier) < release(policy.minimum_verifier):
+        message = f"this is version {verifier}, and the policy asks for {policy.minimum_verifier}"
+        yield _Found(VerifierTooOld(message))
+    if rules is None:
+        if not policy.other_lines:
+            lines = ", ".join(item.line for item in policy.lines) or "none"
+            message = f"line {facts.kit.line!r} is not one that this host takes ({lines})"
+            yield _Found(LineRefused(message))
+        return
+    for item in sets:
+        if not item.met:
+            names = ", ".join(map(repr, item.signed)) or "nobody"
+            message = (
+                f"of {item.name!r} ({', '.join(map(repr, item.of))}) {item.threshold} must sign"
+            )
+            yield _Found(SignerSetUnmet(f"{message}, and {names} did"))
+    for wanted in rules.attestations:
+        where = "every component" if wanted.component == "*" else f"component {wanted.component!r}"
+        missing = wanted.component not in ("*", *facts.components)
+        note = ", which this kit does not have" if missing else ""
+        message = f"the policy requires {wanted.predicate_type!r} for {where}{note}"
+        yield _Found(AttestationUnchecked(f"{message}; this verifier checks no attestations"))
+
+
+# --- what was accepted before --------------------------------------------------------------------
+
+
+def _freshness(facts: Facts, known: Remembered | None) -> str:
+    if known is None:
+        return "first"
+    if facts.kit.sequence != known.sequence:
+        return "newer" if facts.kit.sequence > known.sequence else "older"
+    return "same" if facts.kit_id == known.kit_id else "equivocation"
+
+
+def _fresh(facts: Facts, policy: Policy, known: Remembered | None) -> Iterator[_Found]:
+    if known is None:
+        return
+    kit, freshness = facts.kit, _freshness(facts, known)
+    if freshness == "older":
+        message = (
+            f"sequence {kit.sequence} of line {kit.line!r}, after sequence {known.sequence} "
+            f"(kitId {known.kit_id}) was accepted here"
+        )
+        yield _Found(KitOlder(message), "downgrade: allow" if policy.downgrade else "")
+    if freshness == "equivocation":
+        message = f"sequence {kit.sequence} of line {kit.line!r} is kitId {known.kit_id} here"
+        yield _Found(KitEquivocation(f"{message}, and this is kitId {facts.kit_id}"))
+    version = facts.reached.root.version
+    if version < known.root_version:
+        message = f"root version {version} is used, and version {known.root_version} was before"
+        yield _Found(RootOlder(message))
+
+
+# --- what time it is -----------------------------------------------------------------------------
+
+
+def _aged(
+    facts: Facts, rules: LinePolicy | None, known: Remembered | None, clock: int
+) -> Iterator[_Found]:
+    days = rules.maximum_age_days if rules else 0
+    created = facts.kit.mtime
+    seen = known.last_seen if known else 0
+    latest = max(created, seen)
+    if clock + DAY < latest:
+        message = f"it says {format_time(clock)}, and the latest kit is of {format_time(latest)}"
+        yield _Found(ClockDiffers(message, where="the clock"), noted=not days)
+    if days and seen - created > days * DAY:
+        message = f"created {facts.kit.created}; the line was at {format_time(seen)}"
+        yield _Found(KitTooOld(f"{message}, and the policy allows {days} days"))
+    elif days and clock - created > days * DAY:
+        message = f"created {facts.kit.created}, {(clock - created) // DAY} days by the clock"
+        yield _Found(KitStale(f"{message} of this host, and the policy allows {days}"))
+
+
+def _expired(facts: Facts, policy: Policy, now: int) -> Iterator[_Found]:
+    root, kit = facts.reached.root, facts.kit
+    told = f"and it is {format_time(now)}"
+    if _is_past(root.expires, now):
+        message = f"root version {root.version} is good until {root.expires}, {told}"
+        yield _Found(
+            RootExpired(message), "" if policy.enforce_root_expiry else "rootExpiry: report"
+        )
+    if kit.expires and _is_past(kit.expires, now):
+        message = f"the kit is good until {kit.expires}, {told}"
+        yield _Found(KitExpired(message), "" if policy.enforce_kit_expiry else "kitExpiry: report")
+
+
+def _is_past(expires: str, now: int) -> bool:
+    """Whether a date has come; the moment itself is past, as in TUF."""
+    end = parse_time(expires)
+    return end is not None and now >= end
