@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from kit.keys import (
     KINDS,
     Kind,
     PassphraseWrong,
+    PrivateKey,
     load_private,
     load_public,
     new_key,
@@ -79,7 +81,7 @@ def test_we_open_what_cosign_made(cosign: Path, tmp_path: Path) -> None:
         load_private(tmp_path / "cosign.key", lambda name: PASSPHRASE + "!")
 
 
-OTHERS = {
+OTHERS: dict[str, Callable[[], PrivateKey]] = {
     "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "RSA": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "Ed25519": ed25519.Ed25519PrivateKey.generate,

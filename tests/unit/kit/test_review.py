@@ -25,6 +25,7 @@ from tests.support.making import ROOT_FILE, make_kit, read_tree
 from tests.support.packs import Releases, index_text, make_releases
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.names import HEAD
+from verifier.fingerprint import groups
 
 
 @pytest.fixture(scope="module")
