@@ -27,7 +27,7 @@ from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SIG, SUMS, FrameTable, 
 from verifier.core.manifest import encode_manifest
 from verifier.core.model import Blob, Built, KitId, Manifest, Subject
 from verifier.core.names import HEAD
-from verifier.core.typed import replace
+from verifier.typed import replace
 
 SumsSign = Callable[[bytes], bytes]
 """Makes a DER signature of a SHA-256."""

@@ -13,11 +13,11 @@ from verifier import __version__, _compat
 from verifier.core.errors import ExitStatus, UsageError
 from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Job, Opened
-from verifier.core.typed import TYPE_CHECKING, NoReturn, TextIO
 from verifier.decoders import PlainDecoder
 from verifier.report import Report, render_text, report_value
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
 from verifier.streams import guarded
+from verifier.typed import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from verifier.host.accept import Host

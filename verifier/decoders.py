@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from verifier.core.errors import DecoderMissing
 from verifier.core.members import Decoder
-from verifier.core.typed import Any
+from verifier.typed import Any
 
 try:
     import ctypes

@@ -8,8 +8,8 @@ from verifier.core.lists import DATA, EVIDENCE, SIG
 from verifier.core.model import KitInfo, Manifest
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
-from verifier.core.typed import TYPE_CHECKING, Any, record
 from verifier.fingerprint import fingerprint
+from verifier.typed import TYPE_CHECKING, Any, record
 
 if TYPE_CHECKING:
     from verifier.host.accept import Host

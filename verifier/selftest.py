@@ -10,7 +10,7 @@ import hashlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 
-from verifier.core import ecdsa, ed25519, limits
+from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size, seek_table
 from verifier.core.envelope import Envelope, encode_page, pae
 from verifier.core.errors import KitError, KitTruncated
@@ -22,6 +22,7 @@ from verifier.core.model import Blob, Built, Component, KitInfo, Manifest, Subje
 from verifier.core.names import HEAD, parse_member_path
 from verifier.core.pipeline import Job, Opened, prove
 from verifier.core.trust import parse_chain
+from verifier.crypto import ecdsa, ed25519
 from verifier.decoders import find_decoder
 
 EXPECTED = 19  # how many answers there are: a check that went missing is a failure

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from verifier import _compat
 from verifier.core.errors import KitChanged, KitTruncated, KitUnreadable
-from verifier.core.typed import BinaryIO
+from verifier.typed import BinaryIO
 
 
 def _left(views: Sequence[memoryview], done: int) -> list[memoryview]:

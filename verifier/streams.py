@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from verifier import _compat
 from verifier.core.errors import ExitStatus, KitError, OutputLost
-from verifier.core.typed import Any, TextIO
+from verifier.typed import Any, TextIO
 
 _INTERRUPTED = "UNDECIDED: interrupted; nothing was decided and nothing was kept"
 

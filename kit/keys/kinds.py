@@ -23,7 +23,6 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
     SSlibKey,
 )
 
-from verifier.core import rsa, sshsig
 from verifier.core.signature import (
     ED25519,
     KEYTYPES,
@@ -34,6 +33,7 @@ from verifier.core.signature import (
     SSHSIG,
     parse_material,
 )
+from verifier.crypto import rsa, sshsig
 
 Ask = Callable[[str], str]
 """Asks a person, or whoever stands in, for the secret named, and returns it."""

@@ -15,8 +15,8 @@ from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, SignerUnavailable, show
 from kit.keys.kinds import Ask, PrivateKey, material_of
 from kit.keys.private import load_private
 from kit.signing.model import KitSigner, Make, Targets, evaluated, signer_of
-from verifier.core import sshsig
 from verifier.core.signature import P256, RSA_PKCS1, SSHSIG
+from verifier.crypto import sshsig
 
 _SALT = 32  # bytes, FORMAT 4.5
 

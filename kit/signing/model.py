@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from kit.errors import SignatureSelfCheckFailed
-from verifier.core import ecdsa
 from verifier.core.signature import KEYTYPES, P256, P384, Key, parse_material
+from verifier.crypto import ecdsa
 
 Make = Callable[[bytes], bytes]
 """Makes a signature over a message, in whatever of its spellings."""

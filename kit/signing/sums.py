@@ -18,7 +18,7 @@ from kit.keys.private import load_private
 from kit.signing.arguments import parse_uri
 from kit.signing.files import rfc_6979
 from kit.signing.model import with_low_s
-from verifier.core import ecdsa
+from verifier.crypto import ecdsa
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from verifier.core import ecdsa
+from verifier.crypto import ecdsa
 
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _LINE = 64  # characters, RFC 7468 2

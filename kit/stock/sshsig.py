@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kit.errors import show
 from verifier.core.errors import Undecided, Usage
-from verifier.core.sshsig import NAMESPACE, verify
+from verifier.crypto.sshsig import NAMESPACE, verify
 
 _START = b"SSHSIG\0\0\0\1"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"

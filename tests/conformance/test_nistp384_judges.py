@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifier.core import ecdsa
-from verifier.core.ecdsa import P384
+from verifier.crypto import ecdsa
+from verifier.crypto.ecdsa import P384
 
 N, P = P384.n, P384.p
 GENERIC = 0xA11CE

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from kit.keys import load_private
 from tests.support.people import KEYS
 from tests.support.rsanaive import DIGEST_INFO, pkcs1v15, pss, raw
-from verifier.core import rsa
+from verifier.crypto import rsa
 
 BITS = (2048, 2049, 2055, 3072)  # 2,049: PSS has one byte less than the modulus
 MESSAGE = b"DSSEv1 28 application/vnd.in-toto+json 2 {}"

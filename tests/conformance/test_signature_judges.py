@@ -32,8 +32,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from verifier.core import ecdsa, ed25519
-from verifier.core.ecdsa import P256
+from verifier.crypto import ecdsa, ed25519
+from verifier.crypto.ecdsa import P256
 
 Faults = frozenset[str]
 NONE: Faults = frozenset()

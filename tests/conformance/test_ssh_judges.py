@@ -19,7 +19,7 @@ from tests.support.stock import (
     replace_in,
     run_line,
 )
-from verifier.core.sshsig import NAMESPACE
+from verifier.crypto.sshsig import NAMESPACE
 
 (LINE,) = lines_of("ssh-keygen")
 GOOD = f'Good "offline-kit" signature for {PRINCIPAL}'

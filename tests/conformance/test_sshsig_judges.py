@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from kit.signing.files import maker
 from kit.signing.ssh import sign_ssh
 from tests.conftest import Judge
-from verifier.core import sshsig
 from verifier.core.signature import SSHSIG
+from verifier.crypto import sshsig
 
 MESSAGE = b"DSSEv1 28 application/vnd.in-toto+json 2 {}"
 PRIVATE = Ed25519PrivateKey.from_private_bytes(b"offline-kit ssh judge, 32 bytes!")

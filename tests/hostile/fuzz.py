@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # works from anywh
 
 from tests.support.damage import Base, bases, damage, may_pass
 from tests.support.judging import judge
-from verifier.core import ecdsa, ed25519
+from verifier.crypto import ecdsa, ed25519
 
 CHUNK = 500  # runs that a process does before it reports
 Result = tuple[Counter[str], list[str]]

@@ -1,1 +1,1 @@
-"""What decides about a kit.  Standard library only; imports nothing outside this folder."""
+"""What decides about a kit: it rests on the standard library and `verifier.crypto` alone."""

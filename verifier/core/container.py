@@ -28,7 +28,7 @@ from verifier.core.errors import (
 )
 from verifier.core.header import Headers, padding
 from verifier.core.names import HEAD
-from verifier.core.typed import Protocol
+from verifier.typed import Protocol
 
 _ROOT_SIZES = range(512, limits.MAX_ROOT_CHAIN + 1, 512)
 

@@ -11,7 +11,7 @@ from verifier.core import limits
 from verifier.core.errors import EnvelopeMalformed, SignatureInvalid, ThresholdNotMet
 from verifier.core.jsonstrict import NotStrict, compact, parse_compact
 from verifier.core.trust import Role
-from verifier.core.typed import Any, record
+from verifier.typed import Any, record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _KEYID = re.compile(r"[!-~]{1,128}")

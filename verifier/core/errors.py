@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 
-from verifier.core.typed import ClassVar
+from verifier.typed import ClassVar
 
 
 class ExitStatus(enum.IntEnum):

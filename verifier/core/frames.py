@@ -9,7 +9,7 @@ from verifier.core.codec import raw_size
 from verifier.core.errors import ListMalformed
 from verifier.core.header import header_size
 from verifier.core.lists import DATA, ZSTD, FrameTable, Index
-from verifier.core.typed import record
+from verifier.typed import record
 
 GROUP = -1
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from verifier.core import limits
-from verifier.core.typed import Any
+from verifier.typed import Any
 
 
 class NotStrict(ValueError):

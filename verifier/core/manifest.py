@@ -23,7 +23,7 @@ from verifier.core.model import (
     parse_time,
 )
 from verifier.core.names import parse_member_path
-from verifier.core.typed import Any, TypeVar
+from verifier.typed import Any, TypeVar
 
 T = TypeVar("T")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

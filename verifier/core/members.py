@@ -18,7 +18,7 @@ from verifier.core.errors import DecoderMissing, DigestMismatch, FrameInvalid, L
 from verifier.core.frames import GROUP, Piece, Plan
 from verifier.core.header import Headers, padding
 from verifier.core.lists import ZSTD, FrameTable, Index
-from verifier.core.typed import Protocol, record
+from verifier.typed import Protocol, record
 
 _AHEAD = 64  # frames by which one reading position may be ahead of the other: 256 MiB
 _PARKED = 2  # frames a worker may load ahead of a member's chain

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from verifier.core.typed import NewType, field, record
+from verifier.typed import NewType, field, record
 
 KIT_PREDICATE = "https://offline-kit.example/kit/v1"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

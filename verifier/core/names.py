@@ -14,7 +14,7 @@ from operator import lt
 
 from verifier.core import limits
 from verifier.core.errors import ListMalformed, MemberPathsCollide, MemberPathUnsafe
-from verifier.core.typed import NewType
+from verifier.typed import NewType
 
 MemberPath = NewType("MemberPath", str)
 """A path that has been through `parse_member_path`; nothing else makes one."""

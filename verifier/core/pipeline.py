@@ -43,7 +43,7 @@ from verifier.core.model import Blob, KitId, Manifest
 from verifier.core.names import HEAD
 from verifier.core.rootchain import Reached, check_chain, follow
 from verifier.core.trust import Root, parse_chain
-from verifier.core.typed import field, record
+from verifier.typed import field, record
 
 
 @record(frozen=True)

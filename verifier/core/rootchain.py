@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from verifier.core.errors import RootChainMalformed, RootFork, RootGap, RootStepInvalid
 from verifier.core.trust import Root, count_signers
-from verifier.core.typed import Any, record
+from verifier.typed import Any, record
 
 _WHERE = "kit.roots.json"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from verifier.core.typed import record
+from verifier.typed import record
 
 ED25519 = "ed25519"
 P256 = "ecdsa-sha2-nistp256"
@@ -62,11 +62,11 @@ class Key:
         if self.material is None:
             return False
         if self.scheme == ED25519:
-            from verifier.core import ed25519
+            from verifier.crypto import ed25519
 
             return ed25519.verify(self.material, message, signature)
         if self.scheme in (P256, P384):
-            from verifier.core import ecdsa
+            from verifier.crypto import ecdsa
 
             p256 = self.scheme == P256
             curve, digest = (ecdsa.P256, hashlib.sha256) if p256 else (ecdsa.P384, hashlib.sha384)
@@ -74,10 +74,10 @@ class Key:
                 curve, self.material, digest(message).digest(), signature, low_s=low_s
             )
         if self.scheme == SSHSIG:
-            from verifier.core import sshsig
+            from verifier.crypto import sshsig
 
             return sshsig.verify(self.material, message, signature)
-        from verifier.core import rsa
+        from verifier.crypto import rsa
 
         verify = rsa.verify_pss if self.scheme == RSA_PSS else rsa.verify_pkcs1v15
         return verify(self.material, message, signature)
@@ -98,9 +98,9 @@ def parse_material(keytype: str, scheme: str, public: str) -> bytes | None:
             raise ValueError("an Ed25519 key is 64 lower-case hexadecimal digits")
         return bytes.fromhex(public)
     if keytype == "rsa":
-        from verifier.core import rsa
+        from verifier.crypto import rsa
 
         return rsa.parse_spki(public)
-    from verifier.core import ecdsa
+    from verifier.crypto import ecdsa
 
     return ecdsa.parse_spki(public, ecdsa.P256 if scheme == P256 else ecdsa.P384)

@@ -12,7 +12,7 @@ from verifier.core.manifest import HEX256, LINE
 from verifier.core.model import parse_time
 from verifier.core.names import fold, printable
 from verifier.core.signature import Key, parse_material
-from verifier.core.typed import Any, record
+from verifier.typed import Any, record
 
 ROLES = ("root", "snapshot", "targets", "timestamp")
 SIGNER_FIELD = "x-offline-kit-signer"

@@ -17,7 +17,6 @@ from verifier.core.manifest import LINE
 from verifier.core.names import printable
 from verifier.core.rootchain import Reached, follow
 from verifier.core.trust import Root, parse_root
-from verifier.core.typed import record
 from verifier.host import files
 from verifier.host.errors import (
     FingerprintMismatch,
@@ -39,6 +38,7 @@ from verifier.host.state import (
     with_reset,
     with_reset_lines,
 )
+from verifier.typed import record
 
 ROOT, POLICY, NEXT, STATE = "root.json", "policy.json", "policy.next.json", "state.json"
 _TRIES = 8  # a change of all files takes milliseconds; who meets eight is told

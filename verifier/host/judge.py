@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from verifier.core.errors import KitError
 from verifier.core.model import KitInfo, format_time, parse_time
 from verifier.core.rootchain import Reached
-from verifier.core.typed import record
 from verifier.host.errors import (
     AttestationUnchecked,
     ClockDiffers,
@@ -28,6 +27,7 @@ from verifier.host.errors import (
 )
 from verifier.host.policy import Chosen, LinePolicy, Policy, release
 from verifier.host.state import EMPTY, Remembered, State, told_time
+from verifier.typed import record
 
 DAY = 86_400  # seconds
 

@@ -14,8 +14,8 @@ from verifier.core.manifest import HEX256, LINE, NAME
 from verifier.core.model import parse_time
 from verifier.core.names import printable
 from verifier.core.trust import Root
-from verifier.core.typed import Any, record
 from verifier.host.errors import PolicyInvalid, PolicyMismatch, PolicyMissing
+from verifier.typed import Any, record
 
 POLICY_TYPE = "https://offline-kit.example/policy/v1"
 MAX_POLICY = 256 * 1024  # bytes

@@ -12,8 +12,8 @@ from verifier.core.jsonstrict import NotStrict, compact, parse_compact
 from verifier.core.manifest import HEX256, LINE
 from verifier.core.model import KitInfo, format_time, parse_time
 from verifier.core.names import printable
-from verifier.core.typed import Any, record, replace
 from verifier.host.errors import StateCorrupt
+from verifier.typed import Any, record, replace
 
 STATE_TYPE = "https://offline-kit.example/state/v1"
 MAX_STATE = 1024 * 1024  # bytes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from verifier.core.errors import KitError
 from verifier.core.model import format_time
 from verifier.core.trust import Role, Root
-from verifier.core.typed import Any
 from verifier.fingerprint import fingerprint, groups
 from verifier.host.accept import ACCEPTED, AGAIN, LOOKED, NOT_RECORDED, Host
 from verifier.host.directory import Trusted
 from verifier.host.judge import Judgement, Notice
 from verifier.host.policy import Chosen, LinePolicy, Policy
 from verifier.host.state import EVERY_LINE, Reset, State
+from verifier.typed import Any
 
 # --- the report ----------------------------------------------------------------------------------
 

@@ -44,11 +44,11 @@ from kit.signing import (
     load_signer,
     load_sums_signer,
 )
-from verifier.core import ecdsa, ed25519
 from verifier.core.errors import KitError
 from verifier.core.signature import Key as SignatureKey
-from verifier.core.typed import replace
+from verifier.crypto import ecdsa, ed25519
 from verifier.run import load_root
+from verifier.typed import replace
 
 KEYS = Path(__file__).parents[3] / "fixtures" / "keys"
 TARGETS = load_root(os.fspath(KEYS / "root.json")).targets.keys

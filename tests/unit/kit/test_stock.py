@@ -28,10 +28,10 @@ from kit.stock.sshsums import keep_sums, sign_sums
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY, Made, key, make_kit, pinned
 from tests.support.people import N, person
-from verifier.core.ecdsa import encode_der_signature
 from verifier.core.envelope import Envelope, evaluate, pae
 from verifier.core.errors import KitError
 from verifier.core.model import Blob, Built, KitId, KitInfo, Manifest
+from verifier.crypto.ecdsa import encode_der_signature
 
 SUMS_PEM = (KEYS / "sums.pub").read_text()
 SUMS_TEXT = text_of_pem(SUMS_PEM)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifier.core.ecdsa import (
+from verifier.crypto.ecdsa import (
     P256,
     encode_der_signature,
     parse_der_signature,

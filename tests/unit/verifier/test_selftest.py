@@ -11,7 +11,8 @@ import pytest
 
 from tools import selftest_answers
 from verifier import cli, decoders, selftest
-from verifier.core import container, ecdsa, ed25519, members, pipeline
+from verifier.core import container, members, pipeline
+from verifier.crypto import ecdsa, ed25519
 
 
 def bad() -> list[str]:

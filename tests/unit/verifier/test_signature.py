@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kit.keys import load_private, tuf_key
 from kit.signing.files import maker
 from tests.support.people import olpc, person
-from verifier.core import ecdsa, rsa, sshsig
 from verifier.core.signature import (
     ED25519,
     KEYTYPES,
@@ -26,6 +25,7 @@ from verifier.core.signature import (
     Key,
     parse_material,
 )
+from verifier.crypto import ecdsa, rsa, sshsig
 
 REPOSITORY = Path(__file__).parents[3]
 KEYS = REPOSITORY / "fixtures" / "keys"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from verifier.core.typed import field, record, replace
+from verifier.typed import field, record, replace
 
 
 def make(decorate: Any, field: Any) -> tuple[type, type]:

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from verifier.core import ecdsa, ed25519
-from verifier.core.windows import FAR, WIDTH, addends, signed_digits
+from verifier.crypto import ecdsa, ed25519
+from verifier.crypto.windows import FAR, WIDTH, addends, signed_digits
 
 
 @given(st.integers(-(2**384), 2**384))

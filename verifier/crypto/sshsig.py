@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from verifier.core import ed25519
+from verifier.crypto import ed25519
 
 NAMESPACE = "offline-kit"
 HASHES = ("sha512", "sha256")  # what ssh-keygen makes by itself, and with -O hashalg=sha256

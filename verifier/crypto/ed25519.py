@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 
-from verifier.core.windows import FAR, addends
+from verifier.crypto.windows import FAR, addends
 
 P = 2**255 - 19  # the field; this and what follows: RFC 8032 5.1
 L = 2**252 + 27742317777372353535851937790883648493  # the order of the base point

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 
-from verifier.core import der
-from verifier.core.typed import record
-from verifier.core.windows import FAR, addends
+from verifier.crypto import der
+from verifier.crypto.windows import FAR, addends
+from verifier.typed import record
 
 
 @record(frozen=True)

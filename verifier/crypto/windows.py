@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from verifier.core.typed import TypeVar
+from verifier.typed import TypeVar
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from verifier.core import der
+from verifier.crypto import der
 
 # Below 2,048 bits a modulus can be factored by those who pay for it; above 8,192 a signature costs
 # more than its gain.  FIPS 186-5 A.1.1 wants e above 2**16: with e = 3 the verifiers that parsed
