@@ -18,8 +18,8 @@ help: ## Show this list
 demo: venv ## Build the LNM kit, verify it without a network, then watch three bad copies fail
 	$(RUN) tools/demo.py
 
-test: venv ## Run every test; ARGS='-k names -x' is handed to pytest
-	$(RUN) -m pytest $(ARGS)
+test: venv ## Run every test on all cores; ARGS='-k names -x' is handed to pytest
+	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: static test bare ## All that a change must pass: lint, types, fresh files, tests, bare Pythons
 

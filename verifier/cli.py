@@ -22,7 +22,7 @@ from verifier.typed import TYPE_CHECKING, NoReturn, TextIO
 if TYPE_CHECKING:
     from verifier.host.accept import Host
 
-COMMANDS = ("verify", "accept", "list", "inspect", "trust", "policy", "explain", "selftest")
+_OF_A_KIT = ("verify", "accept", "list", "inspect")
 _OF_THE_HOST = ("trust", "policy")  # these two have a command line of their own
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
@@ -31,6 +31,18 @@ _INTERRUPTED = "UNDECIDED: interrupted; `kit-verify trust show` says what this h
 _SLOW = """\
 note: this host has no native zstd, so plain Python decodes: a few MB a second.
   --quick proves the bytes of the file without decoding them."""
+
+
+COMMANDS = {
+    "verify": "Prove every byte of a kit (the default command).",
+    "accept": "Prove a kit, and have this host remember it: no older one.",
+    "list": "List the members of a kit whose signatures are good.",
+    "inspect": "Show the signed page: what the kit is and who signed it.",
+    "trust": "Show or change whom this host believes.",
+    "policy": "Say what a policy means.",
+    "explain": "Explain an error code.",
+    "selftest": "Check this verifier and this Python against built-in answers.",
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,34 +54,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kit-verify {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, text: str, kit: bool) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
-        if kit:
-            _add_kit(made, root=name != "accept")
-        return made
-
-    verify = command("verify", "Prove every byte of a kit (the default command).", True)
-    _add_proof(verify)
-    verify.add_argument("--quick", action="store_true", help="compare bytes, decode nothing")
-    verify.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="COMPONENT|PATH",
-        help="check (and extract) only this part; may be given several times",
-    )
-    verify.add_argument("--accept", action="store_true", help="then remember it, as `accept` does")
-    accept = command("accept", "Prove a kit, and have this host remember it: no older one.", True)
-    _add_proof(accept)
-    accept.set_defaults(root=None, quick=False, only=[], accept=True)
-    command("list", "List the members of a kit whose signatures are good.", True)
-    command("inspect", "Show the signed page: what the kit is and who signed it.", True)
-    command("trust", "Show or change whom this host believes.", False)
-    command("policy", "Say what a policy means.", False)
-    command("explain", "Explain an error code.", False).add_argument("code", metavar="CODE")
-    command("selftest", "Check this verifier and this Python against built-in answers.", False)
+    for name, text in COMMANDS.items():
+        _add_options(commands.add_parser(name, help=text, description=text), name)
     return parser
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse a command line; a parser of all commands takes longer to make than to check a kit."""
+    name = arguments[0] if arguments else ""
+    if name not in _OF_A_KIT:
+        return _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog=f"kit-verify {name}", description=COMMANDS[name])
+    _add_options(parser, name)
+    return parser.parse_args(arguments[1:], argparse.Namespace(command=name))
+
+
+def _add_options(command: argparse.ArgumentParser, name: str) -> None:
+    if name in _OF_A_KIT:
+        _add_kit(command, root=name != "accept")
+    if name in ("verify", "accept"):
+        _add_proof(command)
+    if name == "verify":
+        command.add_argument("--quick", action="store_true", help="compare bytes, decode nothing")
+        command.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="COMPONENT|PATH",
+            help="check (and extract) only this part; may be given several times",
+        )
+        command.add_argument(
+            "--accept", action="store_true", help="then remember it, as `accept` does"
+        )
+    if name == "accept":
+        command.set_defaults(root=None, quick=False, only=[], accept=True)
+    if name == "explain":
+        command.add_argument("code", metavar="CODE")
 
 
 def _add_kit(command: argparse.ArgumentParser, *, root: bool) -> None:
@@ -113,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return guarded(lambda: int(command(arguments)), interrupted=_INTERRUPTED)
 
     def program() -> int:
-        return int(_command(_parser().parse_args(arguments)))
+        return int(_command(_parse(arguments)))
 
     if first == "accept" or "--accept" in arguments:
         return guarded(program, interrupted=_INTERRUPTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import os
@@ -19,9 +18,9 @@ from kit.review.errors import DetachedMalformed, DetachedTooLarge, DetachedUnrea
 from kit.review.head import Head, load_head
 from kit.signing import KitSigner, SecretsHandler, load_signer
 from kit.signkit import CheckedAnother, check_same_root
-from verifier.core.envelope import pae
+from verifier.core.envelope import KEYID, pae
 from verifier.core.errors import FormatNewer, KitError
-from verifier.core.jsonstrict import NotStrict, compact, parse_compact
+from verifier.core.jsonstrict import NotStrict, compact, parse_base64, parse_compact
 from verifier.core.manifest import HEX256
 from verifier.core.model import KitId
 from verifier.core.pipeline import Job, Opened
@@ -32,7 +31,6 @@ from verifier.source import FileSource
 SIGNATURE_TYPE = "offline-kit-signature/1"
 MAX_FILE = 16 * 1024  # bytes; the largest signature a page takes has 8,192 (FORMAT 4.2)
 _MEMBERS = {"keyid", "kitId", "sig", "type"}
-_KEYID = re.compile(r"[!-~]{1,128}")  # FORMAT 4.2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHORT = 8  # digits that tell the keys of one signer apart in a file name
 
@@ -93,7 +91,7 @@ def parse_detached(data: bytes, where: str) -> Detached:
         if kind != SIGNATURE_TYPE or set(value) != _MEMBERS:
             raise NotStrict(f"not exactly {', '.join(sorted(_MEMBERS))}, or of another type")
         return Detached(
-            KitId(_text(value, "kitId", HEX256)), _text(value, "keyid", _KEYID), _signature(value)
+            KitId(_text(value, "kitId", HEX256)), _text(value, "keyid", KEYID), _signature(value)
         )
     except NotStrict as reason:
         raise DetachedMalformed(str(reason), where=where) from None
@@ -107,15 +105,9 @@ def _text(value: dict[str, object], name: str, pattern: re.Pattern[str]) -> str:
 
 
 def _signature(value: dict[str, object]) -> bytes:
-    text = value["sig"]
-    try:
-        if not isinstance(text, str):
-            raise ValueError
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (ValueError, binascii.Error):
-        raise NotStrict("sig is not base64") from None
-    if not 1 <= len(data) <= 8192 or base64.b64encode(data).decode("ascii") != text:
-        raise NotStrict("sig is empty, too long or not in the one spelling of base64")
+    data = parse_base64(value["sig"], "sig")
+    if not 1 <= len(data) <= 8192:
+        raise NotStrict("sig is empty or too long")
     return data
 
 

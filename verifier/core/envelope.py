@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 
 from verifier.core import limits
 from verifier.core.errors import EnvelopeMalformed, SignatureInvalid, ThresholdNotMet
-from verifier.core.jsonstrict import NotStrict, compact, parse_compact
+from verifier.core.jsonstrict import NotStrict, compact, parse_base64, parse_compact
 from verifier.core.trust import Role
 from verifier.typed import Any, record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-_KEYID = re.compile(r"[!-~]{1,128}")
+KEYID = re.compile(r"[!-~]{1,128}")  # FORMAT 4.2
 _WHERE = "kit.dsse.json"
 
 
@@ -88,12 +87,9 @@ def parse_page(page: bytes) -> Envelope:
 
 def _base64(text: Any, what: str) -> bytes:
     try:
-        value = base64.b64decode(text.encode("ascii"), validate=True)
-    except (AttributeError, ValueError, binascii.Error):
-        raise EnvelopeMalformed(f"{what} is not base64", where=_WHERE) from None
-    if base64.b64encode(value).decode("ascii") != text:
-        raise EnvelopeMalformed(f"{what} is not in the one spelling of base64", where=_WHERE)
-    return value
+        return parse_base64(text, what)
+    except NotStrict as reason:
+        raise EnvelopeMalformed(str(reason), where=_WHERE) from None
 
 
 def _signatures(value: Any) -> dict[str, bytes]:
@@ -105,7 +101,7 @@ def _signatures(value: Any) -> dict[str, bytes]:
         if not isinstance(entry, dict) or set(entry) != {"keyid", "sig"}:
             raise EnvelopeMalformed("a signature is not an object of keyid and sig", where=_WHERE)
         keyid = entry["keyid"]
-        if not isinstance(keyid, str) or not _KEYID.fullmatch(keyid) or keyid <= last:
+        if not isinstance(keyid, str) or not KEYID.fullmatch(keyid) or keyid <= last:
             raise EnvelopeMalformed("keyids are not in ascending order", where=_WHERE)
         found[keyid] = _base64(entry["sig"], "a signature")
         if not 1 <= len(found[keyid]) <= 8192:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 
@@ -107,6 +108,22 @@ def parse_compact(data: bytes) -> Any:
     value = parse_json(data)
     if compact(value) != data:
         raise NotStrict("not in the compact spelling")
+    return value
+
+
+def parse_base64(text: Any, what: str) -> bytes:
+    """Return the bytes of a string in standard base64, which must be in its one spelling.
+
+    Raises:
+        NotStrict: It is another value, or spelled otherwise: bits in the last character, another
+            alphabet, padding missing.
+    """
+    try:
+        value = base64.b64decode(text.encode("ascii"), validate=True)
+    except (AttributeError, ValueError):
+        raise NotStrict(f"{what} is not base64") from None
+    if base64.b64encode(value).decode("ascii") != text:
+        raise NotStrict(f"{what} is not in the one spelling of base64")
     return value
 
 

@@ -140,7 +140,7 @@ WATCH = """
 import sys
 from verifier.core.trust import parse_root
 parse_root(open(sys.argv[1], "rb").read())
-print(*sorted(name[14:] for name in sys.modules if name.startswith("verifier.core.")))
+print(*sorted(name[16:] for name in sys.modules if name.startswith("verifier.crypto.")))
 """
 
 
