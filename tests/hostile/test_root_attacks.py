@@ -65,7 +65,7 @@ def test_a_kit_of_before_counts_with_those_who_are_still_there() -> None:
     reached = answer.opened.reached
     assert reached is not None
     assert (reached.root.version, reached.steps, reached.kit_version) == (4, (), 3)
-    assert "the kit's own is older (version 3)" in reached.sentence()
+    assert "the kit's own root is older (version 3)" in reached.sentence()
     assert answer.opened.signing is not None
     assert answer.opened.signing.signers == ["carol", "frank"]  # alice is gone, and no fault
 
@@ -78,7 +78,9 @@ def test_a_revoked_key_is_refused_by_whoever_has_seen_its_end() -> None:
     stolen = GOOD.kit("alice", "bob", roots=[V1])
     assert verdict(stolen, V1).code == ""  # a host that was never told cannot know
     for version in (2, 3, 4):
-        assert verdict(stolen, GOOD.of(version)).code == "threshold-not-met"
+        answer = verdict(stolen, GOOD.of(version))
+        assert answer.code == "threshold-not-met"
+        assert "the kit's own root is older (version 1)" in answer.fault[2]
 
 
 def test_a_revoked_key_is_of_no_use_beside_the_whole_chain() -> None:

@@ -120,7 +120,7 @@ def test_an_older_kit_whose_signers_are_still_there_is_verified_and_called_older
     sealed(path)
     report = verified(path, 4)
     assert code(report) == ""
-    assert "the kit's own is older (version 2)" in report.checked[0]
+    assert "the kit's own root is older (version 2)" in report.checked[0]
 
 
 def test_a_kit_with_the_last_root_alone_leaves_older_hosts_behind(

@@ -151,20 +151,24 @@ def evaluate(envelope: Envelope, role: Role) -> Signing:
     return Signing(valid, tuple(invalid), tuple(unknown), other)
 
 
-def check_threshold(signing: Signing, role: Role) -> None:
+def check_threshold(signing: Signing, role: Role, note: str = "") -> None:
     """Hold a page to the threshold of distinct signers (FORMAT 4.6, first part).
+
+    Args:
+        note: What else explains that there are too few, in words.
 
     Raises:
         ThresholdNotMet: Too few.
     """
-    if len(signing.signers) < role.threshold:
-        names = ", ".join(map(repr, signing.signers)) or "nobody"
-        raise ThresholdNotMet(
-            f"{len(signing.signers)} of {role.threshold} required signers signed ({names}); "
-            f"{len(signing.invalid)} signatures are wrong, {len(signing.unknown)} are by keys "
-            "that this root does not name",
-            where=_WHERE,
-        )
+    if len(signing.signers) >= role.threshold:
+        return
+    names = ", ".join(map(repr, signing.signers)) or "nobody"
+    parts = [f"{len(signing.signers)} of {role.threshold} required signers signed ({names})"]
+    if signing.invalid:
+        parts.append(f"wrong signatures: {len(signing.invalid)}")
+    if signing.unknown:
+        parts.append(f"signatures by keys that this root does not name: {len(signing.unknown)}")
+    raise ThresholdNotMet("; ".join([*parts, note] if note else parts), where=_WHERE)
 
 
 def check_surplus(signing: Signing) -> None:

@@ -199,7 +199,7 @@ def _authenticate(container: Container, job: Job, opened: Opened) -> None:
         opened.reached = follow(job.root, chain)
         targets = opened.reached.root.targets
         opened.signing = evaluate(opened.envelope, targets)
-        check_threshold(opened.signing, targets)
+        check_threshold(opened.signing, targets, opened.reached.older())
     manifest = parse_manifest(opened.envelope.payload)
     check_manifest(manifest, len(page))
     _check_blob(HEAD[1], manifest.roots, [opened.roots[512:]])

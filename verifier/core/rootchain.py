@@ -37,12 +37,17 @@ class Reached:
         if self.steps:
             path = ", ".join(map(str, (self.steps[0] - 1, *self.steps)))
             return f"root of trust: version {version}, reached step by step from the pinned: {path}"
-        if self.kit_version < version:
-            return (
-                f"root of trust: version {version}, as pinned; the kit's own is older "
-                f"(version {self.kit_version}), so only signers of version {version} count"
-            )
-        return f"root of trust: version {version}, as pinned"
+        pinned = f"root of trust: version {version}, as pinned"
+        return f"{pinned}; {self.older()}" if self.older() else pinned
+
+    def older(self) -> str:
+        """Return in words that the kit's own root is older than the one that counts, if it is."""
+        if self.kit_version >= self.root.version:
+            return ""
+        return (
+            f"the kit's own root is older (version {self.kit_version}), so only signers of version "
+            f"{self.root.version} count"
+        )
 
 
 def follow(pinned: Root, chain: Sequence[Root]) -> Reached:

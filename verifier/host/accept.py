@@ -153,7 +153,7 @@ class Host:
         reached = follow(self._trusted.root, parse_chain(opened.roots[512:]))
         if reached.root.signed != opened.reached.root.signed:
             opened.signing = evaluate(opened.envelope, reached.root.targets)
-            check_threshold(opened.signing, reached.root.targets)
+            check_threshold(opened.signing, reached.root.targets, reached.older())
         opened.reached = reached
 
     def _remembered(self, opened: Opened) -> State:
