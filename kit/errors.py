@@ -227,7 +227,7 @@ class OutputExists(Usage):
     """A file of the name the kit would get is there already; it was not touched."""
 
     code = "output-exists"
-    fix = "Move the file away, give another directory with --out, or raise the kit's version."
+    fix = "Move the file named away, or give the kit another directory or version."
 
 
 class OutputUnwritable(Undecided):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.errors import FileExists, FileUnwritable, show
+from kit.output import sync_directory
 
 _INTERRUPTED = "is being written by another run, or was left by one that was interrupted"
 
@@ -37,7 +38,7 @@ def create_files(files: Sequence[tuple[Path, bytes, int]]) -> None:
                 where = f"file {show(path)}"
                 _publish(_part(path), path)
                 undo.callback(path.unlink, missing_ok=True)
-            _sync_directory(files[0][0].parent)
+            sync_directory(files[0][0].parent)
             undo.pop_all()
     except OSError as error:
         raise FileUnwritable(error.strerror or type(error).__name__, where=where) from error
@@ -73,11 +74,3 @@ def _publish(part: Path, path: Path) -> None:
     except OSError:  # FAT has no links; the .part file still keeps a second run of ours away
         _refuse_existing(path, "is there already")
         part.rename(path)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

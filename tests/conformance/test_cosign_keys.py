@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,26 +32,6 @@ from verifier.core.signature import P256, Key, parse_material
 pytestmark = pytest.mark.slow
 
 PASSPHRASE = "correct horse battery"
-
-
-def cosigns() -> list[Path | None]:
-    """Return every cosign of this host."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    found: list[Path | None] = []
-    on_path = shutil.which("cosign")
-    if on_path:
-        found.append(Path(on_path))
-    found += sorted(Path(cache, "offline-kit", "judges").glob("cosign-v*"))
-    return found or [None]
-
-
-@pytest.fixture(scope="module", params=cosigns(), ids=lambda path: path and path.name)
-def cosign(request: pytest.FixtureRequest) -> Path:
-    """Return one cosign after the other."""
-    if request.param is None:
-        pytest.skip("not run: cosign is not installed, and .ci/run has built none")
-    assert isinstance(request.param, Path)
-    return request.param
 
 
 def run(

@@ -153,9 +153,7 @@ class KitOlder(Rejected):
     """
 
     code = "kit-older"
-    fix = (
-        "Ask for the newest kit; to go back on purpose run `kit-verify trust reset LINE --reason`."
-    )
+    fix = "Ask for the newest kit, or go back with `kit-verify trust reset LINE --reason TEXT`."
 
 
 class KitEquivocation(Rejected):
@@ -172,7 +170,7 @@ class KitTooOld(Rejected):
     """The kit is older than the policy allows, as dates of accepted kits alone show."""
 
     code = "kit-too-old"
-    fix = "Ask for a newer kit; a date that was wrong goes away with `kit-verify trust reset LINE`."
+    fix = "Ask for a newer kit; undo a wrong date by `kit-verify trust reset LINE --reason TEXT`."
 
 
 class KitStale(Undecided):
