@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, repeat
 
 from verifier.core import limits
 from verifier.core.codec import raw_size
 from verifier.core.errors import ListMalformed
-from verifier.core.header import header_size
+from verifier.core.header import BLOCK, MAX_SIZE, header_size
 from verifier.core.lists import DATA, ZSTD, FrameTable, Index
 from verifier.typed import record
 
@@ -107,33 +110,44 @@ def plan_frames(index: Index) -> Plan:
     """Return the frames behind the head (FORMAT 8.2, 8.3)."""
     plan = Plan()
     group, filled = 0, 0  # first member and tar bytes of the open group
-    sizes, offsets = index.sizes, index.offsets
     for rank, start, stop in index.runs():
         if rank == DATA and start == index.bounds[DATA]:
             plan.add_group(group, start, filled)
             group, filled, plan.payload = start, 0, len(plan)
-        names = index.paths(start, stop)
-        plain = all(map(bytes.isascii, names))
-        for member in range(start, stop):
-            size = sizes[member]
-            if plain and offsets[member + 1] - offsets[member] <= 101 and size < limits.BIG:
-                headers = 512
-            else:
-                headers = header_size(names[member - start], size)
-            if size >= limits.BIG:
-                plan.add_group(group, member, filled)
-                plan.add_big(member, headers, size)
-                group, filled = member + 1, 0
-                continue
-            tar_bytes = headers + size + (-size & 511)
-            if filled + tar_bytes > limits.FRAME:
-                plan.add_group(group, member, filled)
-                group, filled = member, 0
-            filled += tar_bytes
+        group, filled = _plan_run(plan, index, start, stop, group, filled)
     plan.add_group(group, len(index), filled)
     if not index.count(DATA):
         plan.payload = len(plan)
     return plan
+
+
+def _plan_run(
+    plan: Plan, index: Index, start: int, stop: int, group: int, filled: int
+) -> tuple[int, int]:
+    """Plan members ``start`` to ``stop - 1``; take and return the open group as `plan_frames`."""
+    sizes, names = index.sizes[start:stop], index.paths(start, stop)
+    headers = _header_sizes(names, sizes)
+    # where each member ends in the tar bytes of the run; the open group began before or at 0
+    ends = list(accumulate([h + s + (-s & 511) for h, s in zip(headers, sizes)], initial=0))
+    origin, at = -filled, start
+    for big in [*(start + n for n, size in enumerate(sizes) if size >= limits.BIG), stop]:
+        while ends[big - start] - origin > limits.FRAME:  # not all before the big one fit
+            at = start + bisect_right(ends, origin + limits.FRAME, at - start) - 1
+            plan.add_group(group, at, ends[at - start] - origin)
+            group, origin = at, ends[at - start]
+        if big < stop:
+            plan.add_group(group, big, ends[big - start] - origin)
+            size = sizes[big - start]
+            plan.add_big(big, header_size(names[big - start], size), size)
+            group = at = big + 1
+            origin = ends[big - start + 1]
+    return group, ends[-1] - origin
+
+
+def _header_sizes(names: Sequence[bytes], sizes: Sequence[int]) -> Iterable[int]:
+    if max(map(len, names)) <= 100 and max(sizes) < MAX_SIZE and b"".join(names).isascii():
+        return repeat(BLOCK)
+    return map(header_size, names, sizes)
 
 
 def head_frames(headers: int, size: int) -> list[int]:

@@ -10,7 +10,7 @@ _OWNER = b"0000000\0" * 2
 _MODES = {False: b"0000644\0", True: b"0000755\0"}
 _TAIL = bytes(100) + b"ustar\x0000" + bytes(247)  # linkname to the end, without a prefix
 _PAX_NAME = b"PaxHeaders/x"
-_MAX_SIZE = 1 << 33  # eleven octal digits
+MAX_SIZE = 1 << 33  # eleven octal digits
 
 
 def padding(size: int) -> bytes:
@@ -49,7 +49,7 @@ class Headers:
 
     def __call__(self, path: bytes, size: int, executable: bool) -> bytes:
         """Return all blocks before the contents: one, or with PAX records three or more."""
-        if len(path) <= 100 and size < _MAX_SIZE and path.isascii():
+        if len(path) <= 100 and size < MAX_SIZE and path.isascii():
             digits = b"%011o" % size
             # every byte is ASCII, so the sum stays below 65521 and the low half is exact
             total = self._constant[executable] + (adler32(path + digits) & 0xFFFF)
@@ -70,7 +70,7 @@ class Headers:
             records += _record(b"path", path)
             plain = path.decode("utf-8")[-100:]
             names = b"", "".join(c if c.isascii() else "_" for c in plain).encode("ascii")
-        if size >= _MAX_SIZE:
+        if size >= MAX_SIZE:
             records += _record(b"size", b"%d" % size)
             size = 0
         head = b""
@@ -99,6 +99,6 @@ def header_size(path: bytes, size: int) -> int:
     records = 0
     if split(path) is None:
         records += len(_record(b"path", path))
-    if size >= _MAX_SIZE:
+    if size >= MAX_SIZE:
         records += len(_record(b"size", b"%d" % size))
     return BLOCK if not records else 2 * BLOCK + records + (-records % BLOCK)

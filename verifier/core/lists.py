@@ -1,21 +1,29 @@
 """The two signed lists, kept as columns, and the derived one (FORMAT 6).
 
-A list has one spelling because there is one writer: the reader parses loosely, writes what it
-understood, and compares.  Columns instead of an object a member: a million members take about
-130 MB here, most of it their names.
+A list has one spelling, and the reader takes no other.  Columns instead of an object a member: a
+million members take about 130 MB here, most of it their names.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, groupby, islice, repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 
 from verifier.core import limits
 from verifier.core.errors import ListMalformed
-from verifier.core.names import HEAD, RESERVED, CollisionCheck, check_order, check_paths, fold
+from verifier.core.names import (
+    HEAD,
+    RESERVED,
+    CollisionCheck,
+    check_order,
+    check_paths,
+    first_components,
+    fold,
+)
 
 INDEX_HEAD = b"offline-kit-index/1\n"
 FRAMES_HEAD = b"offline-kit-frames/1\n"
@@ -32,6 +40,11 @@ _FIXED = {
 }
 _BELOW = {VERIFIER: b"verifier/", EVIDENCE: b"evidence/"}
 _MODES = (b"0644", b"0755")
+_NOT_IN_SUMS = (SUMS, SIG)
+_DASHES = b"-" * 64
+# the one spelling of a line; ^ keeps the search for the next one from looking inside of a line
+_INDEX_LINE = re.compile(rb"(?m)^(.{64}) (0|[1-9][0-9]{,15}) ([a-z]+) (0644|0755) (.*)\n")
+_FRAMES_LINE = re.compile(rb"(?m)^([0-9]{7}) ([rz]) ([0-9a-f]{64}|-{64})\n")
 _RUN = 8192  # members written or walked at once
 
 
@@ -149,10 +162,9 @@ class Index:
     def sums(self) -> Iterator[bytes]:
         """Yield ``SHA256SUMS`` (FORMAT 6.7)."""
         for rank, first, last in self.runs():
-            if rank not in (SUMS, SIG):
+            if rank not in _NOT_IN_SUMS:
                 digests = self.digests[32 * first : 32 * last].hex(" ", 32).encode().split(b" ")
-                rows = zip(digests, repeat(b"  "), self.paths(first, last), repeat(b"\n"))
-                yield b"".join(chain.from_iterable(rows))
+                yield _sums_lines(digests, self.paths(first, last))
 
     def sums_size(self) -> int:
         """Return the bytes of ``SHA256SUMS``."""
@@ -160,27 +172,30 @@ class Index:
         return (len(self) - skipped) * 66 + len(self.names) - self.offsets[skipped]
 
 
-def _rows(text: bytes, where: str) -> list[list[bytes]]:
-    lines = text.split(b"\n")
-    if lines.pop():
-        raise ListMalformed("the last line has no end", where=where)
-    return [line.split(b" ", 4) for line in lines]
+def _sums_lines(digests: Iterable[bytes], paths: Iterable[bytes]) -> bytes:
+    """Return lines of ``SHA256SUMS``, one or more, for digests in hexadecimal."""
+    return b"\n".join(map(b"  ".join, zip(digests, paths))) + b"\n"
 
 
 class IndexReader:
-    """Makes an `Index` of the text of ``kit.index``, fed in pieces that end at line ends."""
+    """Makes an `Index` of the text of ``kit.index``, fed in pieces that end at line ends.
 
-    def __init__(self) -> None:
+    Args:
+        algorithms: Names of the hashes to take of ``SHA256SUMS`` on the way.
+
+    Attributes:
+        index: What was fed so far.
+        content: SHA-256 over what contentId is of: all lines but those of class ``sig``.
+        sums: For each of ``algorithms`` the hash of ``SHA256SUMS`` as it follows from the lines.
+    """
+
+    def __init__(self, algorithms: Iterable[str] = ("sha256",)) -> None:
         self.index = Index()
+        self.content = hashlib.sha256(INDEX_HEAD)
+        self.sums = {name: hashlib.new(name) for name in algorithms}
         self._collisions = CollisionCheck()
         self._collisions.add([name.encode() for name in HEAD])
         self._last = b""
-        self._content = hashlib.sha256(INDEX_HEAD)
-
-    @property
-    def content_id(self) -> str:
-        """The contentId of what was fed (FORMAT 11): of all lines but those of class ``sig``."""
-        return self._content.hexdigest()
 
     def feed(self, text: bytes) -> None:
         """Take whole lines.
@@ -189,44 +204,38 @@ class IndexReader:
             ListMalformed: A line is not in the one spelling, or lines are not in order.
             MemberPathUnsafe: A path breaks FORMAT 6.3.
         """
-        rows = _rows(text, "kit.index")
-        if not rows:
-            return
-        if min(map(len, rows)) != 5:
-            raise ListMalformed("a line has fewer than five fields", where="kit.index")
-        columns = list(zip(*rows))
-        if max(map(len, columns[1])) > 16 or max(map(len, columns[0])) != 64:
-            raise ListMalformed("a size or digest is too long", where="kit.index")
-        at = 0
-        start = len(self.index)
-        for rank, count in _classes(columns[2]):
-            self._run(rank, [column[at : at + count] for column in columns])
-            at += count
-        if len(self.index) > limits.MAX_MEMBERS:
-            raise ListMalformed(f"more than {limits.MAX_MEMBERS} members", where="kit.index")
-        again = [
-            (rank, self.index.lines(rank, max(first, start), last))
-            for rank, first, last in self.index.runs()
-            if last > start
-        ]
-        if b"".join([lines for _, lines in again]) != text:
+        # what is between two lines that are as they must be, then the five fields of a line, ...
+        parts = _INDEX_LINE.split(text)
+        if any(parts[::6]):
             raise ListMalformed("a line is not in its one spelling", where="kit.index")
-        for rank, lines in again:
-            if rank != SIG:
-                self._content.update(lines)
+        columns = [parts[field::6] for field in range(1, 6)]
+        del parts
+        at, count = 0, len(columns[0])
+        if len(self.index) + count > limits.MAX_MEMBERS:
+            raise ListMalformed(f"more than {limits.MAX_MEMBERS} members", where="kit.index")
+        for rank, last in _classes(columns[2]):
+            run = columns if last - at == count else [column[at:last] for column in columns]
+            self._run(rank, run)
+            if rank == SIG:
+                first = self.index.bounds[SIG]
+                line = self.index.lines(SIG, first, len(self.index))
+                before, _, text = text.partition(line)
+                self.content.update(before)
+            at = last
+        self.content.update(text)
 
-    def _run(self, rank: int, columns: list[tuple[bytes, ...]]) -> None:
+    def _run(self, rank: int, columns: list[list[bytes]]) -> None:
         index = self.index
         if index.bounds[rank + 1] != len(index):  # members of a later class came before
             raise ListMalformed("classes are not in order", where="kit.index")
-        names = columns[4]
+        digits, names = b"".join(columns[0]), columns[4]
+        sizes = list(map(int, columns[1]))
         try:
-            digests = bytes.fromhex(b"".join(columns[0]).decode("ascii"))
-            sizes = list(map(int, columns[1]))
+            digests = bytes.fromhex(digits.decode("ascii"))
         except ValueError:
-            raise ListMalformed("a digest or size is not a number", where="kit.index") from None
-        if len(digests) != 32 * len(names) or min(sizes) < 0:
-            raise ListMalformed("a digest or size is not a number", where="kit.index")
+            digests = b""
+        if digests.hex().encode() != digits:
+            raise ListMalformed("a digest is not in its one spelling", where="kit.index")
         check_paths(names)
         check_order(names, self._last if index.count(rank) else b"")
         self._last = names[-1]
@@ -234,6 +243,10 @@ class IndexReader:
         self._collisions.add(names)
         index.digests += digests
         index.extend(rank, names, sizes, [mode == b"0755" for mode in columns[3]])
+        if rank not in _NOT_IN_SUMS:
+            lines = _sums_lines(columns[0], names)
+            for state in self.sums.values():
+                state.update(lines)
 
     def finish(self) -> Index:
         """Return the index.
@@ -262,16 +275,21 @@ class IndexReader:
         return index
 
 
-def _classes(kinds: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield (class number, count) for the runs of equal classes in ``kinds``."""
-    for kind, group in groupby(kinds):
+def _classes(kinds: list[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield (class number, end) for the classes in ``kinds``, each of which is one run."""
+    at = 0
+    while at < len(kinds):
+        kind, count = kinds[at], kinds.count(kinds[at])
         if kind not in _RANK:
             raise ListMalformed(f"unknown class {kind[:24]!r}", where="kit.index")
-        yield _RANK[kind], sum(1 for _ in group)
+        if kinds[at : at + count].count(kind) != count:
+            raise ListMalformed("classes are not in order", where="kit.index")
+        at += count
+        yield _RANK[kind], at
 
 
 def _check_class(rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> None:
-    """Hold paths and sizes to the class they stand in (FORMAT 6.2, 6.5, 6.8)."""
+    """Hold ascending paths and sizes to the class they stand in (FORMAT 6.2, 6.5, 6.8)."""
     limit = limits.MAX_MEMBER if rank in (DATA, SUMS) else limits.MAX_FIXED_MEMBER
     if max(sizes) > limit or (rank == SUMS and max(sizes) > limits.MAX_LIST):
         raise ListMalformed(f"a member is larger than {limit} bytes", where="kit.index")
@@ -280,7 +298,7 @@ def _check_class(rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> Non
     elif rank in _BELOW:
         good = all(name.startswith(_BELOW[rank]) for name in names)
     else:
-        firsts = {name.partition(b"/")[0] for name in names}
+        firsts = first_components(names)
         good = not any(fold(first.decode("utf-8")) in RESERVED for first in firsts)
     if not good:
         kind = CLASSES[rank].decode()
@@ -324,7 +342,7 @@ class FrameTable:
             self.stored[first:last], self.kinds[first:last], self.dashed[first:last], digests
         )
         return b"".join(
-            [b"%07d %c %b\n" % (n, k, b"-" * 64 if dash else d.encode()) for n, k, dash, d in rows]
+            [b"%07d %c %b\n" % (n, k, _DASHES if dash else d.encode()) for n, k, dash, d in rows]
         )
 
     def text(self) -> Iterator[bytes]:
@@ -339,17 +357,12 @@ class FrameTable:
         Raises:
             ListMalformed: A line is not in the one spelling.
         """
-        rows = _rows(text, "kit.frames")
-        start = len(self)
-        try:
-            for size, kind, digest in rows:
-                dash = digest == b"-" * 64
-                value = None if dash else bytes.fromhex(digest.decode("ascii"))
-                if len(size) != 7 or len(kind) != 1 or len(value or bytes(32)) != 32:
-                    raise ValueError
-                self.append(int(size), kind[0], value)
-            again = self.lines(start, len(self)) if rows else b""
-        except (ValueError, OverflowError):
-            raise ListMalformed("a line is not in its one spelling", where="kit.frames") from None
-        if again != text or not {RAW, ZSTD}.issuperset(self.kinds[start:]):
+        parts = _FRAMES_LINE.split(text)
+        if any(parts[::4]):
             raise ListMalformed("a line is not in its one spelling", where="kit.frames")
+        sizes, kinds, digests = (parts[field::4] for field in range(1, 4))
+        dashed = [digest == _DASHES for digest in digests]
+        self.stored.extend(map(int, sizes))
+        self.kinds += b"".join(kinds)
+        self.digests += bytes.fromhex(b"".join(digests).replace(b"-", b"0").decode("ascii"))
+        self.dashed += bytes(dashed)

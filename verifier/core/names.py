@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from operator import lt
 
 from verifier.core import limits
@@ -137,13 +138,13 @@ def _folded(name: bytes) -> bytes:
 class CollisionCheck:
     """Finds two names that fold to the same, or a file that is another's directory (FORMAT 6.4).
 
-    Fed with names in runs, it keeps 8 bytes a name: 64-bit hashes, in 64 heaps by their low bits,
-    so that at the end only one heap at a time becomes a set.  Only when two hashes are equal does
-    it ask for the names again, so an answer never rests on a hash.
+    Fed with names in runs, it keeps 8 bytes a name: 64-bit hashes.  At the end they are put into
+    heaps by their low bits, so that only one heap at a time becomes a set.  Only when two hashes
+    are equal does it ask for the names again, so an answer never rests on a hash.
     """
 
     def __init__(self) -> None:
-        self._files = [array("q") for _ in range(64)]
+        self._files = array("q")
         self._directories: set[int] = set()
         self._last = b""
 
@@ -153,9 +154,7 @@ class CollisionCheck:
         joined = b"\n".join(listed)
         plain = bool(listed) and joined.isascii()
         folded = joined.lower().split(b"\n") if plain else list(map(_folded, listed))
-        heaps = self._files
-        for value in map(hash, folded):
-            heaps[value & 63].append(value)
+        self._files.extend(map(hash, folded))
         last = self._last
         for directory in dict.fromkeys([name.rpartition(b"/")[0] for name in folded]):
             cut = len(directory)
@@ -165,9 +164,19 @@ class CollisionCheck:
             last = directory + b"/"
         self._last = last
 
+    def _heaps(self) -> list[array[int]]:
+        """Return the hashes in heaps of about 65,536."""
+        heaps = [array("q") for _ in range(1 << (len(self._files) >> 16).bit_length())]
+        if len(heaps) == 1:
+            return [self._files]
+        mask = len(heaps) - 1
+        for value in self._files:
+            heaps[value & mask].append(value)
+        return heaps
+
     def suspicious(self) -> bool:
         """Whether some pair may collide; False is certain."""
-        for heap in self._files:
+        for heap in self._heaps():
             different = set(heap)
             if len(different) != len(heap) or not different.isdisjoint(self._directories):
                 return True
@@ -220,3 +229,13 @@ def check_order(names: Sequence[bytes], before: bytes) -> None:
         return
     if not before < names[0] or not all(map(lt, names, names[1:])):
         raise ListMalformed("members are not in ascending order", where="kit.index")
+
+
+def first_components(names: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the first component of each of ``names``, which ascend; of most directories once."""
+    at = 0
+    while at < len(names):
+        first, slash, _ = names[at].partition(b"/")
+        yield first
+        # what begins with `first/` is one run, and the byte behind "/" is "0"
+        at = bisect_left(names, first + b"0", at) if slash else at + 1

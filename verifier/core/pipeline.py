@@ -296,26 +296,24 @@ def _read_table(container: Container, manifest: Manifest, headers: Headers) -> F
 
 
 def _read_index(container: Container, manifest: Manifest, headers: Headers) -> tuple[Index, str]:
-    reader = IndexReader()
+    """Return the index and the contentId; SHA256SUMS is held to it on the way (FORMAT 6.7)."""
+    subject = manifest.subjects[1]
+    reader = IndexReader(_KNOWN.intersection(subject.digest))
     for text in _lines_of(container, HEAD[2], manifest.index, headers, INDEX_HEAD):
         reader.feed(text)
-    return reader.finish(), reader.content_id
-
-
-def _check_index(index: Index, manifest: Manifest) -> None:
-    """Hold the index to what is derived from it and to the manifest (FORMAT 6.7, 9.4, 9.5)."""
-    subject = manifest.subjects[1]
-    states = {name: hashlib.new(name) for name in _KNOWN.intersection(subject.digest)}
-    for text in index.sums():
-        for state in states.values():
-            state.update(text)
+    index, sums = reader.finish(), reader.sums
     at = index.bounds[SUMS]
-    if states["sha256"].digest() != index.digest(at) or index.sizes[at] != index.sums_size():
+    if sums["sha256"].digest() != index.digest(at) or index.sizes[at] != index.sums_size():
         raise ListMalformed("SHA256SUMS is not the one that follows from the index", where=HEAD[2])
-    if any(state.hexdigest() != subject.digest[name] for name, state in states.items()):
+    if any(state.hexdigest() != subject.digest[name] for name, state in sums.items()):
         raise ManifestMalformed(
             "subject SHA256SUMS has another digest than kit.index", where="manifest"
         )
+    return index, reader.content.hexdigest()
+
+
+def _check_index(index: Index, manifest: Manifest) -> None:
+    """Hold the index to the limits and to the components of the manifest (FORMAT 9.4, 9.5)."""
     if sum(index.sizes) > limits.MAX_STREAM:
         raise ListMalformed("the members are larger than any kit may be", where=HEAD[2])
     covered = 0
