@@ -67,8 +67,8 @@ class FileSource:
 
     def read_into(self, offset: int, views: Sequence[memoryview]) -> None:
         """Fill ``views`` from ``offset`` on; see `verifier.core.container.Source`."""
-        left = [view for view in views if len(view)]
-        while left:
+        left, want = list(filter(len, views)), sum(map(len, views))
+        while want:
             try:
                 done = self._read(left, offset)
             except OSError as error:
@@ -77,7 +77,9 @@ class FileSource:
                 ) from None
             if not done:
                 raise KitTruncated(f"the file ends at byte {offset}", where=self._where)
-            left, offset = _left(left, done), offset + done
+            want, offset = want - done, offset + done
+            if want:  # usually all of it came at once
+                left = _left(left, done)
 
     def ends_at(self, offset: int) -> bool:
         """Whether there is no byte at ``offset``."""

@@ -19,9 +19,9 @@ from pathlib import Path
 
 KIB = 1024
 MIB = 1024 * KIB
-VERSION = 1  # of these rules: a directory made by other ones is made again
+VERSION = 2  # of these rules: a directory made by other ones is made again
 SETS = ("mixed", "packed", "small", "huge", "quarter", "million")
-SCALES = {"tiny": 1 / 400, "small": 1 / 32, "default": 1.0, "large": 2.0}
+SCALES = {"tiny": 1 / 800, "small": 1 / 64, "default": 1.0, "large": 2.0}
 PIECE = 4 * MIB
 
 
@@ -162,38 +162,38 @@ def scaled(count: int, scale: float) -> int:
     return max(1, int(count * min(scale, 1.0) + 0.5)) * max(1, int(scale))
 
 
-def make_small(root: Path, scale: float) -> None:
-    """Make 15,000 small text files, 1 to 30 KiB."""
+def make_small(root: Path, scale: float, count: int = 15_000) -> None:
+    """Make ``count`` small text files, 1 to 30 KiB."""
     pool = Pool(text_pool(scaled(24 * MIB, min(scale, 1.0))))
-    for i, number in enumerate(numbers("small sizes", scaled(15_000, scale))):
+    for i, number in enumerate(numbers("small sizes", scaled(count, scale))):
         folder = root / f"share/doc/section-{i // 60:04d}"
         write(folder / f"page-{i:05d}.txt", pool.take(between(number, 1 * KIB, 30 * KIB)))
 
 
 def make_mixed(root: Path, scale: float) -> None:
-    """Make programs, texts, JSON, archives and random bytes: 1.3 GB, 17,000 files."""
-    make_small(root, scale)
+    """Make programs, texts, JSON, archives and random bytes: 2.4 GB, 29,000 files."""
+    make_small(root, scale, 25_000)
     code = Pool(code_pool(scaled(48 * MIB, min(scale, 1.0))))
-    for i, number in enumerate(numbers("code sizes", scaled(380, scale))):
+    for i, number in enumerate(numbers("code sizes", scaled(760, scale))):
         path = root / f"lib/group-{i // 50:02d}/lib{i:04d}.so"
         write(path, code.take(between(number, 16 * KIB, 6 * MIB)), executable=i % 5 == 0)
     json = Pool(json_pool(scaled(16 * MIB, min(scale, 1.0))))
-    for i, number in enumerate(numbers("json sizes", scaled(1400, scale))):
+    for i, number in enumerate(numbers("json sizes", scaled(2_800, scale))):
         path = root / f"share/data/set-{i // 40:02d}/{i:04d}.json"
         write(path, json.take(between(number, 512, 512 * KIB)))
     archives = Random("archives")
-    for i, number in enumerate(numbers("archive sizes", scaled(165, scale))):
+    for i, number in enumerate(numbers("archive sizes", scaled(330, scale))):
         path = root / f"packages/package-{i:03d}.tar.gz"
         write(path, archives.take(between(number, 64 * KIB, 20 * MIB)))
     noise = Random("noise")
-    for i, number in enumerate(numbers("noise sizes", scaled(40, scale))):
+    for i, number in enumerate(numbers("noise sizes", scaled(80, scale))):
         write(root / f"blobs/{i:02d}.bin", noise.take(between(number, 4 * KIB, 4 * MIB)))
 
 
 def make_packed(root: Path, scale: float) -> None:
-    """Make 37 files that nothing shrinks, 0.64 GB: nearest to what a real kit carries."""
+    """Make 37 files that nothing shrinks, 1.2 GB: nearest to what a real kit carries."""
     pool = Random("packed")
-    low, high = scaled(512 * KIB, scale), scaled(88 * MIB, scale)
+    low, high = scaled(1 * MIB, scale), scaled(165 * MIB, scale)
     for i, number in enumerate(numbers("packed sizes", 37)):
         write(root / f"images/layer-{i:02d}.tar.gz", pool.take(between(number, low, high)))
 

@@ -229,13 +229,13 @@ def read_raw(source: Source, offset: int, content: memoryview, peeked: bytes, wh
         LayoutMismatch: The frame is not the raw frame of that size.
     """
     size = len(content)
-    count = max(1, -(-size // limits.BLOCK))
-    expected = [(raw_head(size) + FULL_BLOCK)[len(peeked) :]] + [FULL_BLOCK] * (count - 1)
-    expected[-1] = expected[-1][:-3] + last_block(size)
-    heads = [bytearray(len(block)) for block in expected]
-    views: list[memoryview] = []
-    for i, head in enumerate(heads):
-        views += [memoryview(head), content[i * limits.BLOCK : (i + 1) * limits.BLOCK]]
+    expected = raw_head(size) + FULL_BLOCK * max(0, -(-size // limits.BLOCK) - 1) + last_block(size)
+    heads = memoryview(bytearray(len(expected) - len(peeked)))
+    at = RAW_HEAD_SIZE + 3 - len(peeked)
+    views = [heads[:at], content[: limits.BLOCK]]
+    for start in range(limits.BLOCK, size, limits.BLOCK):
+        views += [heads[at : at + 3], content[start : start + limits.BLOCK]]
+        at += 3
     source.read_into(offset + len(peeked), views)
-    if heads != expected:
+    if heads != expected[len(peeked) :]:
         raise LayoutMismatch("not the raw frame that was planned", where=where)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import accumulate, repeat
+from operator import sub
 
 from verifier.core import limits
 from verifier.core.codec import raw_size
@@ -125,29 +126,36 @@ def _plan_run(
     plan: Plan, index: Index, start: int, stop: int, group: int, filled: int
 ) -> tuple[int, int]:
     """Plan members ``start`` to ``stop - 1``; take and return the open group as `plan_frames`."""
-    sizes, names = index.sizes[start:stop], index.paths(start, stop)
-    headers = _header_sizes(names, sizes)
-    # where each member ends in the tar bytes of the run; the open group began before or at 0
+    sizes = index.sizes[start:stop]
+    headers = _header_sizes(index, start, stop)
+    # where each member ends in the tar bytes of the run; the open group began at 0 or before
     ends = list(accumulate([h + s + (-s & 511) for h, s in zip(headers, sizes)], initial=0))
-    origin, at = -filled, start
-    for big in [*(start + n for n, size in enumerate(sizes) if size >= limits.BIG), stop]:
-        while ends[big - start] - origin > limits.FRAME:  # not all before the big one fit
-            at = start + bisect_right(ends, origin + limits.FRAME, at - start) - 1
-            plan.add_group(group, at, ends[at - start] - origin)
-            group, origin = at, ends[at - start]
-        if big < stop:
-            plan.add_group(group, big, ends[big - start] - origin)
-            size = sizes[big - start]
-            plan.add_big(big, header_size(names[big - start], size), size)
-            group = at = big + 1
-            origin = ends[big - start + 1]
+    bigs = [n for n, s in enumerate(sizes) if s >= limits.BIG] if max(sizes) >= limits.BIG else []
+    origin, at = -filled, 0
+    for big in [*bigs, stop - start]:
+        while ends[big] - origin > limits.FRAME:  # not all before the big one fit
+            at = bisect_right(ends, origin + limits.FRAME, at) - 1
+            plan.add_group(group, start + at, ends[at] - origin)
+            group, origin = start + at, ends[at]
+        if start + big < stop:
+            plan.add_group(group, start + big, ends[big] - origin)
+            path = index.paths(start + big, start + big + 1)[0]
+            plan.add_big(start + big, header_size(path, sizes[big]), sizes[big])
+            at = big + 1
+            group, origin = start + at, ends[at]
     return group, ends[-1] - origin
 
 
-def _header_sizes(names: Sequence[bytes], sizes: Sequence[int]) -> Iterable[int]:
-    if max(map(len, names)) <= 100 and max(sizes) < MAX_SIZE and b"".join(names).isascii():
+def _header_sizes(index: Index, start: int, stop: int) -> Iterable[int]:
+    offsets = index.offsets[start : stop + 1]
+    plain = index.names[offsets[0] : offsets[-1]].isascii()
+    if (
+        plain
+        and max(map(sub, offsets[1:], offsets)) <= 101
+        and max(index.sizes[start:stop]) < MAX_SIZE
+    ):
         return repeat(BLOCK)
-    return map(header_size, names, sizes)
+    return map(header_size, index.paths(start, stop), index.sizes[start:stop])
 
 
 def head_frames(headers: int, size: int) -> list[int]:

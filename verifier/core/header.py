@@ -40,12 +40,16 @@ class Headers:
     def __init__(self, mtime: int) -> None:
         self._mtime = b"%011o\0" % mtime
         self._middle = {flag: mode + _OWNER for flag, mode in _MODES.items()}
+        # name, its padding, size in octal, checksum
+        self._shape = {
+            flag: b"%b%b" + middle + b"%b\0" + self._mtime + b"%06o\0 0" + _TAIL
+            for flag, middle in self._middle.items()
+        }
         # adler32's low half is one plus the sum of the bytes; 8 spaces stand for the checksum
         self._constant = {
             flag: sum(middle + self._mtime + _TAIL) + ord("0") + 8 * ord(" ") - 1
             for flag, middle in self._middle.items()
         }
-        self._file_tail = b"0" + _TAIL
 
     def __call__(self, path: bytes, size: int, executable: bool) -> bytes:
         """Return all blocks before the contents: one, or with PAX records three or more."""
@@ -53,14 +57,7 @@ class Headers:
             digits = b"%011o" % size
             # every byte is ASCII, so the sum stays below 65521 and the low half is exact
             total = self._constant[executable] + (adler32(path + digits) & 0xFFFF)
-            return b"%b%b%b\0%b%06o\0 %b" % (
-                path.ljust(100, b"\0"),
-                self._middle[executable],
-                digits,
-                self._mtime,
-                total,
-                self._file_tail,
-            )
+            return self._shape[executable] % (path, _ZEROS[100 - len(path)], digits, total)
         return self._slow(path, size, executable)
 
     def _slow(self, path: bytes, size: int, executable: bool) -> bytes:

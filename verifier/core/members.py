@@ -336,27 +336,34 @@ class Walk:
         """Check whole small members: header, contents, padding, one behind the other."""
         index, headers, sink = self._layout.index, self._layout.headers, self._sink
         starts, sha256, view = buffer.startswith, hashlib.sha256, memoryview(buffer)
-        digests = memoryview(index.digests)[32 * piece.first : 32 * piece.last]
+        digests = bytes(index.digests[32 * piece.first : 32 * piece.last])
         at = d = 0
+        zeros = b""  # the padding of the member before
         first, last = piece.first, piece.last
         columns = zip(
             index.paths(first, last), index.sizes[first:last], index.executable[first:last]
         )
         for path, size, executable in columns:
-            header = headers(path, size, executable == 1)
-            if not starts(header, at):
-                raise LayoutMismatch("the tar header is not the derived one", where=_name(path))
-            at += len(header)
+            head = zeros + headers(path, size, executable == 1)
+            if not starts(head, at):
+                if starts(zeros, at):
+                    raise LayoutMismatch("the tar header is not the derived one", where=_name(path))
+                raise self._bad_padding(first + d // 32 - 1)
+            at += len(head)
             end = at + size
             if sha256(view[at:end]).digest() != digests[d : d + 32]:
                 raise DigestMismatch("the contents are not what was signed", where=_name(path))
             if sink is not None:
                 sink.small(first + d // 32, view[at:end])
             zeros = padding(size)
-            if zeros and not starts(zeros, end):
-                raise LayoutMismatch("the padding is not zeros", where=_name(path))
             d += 32
-            at = end + len(zeros)
+            at = end
+        if not starts(zeros, at):
+            raise self._bad_padding(last - 1)
+
+    def _bad_padding(self, member: int) -> LayoutMismatch:
+        path = self._layout.index.path(member)
+        return LayoutMismatch("the padding is not zeros", where=f"member {path!r}")
 
     def _cut(self, piece: Piece, buffer: bytearray) -> memoryview:
         """Return the contents in a frame of a big member, after comparing all else in it."""
@@ -370,7 +377,7 @@ class Walk:
             start = len(header)
         end = start + piece.length
         if piece.content > end and not buffer.startswith(bytes(piece.content - end), end):
-            raise LayoutMismatch("the padding is not zeros", where=_name(path))
+            raise self._bad_padding(piece.first)
         return memoryview(buffer)[start:end]
 
     def _advance(self, lane: _Lane, frame: int, buffer: bytearray, data: memoryview) -> None:
@@ -448,7 +455,10 @@ class _Worker:
         elif layout.plain:
             layout.source.read_into(offset, [content])
         else:
-            read_raw(layout.source, offset, content, b"", layout.where(frame))
+            try:
+                read_raw(layout.source, offset, content, b"", "")
+            except LayoutMismatch as error:
+                raise LayoutMismatch(error.message, where=layout.where(frame)) from None
 
     def check_frame(self, frame: int, piece: Piece, buffer: bytearray) -> bool:
         """Check a frame's own digest, then decode it; True if nothing is left to check (quick)."""
@@ -462,7 +472,10 @@ class _Worker:
         if digest is not None and self._quick:
             return True
         if zstd:
-            check_zstd_frame(bytes_, piece.content, layout.where(frame))
+            try:
+                check_zstd_frame(bytes_, piece.content, "")
+            except FrameInvalid as error:
+                raise FrameInvalid(error.message, where=layout.where(frame)) from None
             if self._decoder is None:
                 raise DecoderMissing("no decoder for zstd", where=layout.where(frame))
             if not self._decoder.frame(bytes_, content):

@@ -233,6 +233,7 @@ def _claims(payload: bytes) -> Manifest | None:
 
 # --- lists --------------------------------------------------------------------------------
 
+_STEP = 256 << 10  # bytes of a list that are parsed at once: what they become fits in caches
 _KNOWN = frozenset({"sha256", "sha512"})  # algorithms that are compared (FORMAT 9.3)
 
 
@@ -266,14 +267,18 @@ def _whole_lines(pieces: list[memoryview]) -> Iterator[bytes]:
     first = True
     pieces.reverse()
     while pieces:
-        text = rest + bytes(pieces.pop())
-        if first:
-            cut = text.find(b"\n") + 1
+        piece = pieces.pop()
+        for start in range(0, len(piece), _STEP):
+            text = rest + bytes(piece[start : start + _STEP])
+            if first:
+                cut = text.find(b"\n") + 1
+                yield text[:cut]
+                text, first = text[cut:], False
+            cut = text.rfind(b"\n") + 1
             yield text[:cut]
-            text, first = text[cut:], False
-        cut = text.rfind(b"\n") + 1
-        yield text[:cut]
-        rest = text[cut:]
+            rest = text[cut:]
+            if len(rest) >= _STEP:
+                raise ListMalformed("a line has no end", where="a list")
     if rest:
         yield rest
 
