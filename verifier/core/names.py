@@ -152,8 +152,12 @@ class CollisionCheck:
         """Take a run of names, each already held to the rules of FORMAT 6.3."""
         listed = list(names)
         joined = b"\n".join(listed)
-        plain = bool(listed) and joined.isascii()
-        folded = joined.lower().split(b"\n") if plain else list(map(_folded, listed))
+        if not joined.isascii():
+            folded = list(map(_folded, listed))
+        elif joined == (lower := joined.lower()):
+            folded = listed
+        else:
+            folded = lower.split(b"\n")
         self._files.extend(map(hash, folded))
         last = self._last
         for directory in dict.fromkeys([name.rpartition(b"/")[0] for name in folded]):
