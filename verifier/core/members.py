@@ -455,7 +455,7 @@ class _Worker:
         elif layout.plain:
             layout.source.read_into(offset, [content])
         else:
-            try:
+            try:  # the name of a frame is only made for an error: it takes as long as this call
                 read_raw(layout.source, offset, content, b"", "")
             except LayoutMismatch as error:
                 raise LayoutMismatch(error.message, where=layout.where(frame)) from None

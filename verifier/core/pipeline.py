@@ -258,10 +258,13 @@ def _read_list(container: Container, name: str, blob: Blob, headers: Headers) ->
     return pieces
 
 
-def _whole_lines(pieces: list[memoryview]) -> Iterator[bytes]:
+def _whole_lines(name: str, pieces: list[memoryview]) -> Iterator[bytes]:
     """Yield the text in pieces that end at line ends, giving memory back on the way.
 
     The first piece is the first line alone.  What is left without a line end comes last.
+
+    Raises:
+        ListMalformed: A line is so long that it cannot be one.
     """
     rest = b""
     first = True
@@ -278,7 +281,7 @@ def _whole_lines(pieces: list[memoryview]) -> Iterator[bytes]:
             yield text[:cut]
             rest = text[cut:]
             if len(rest) >= _STEP:
-                raise ListMalformed("a line has no end", where="a list")
+                raise ListMalformed("a line has no end", where=name)
     if rest:
         yield rest
 
@@ -287,7 +290,7 @@ def _lines_of(
     container: Container, name: str, blob: Blob, headers: Headers, first_line: bytes
 ) -> Iterator[bytes]:
     """Yield the lines of a list behind its first, which must be ``first_line``."""
-    lines = _whole_lines(_read_list(container, name, blob, headers))
+    lines = _whole_lines(name, _read_list(container, name, blob, headers))
     if next(lines) != first_line:
         raise FormatNewer(f"the first line is not {first_line!r}", where=name)
     return lines
