@@ -1,6 +1,6 @@
 """A disk that takes every write and loses it when it is written back: thin volumes, full images.
 
-The disk is real: a file system in an image of 96 MiB, behind a loop device, on a tmpfs that has room
+The disk is real: a file system in an image of 96 MiB behind a loop device, on a tmpfs that has room
 for a part of it only.
 """
 
@@ -83,7 +83,7 @@ def test_kit_whose_members_did_not_stay_is_not_accepted(
 ) -> None:
     site = Site(tmp_path)
     site.pin()
-    report = site.accept(kit.path, extract=os.fspath(thin / "out"))
+    report = site.accept(kit.path, extract=thin / "out")
     assert report.status is ExitStatus.UNDECIDED
     memory = site.directory.load().memory
     assert isinstance(memory, State)
