@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kit.container import output
 from kit.container.output import new_file, partial_of, replace_file
 from kit.errors import KitError
 
@@ -126,6 +125,6 @@ def test_inode_numbers_that_change_at_each_look(
         facts[1] = next(numbers)
         return os.stat_result(facts)
 
-    monkeypatch.setattr(output.os, "fstat", made_up)
+    monkeypatch.setattr(os, "fstat", made_up)
     way(path)
     assert path.read_bytes() == b"ours"
