@@ -12,7 +12,6 @@ import errno
 import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +21,7 @@ _SUFFIX = ".offline-kit-partial"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
-_TRIES = 25  # another run may clear up at the same moment; it holds a lock for microseconds
-_PAUSE = 0.01  # seconds
+_TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
 def refused(error: OSError, path: Path) -> KitError:
@@ -90,7 +88,6 @@ def _create(partial: Path, path: Path) -> int:
     """
     for _ in range(_TRIES):
         if not _clear(partial):
-            time.sleep(_PAUSE)
             continue
         try:
             descriptor = os.open(partial, _NEW, 0o644)
