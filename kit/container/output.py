@@ -139,7 +139,7 @@ def _clear(partial: Path) -> bool:
 def _sweep(directory: Path) -> None:
     """Remove unfinished files that dead runs left, whatever they were to become."""
     with os.scandir(directory) as entries:
-        left = [entry.name for entry in entries if entry.name.endswith(_SUFFIX)]
+        left = sorted(entry.name for entry in entries if entry.name.endswith(_SUFFIX))
     for name in left:
         # what is not ours to remove is in nobody's way under this name
         with contextlib.suppress(OSError, OutputForeign):
