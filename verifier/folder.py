@@ -108,9 +108,9 @@ class Folder:
         return os.path.join(self.path, name) if self.descriptor is None else name
 
     def names(self) -> list[bytes]:
-        """Return the names in it."""
+        """Return the names in it, in order."""
         where = self.path if self.descriptor is None else self.descriptor
-        return [os.fsencode(name) for name in os.listdir(where)]
+        return sorted(map(os.fsencode, os.listdir(where)))
 
     def look(self, name: bytes) -> os.stat_result | None:
         """Return what the host says about what has a name, a link itself; None if nothing has."""

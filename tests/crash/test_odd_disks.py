@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from kit.build import Options, build
+from kit.seal import seal
+from kit.sign import sign
+from kit.signing import load_sums_signer
 from tests.support.hosting import Site, code
-from tests.support.making import Made, make_kit, noise, pinned, read_tree, text
+from tests.support.making import Made, key, make_kit, make_sources, noise, pinned, read_tree, text
+from tests.support.oddities import (
+    Fault,
+    is_directory,
+    is_file,
+    numbers_change,
+    room,
+    saying,
+    without_locks,
+)
 from verifier import _compat
 from verifier.core.errors import ExitStatus
 from verifier.core.limits import MIB
@@ -25,7 +34,6 @@ from verifier.extract import staging_of
 from verifier.run import run
 from verifier.show.report import Report, render_text
 
-fcntl = pytest.importorskip("fcntl", reason="not run: this host has no such calls")
 FILES = {
     "a/run": b"#!/bin/sh\n",
     "a/text": text(5000),
@@ -33,7 +41,6 @@ FILES = {
     "b/zeros": bytes(6 * MIB),
     "b/small zeros": bytes(100_000),
 }
-Fault = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
@@ -52,72 +59,6 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def left_over(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
-
-
-def saying(name: str, number: int, when: Callable[..., bool] = lambda *_: True) -> Fault:
-    """Return a fault: a call of `os` ends with an error, when its arguments are such."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        real = getattr(os, name)
-
-        def call(*arguments: Any, **more: Any) -> Any:
-            if when(*arguments):
-                raise OSError(number, os.strerror(number))
-            return real(*arguments, **more)
-
-        monkeypatch.setattr(os, name, call)
-
-    return plant
-
-
-def is_directory(descriptor: int, *_: Any) -> bool:
-    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
-
-
-def is_file(descriptor: int, *_: Any) -> bool:
-    return not is_directory(descriptor)
-
-
-def without_locks(number: int) -> Fault:
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        def flock(descriptor: int, how: int) -> None:
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(fcntl, "flock", flock)
-
-    return plant
-
-
-def room(**fields: int) -> Fault:
-    """Return a fault: the host says this about what is free."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        real = os.statvfs
-
-        def statvfs(path: Any) -> Any:
-            said = real(path)
-            names = ("f_blocks", "f_bavail", "f_frsize", "f_files", "f_favail")
-            return SimpleNamespace(**{name: getattr(said, name) for name in names} | fields)
-
-        monkeypatch.setattr(os, "statvfs", statvfs)
-
-    return plant
-
-
-def numbers_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give another inode number at each look, as sshfs and mergerfs may."""
-    turn = iter(range(10**6, 10**9))
-
-    def moving(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
-        def call(*arguments: Any, **more: Any) -> os.stat_result:
-            found = list(real(*arguments, **more))
-            found[1] = next(turn)
-            return os.stat_result(found)
-
-        return call
-
-    for name in ("fstat", "stat", "lstat"):
-        monkeypatch.setattr(os, name, moving(getattr(os, name)))
 
 
 NOTED: dict[str, tuple[Fault, str]] = {
@@ -143,6 +84,26 @@ NOTED: dict[str, tuple[Fault, str]] = {
     "inodes are not counted": (room(f_files=0, f_favail=0), ""),
     "inode numbers change": (numbers_change, ""),
 }
+
+
+# what a walk over sources does with such numbers is tested with the walk
+OF_THE_BUILDER = {name: fault for name, (fault, _) in NOTED.items() if "inode numbers" not in name}
+
+
+@pytest.mark.parametrize("fault", OF_THE_BUILDER.values(), ids=OF_THE_BUILDER.keys())
+def test_build_sign_and_seal_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    spec = make_sources(tmp_path, {"a/run": FILES["a/run"], "b/zeros": FILES["b/zeros"]})
+    out = tmp_path / "out"
+    out.mkdir()
+    with monkeypatch.context() as patched:
+        fault(patched)
+        made = build(spec, [pinned()], out, Options(workers=2), sums=load_sums_signer(key("sums")))
+        sign(made.path, [key("alice"), key("bob")])
+        seal(made.path)
+    assert run(os.fspath(made.path), Job(root=pinned())).error is None
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize(("fault", "noted"), NOTED.values(), ids=NOTED.keys())
