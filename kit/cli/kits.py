@@ -20,6 +20,7 @@ from kit.signing import load_signer, load_sums_signer
 from kit.spec import load_spec
 from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError
+from verifier.show.plain import shell
 
 
 @app.command("build")
@@ -63,7 +64,8 @@ def _build(
         return
     need = trusted.targets.threshold - len(built.signers)
     say(f"not sealed: {need} more of {', '.join(trusted.targets.signers())} must sign")
-    say(f"next: offline-kit sign {built.path} --key SIGNER=URI, then offline-kit seal {built.path}")
+    path = shell(built.path)
+    say(f"next: offline-kit sign {path} --key SIGNER=URI, then offline-kit seal {path}")
 
 
 def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
