@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from kit.cli import passphrase
 from kit.cli.options import App
-from verifier.show.plain import plain
+from verifier.show.plain import plain, shell
 
 app = App(
     name="offline-kit",
@@ -49,6 +49,16 @@ def secret(name: str) -> str:
 def say(text: str) -> None:
     """Print a line of the result, or JSON; what is foreign in a line neither moves nor ends it."""
     print(text if text.startswith("{\n") else plain(text))
+
+
+def say_next(*words: object) -> None:
+    """Name the next command whole, so that it can be pasted; what is None is left out."""
+    say(f"next: {shell(*(str(word) for word in words if word is not None))}")
+
+
+def with_value(option: str, value: object) -> list[object]:
+    """Return an option with its value as two words; nothing if there is no value."""
+    return [option, value] if value is not None else []
 
 
 @contextlib.contextmanager
