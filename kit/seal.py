@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.output import replace_file
-from kit.page import locked
-from kit.signkit import check_same_root, read_head, sealed_marker
+from kit.container.head import check_same_root, read_head, sealed_marker
+from kit.container.output import replace_file
+from kit.container.page import locked
 from kit.stock.beside import read_beside, write_beside
 from kit.stock.outputs import NAMES, SUMS_SSHSIG, StockFiles, stock_files
 from verifier.core.lists import SIG, TOOL

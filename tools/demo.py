@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 TOP = Path(__file__).resolve().parents[1]
 DEMO = TOP / "build" / "demo"

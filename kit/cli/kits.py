@@ -15,8 +15,8 @@ from kit.cli.review import attach_first, say_attached, sign_away
 from kit.rebuild import rebuild
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
+from kit.sign import SignedKit, sign
 from kit.signing import load_signer, load_sums_signer
-from kit.signkit import SignedKit, sign
 from kit.spec import load_spec
 from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from kit.cli.common import Jobs, Json, app, progress, say
-from kit.frames import write_parts
-from kit.output import new_file
-from kit.qrcode import KINDS, qr_lines, qr_picture
-from kit.releasenote import ROOT, VERIFIER, ReleaseNote, release_note
+from kit.container.frames import write_parts
+from kit.container.output import new_file
+from kit.note.note import ROOT, VERIFIER, ReleaseNote, release_note
+from kit.note.qrcode import KINDS, qr_lines, qr_picture
 from verifier.core.errors import UsageError
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 _BLACK_ON_WHITE, _PLAIN = "\x1b[30;47m", "\x1b[0m"  # a code that is light on dark is hard to read
 _HALF = 39  # characters: 32 digits in groups of four, half a number

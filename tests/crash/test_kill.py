@@ -23,8 +23,8 @@ from kit.review.attach import attach
 from kit.review.detached import sign_detached
 from kit.review.pack import make_pack
 from kit.seal import seal
+from kit.sign import sign
 from kit.signing import load_signer, load_sums_signer
-from kit.signkit import sign
 from kit.spec import KitSpec
 from tests.support.killing import Point, killed_after, killed_at, points
 from tests.support.making import (

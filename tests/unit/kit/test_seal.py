@@ -13,7 +13,7 @@ import pytest
 
 from kit.cli.kits import sealed_value
 from kit.seal import SEALED_TYPE, SealedKit, seal
-from kit.signkit import sign
+from kit.sign import sign
 from tests.support.making import REPOSITORY, Made, key, make_kit, pinned
 from tests.support.people import person
 from verifier.core.errors import ExitStatus, KitError
