@@ -1,4 +1,4 @@
-"""A private CA, certificate log, Rekor v1 and v2 and timestamp authority, and the bundles they make.
+"""A private CA, certificate log, Rekor v1 and v2, timestamp authority, and the bundles they make.
 
 All in memory and without the verifier's code.  What a test wants otherwise it asks for by name, or
 changes in the JSON that comes out.
@@ -234,7 +234,12 @@ class World:
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [named(each, f"https://{each.host}") for each in (self.rekor, self.rekor2)],
             "certificateAuthorities": [
-                {"subject": {}, "uri": "https://ca.example", **chain_of(self.chain), **valid(period)}
+                {
+                    "subject": {},
+                    "uri": "https://ca.example",
+                    **chain_of(self.chain),
+                    **valid(period),
+                }
             ],
             "ctlogs": [named(self.log, "https://ct.example")],
             "timestampAuthorities": [
@@ -283,7 +288,7 @@ def world() -> World:
     return World()
 
 
-# --- signing ---------------------------------------------------------------------------------------
+# --- signing ------------------------------------------------------------------------------------
 
 
 @dataclass

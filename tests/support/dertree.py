@@ -1,4 +1,4 @@
-"""DER as a tree that tests take apart, bend and write again; written without the verifier's reader."""
+"""DER as a tree that tests take apart, bend and write again; none of it is the verifier's."""
 
 from __future__ import annotations
 

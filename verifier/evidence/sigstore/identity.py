@@ -10,6 +10,7 @@ from verifier.evidence.sigstore.keys import PublicKey, parse_key_pem
 from verifier.evidence.sigstore.x509 import Certificate, oidc_issuers
 from verifier.typed import record
 
+_WHERE = "certificate"
 _WORKFLOW = re.compile(
     r"(?P<host>https://[^/*@ ]+/)(?P<repository>\*|[^/*@ ]+/(?:\*|[^/*@ ]+))"
     r"(?P<folder>/\.github/workflows/)(?P<file>\*|[^/*@ ]+)@(?P<ref>\*|[^* ]+)"
@@ -90,10 +91,10 @@ def check_identity(certificate: Certificate, wanted: Identity) -> str:
     found = [name for name in certificate.names if matches(wanted.name, name)]
     if not found:
         names = ", ".join(map(repr, certificate.names)) or "nobody"
-        raise IdentityMismatch(f"issued to {names[:400]}, not to {wanted.name!r}")
+        raise IdentityMismatch(f"issued to {names[:400]}, not to {wanted.name!r}", where=_WHERE)
+    if len(set(issuers)) > 1:
+        raise CertificateMalformed("it names two issuers", where=_WHERE)
     if not issuers or issuers[0] != wanted.issuer:
         named = repr(issuers[0][:200]) if issuers else "nobody"
-        raise IssuerMismatch(f"vouched for by {named}, not by {wanted.issuer!r}")
-    if len(set(issuers)) != 1:
-        raise CertificateMalformed("it names two issuers")
+        raise IssuerMismatch(f"vouched for by {named}, not by {wanted.issuer!r}", where=_WHERE)
     return found[0]

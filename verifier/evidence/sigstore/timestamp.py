@@ -110,8 +110,15 @@ def _signers(token: Token, authority: Authority) -> list[Certificate]:
     possible = list(token.given) if first.ca else [first]
     if isinstance(token.signer, bytes):
         name = der.element(asn1.OCTET_STRING, token.signer)
-        return [each for each in possible if each.extensions.get(KEY_IDENTIFIER) == name]
-    return [each for each in possible if (each.issuer, each.serial) == token.signer]
+        possible = [each for each in possible if each.extensions.get(KEY_IDENTIFIER) == name]
+    else:
+        possible = [each for each in possible if (each.issuer, each.serial) == token.signer]
+    hash_name, digest = _own_certificate(token)
+    return [
+        each
+        for each in possible
+        if hashlib.new(hash_name, each.der, usedforsecurity=False).digest() == digest
+    ]
 
 
 def _check_signer(token: Token, signer: Certificate, authority: Authority) -> int:
@@ -130,7 +137,7 @@ def _check_signer(token: Token, signer: Certificate, authority: Authority) -> in
         or (usage is not None and not usage & DIGITAL_SIGNATURE)
     ):
         raise CertificateMisused("its certificate is not for time stamping alone", where=_WHERE)
-    _check_attributes(token, signer)
+    _check_attributes(token)
     try:
         named = token.algorithm and signature_hash(token.algorithm, signer.key)
     except ValueError as error:
@@ -140,29 +147,32 @@ def _check_signer(token: Token, signer: Certificate, authority: Authority) -> in
     return token.moment
 
 
-def _check_attributes(token: Token, signer: Certificate) -> None:
-    """Hold the signed attributes to what they are about (RFC 5652 11; RFC 5816 2.2.1)."""
+def _check_attributes(token: Token) -> None:
+    """Hold the signed attributes to what they are about (RFC 5652 11.1, 11.2)."""
     digest = hashlib.new(token.hash_name, token.info).digest()
     attributes = token.attributes
     if attributes.get(_CONTENT_TYPE) != der.element(der.OBJECT_IDENTIFIER, _TST_INFO):
         raise TimestampInvalid("its signature is over another kind of content", where=_WHERE)
     if attributes.get(_MESSAGE_DIGEST) != der.element(asn1.OCTET_STRING, digest):
         raise TimestampInvalid("its signature is over another content", where=_WHERE)
-    if _SIGNING_CERTIFICATE_2 in attributes:
-        name, named = _named_certificate(attributes[_SIGNING_CERTIFICATE_2])
-    elif _SIGNING_CERTIFICATE in attributes:
-        name, named = "sha1", _named_certificate(attributes[_SIGNING_CERTIFICATE])[1]
-    else:
+
+
+def _own_certificate(token: Token) -> tuple[str, bytes]:
+    """Return hash and digest of the certificate that a token says is its signer's (RFC 5035 3, 4).
+
+    Raises:
+        TimestampInvalid: It says nothing of it, which RFC 5816 2.2.1 demands.
+        TimestampMalformed: What it says cannot be read.
+    """
+    newer = token.attributes.get(_SIGNING_CERTIFICATE_2)
+    value = newer or token.attributes.get(_SIGNING_CERTIFICATE)
+    if value is None:
         raise TimestampInvalid("it does not say whose certificate is its own", where=_WHERE)
-    if hashlib.new(name, signer.der, usedforsecurity=False).digest() != named:
-        raise TimestampInvalid("it names another certificate as its own", where=_WHERE)
-
-
-def _named_certificate(value: bytes) -> tuple[str, bytes]:
-    """Return hash and digest of the first certificate that an attribute names (RFC 5035 3, 4)."""
     try:
         first = read(value, "a signing certificate").inside().inside()
-        name = digest_name(first.whole(der.SEQUENCE)) if first.tag == der.SEQUENCE else "sha256"
+        name = "sha256" if newer else "sha1"
+        if newer and first.tag == der.SEQUENCE:
+            name = digest_name(first.whole(der.SEQUENCE))
         return name, first.take(asn1.OCTET_STRING)
     except ValueError as error:
         raise TimestampMalformed(str(error), where=_WHERE) from None
