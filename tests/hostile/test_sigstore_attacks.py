@@ -79,7 +79,7 @@ class Case:
     def decide(self) -> VerifiedBundle:
         """Return what the verifier makes of it."""
         bundle = make_bundle(self.wish)
-        bundle = self.after(bundle) or bundle
+        self.after(bundle)
         wanted = self.wanted
         if wanted is None:
             wanted = make_key(pem(self.wish.key)) if self.wish.by_key else Identity(ISSUER, NAME)
