@@ -378,7 +378,7 @@ def _size(key: PrivateKey) -> int:
     return key.curve.key_size if isinstance(key, ec.EllipticCurvePrivateKey) else 256
 
 
-def _signer_pem(key: PrivateKey, certificate: bytes) -> str:
+def signer_pem(key: PrivateKey, certificate: bytes) -> str:
     if not certificate:
         return b64(pem(key).encode())
     lines = base64.encodebytes(certificate).decode().replace("\n", "")
@@ -392,7 +392,7 @@ def hashedrekord_1(
     """Return the body of an entry, as Rekor v1 writes it."""
     hashed = HASHES[_size(key)][1]
     value = {"algorithm": hashed, "value": hashlib.new(hashed, message).hexdigest()}
-    public = {"content": _signer_pem(key, certificate)}
+    public = {"content": signer_pem(key, certificate)}
     signed = {"content": b64(signature), "publicKey": public}
     spec = {"data": {"hash": value}, "signature": signed}
     return {"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": spec}
@@ -421,7 +421,7 @@ def dsse_1(
         "envelopeHash": {"algorithm": "sha256", "value": hashlib.sha256(message).hexdigest()},
         "payloadHash": {"algorithm": "sha256", "value": hashlib.sha256(payload).hexdigest()},
         "signatures": [
-            {"signature": b64(signature), "verifier": _signer_pem(key, certificate)},
+            {"signature": b64(signature), "verifier": signer_pem(key, certificate)},
         ],
     }
     return {"apiVersion": "0.0.1", "kind": "dsse", "spec": spec}
@@ -431,7 +431,7 @@ def intoto_2(
     key: PrivateKey, certificate: bytes, message: bytes, signature: bytes, payload: bytes
 ) -> dict[str, Any]:
     """Return the body of the older entry for a statement; its signature is in base64 twice."""
-    whose = _signer_pem(key, certificate)
+    whose = signer_pem(key, certificate)
     twice = {"publicKey": whose, "sig": b64(b64(signature).encode())}
     content = {
         "envelope": {"payloadType": PAYLOAD_TYPE, "signatures": [twice]},
