@@ -25,7 +25,7 @@ from kit.cli.common import (
 )
 from kit.cli.review import attach_first, say_attached, sign_away
 from kit.rebuild import rebuild
-from kit.release import kit_path, new_release
+from kit.releases.layout import kit_path, new_release
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
 from kit.sign import SignedKit, sign
