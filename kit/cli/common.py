@@ -6,7 +6,7 @@ import contextlib
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from kit.cli import passphrase
+from verifier.core.errors import KitError
 
 app = typer.Typer(
     name="offline-kit",
@@ -53,6 +54,17 @@ def say(text: str) -> None:
 def say_next(*words: object) -> None:
     """Name the next command whole, so that it can be pasted; what is None is left out."""
     say(f"next: {shlex.join(str(word) for word in words if word is not None)}")
+
+
+def failure_value(error: KitError) -> dict[str, Any]:
+    """Return what ``--json`` says of a command that failed; the members of a report's finding."""
+    finding = {
+        "code": error.code,
+        "message": error.message,
+        "where": error.where,
+        "fix": error.fix,
+    }
+    return {"error": finding, "exitStatus": int(error.status)}
 
 
 def with_value(option: str, value: object) -> list[object]:

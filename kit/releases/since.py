@@ -15,7 +15,7 @@ from verifier.core.model import KitInfo
 from verifier.core.trust import Root
 
 MAX_SUPERSEDED = 64  # FORMAT 9.2 has no limit; the spec has this one
-_DERIVED = (b"sums", b"sig")  # they follow from the rest
+_DERIVED = (b"sums", b"sig", b"readme")  # they follow from the rest
 
 
 @dataclass(frozen=True)
