@@ -19,6 +19,7 @@ import typer
 from kit import __version__
 from kit.cli import build, config, keys, kits, looking, note, passphrase, review, roots
 from kit.cli.common import app, failure_value, say
+from kit.cli.options import told
 from verifier.core.errors import ExitStatus, KitError
 from verifier.streams import guarded
 
@@ -53,14 +54,12 @@ def main() -> NoReturn:
 def _run() -> int:
     """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
     try:
-        app(standalone_mode=True)
+        status = told(lambda: app(standalone_mode=False))
     except KitError as error:
         if "--json" in sys.argv[1:]:
             say(json.dumps(failure_value(error), indent=2, sort_keys=True))
         raise
-    except SystemExit as ended:
-        if ended.code != _INTERRUPTED:
-            raise
-        print("interrupted; nothing was kept", file=sys.stderr)
-        return int(ExitStatus.UNDECIDED)
-    return 0
+    if status != _INTERRUPTED:
+        return status
+    print("interrupted; nothing was kept", file=sys.stderr)
+    return int(ExitStatus.UNDECIDED)

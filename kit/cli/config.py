@@ -7,15 +7,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import typer
-
 from kit.cli.common import Json, app, say
 from kit.cli.defaults import SPEC, SpecArgument
+from kit.cli.options import App
 from kit.spec.release import CONFIG, Default, load_defaults
 
-config_app = typer.Typer(
-    help="Show what the commands take where nothing is given.", no_args_is_help=True
-)
+config_app = App(help="Show what the commands take where nothing is given.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
 _EPOCH = "SOURCE_DATE_EPOCH"
