@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from kit.build import BuiltKit, Options, build, created_of, draft_manifest
-from kit.cli.common import Jobs, Json, OptionalRoot, app, progress, say, secret
+from kit.cli.common import Jobs, Json, OptionalRoot, app, now, progress, say, secret
 from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.rebuild import rebuild
@@ -131,7 +130,7 @@ def _order(
     set_: Sequence[str],
 ) -> _Order:
     """Load what is to be built, and look at the releases that are there already."""
-    settings = parse_settings(set_, int(time.time()))
+    settings = parse_settings(set_, now())
     loaded = load_spec(spec, settings)
     chain = load_roots(chosen.needed_root(root)).chain
     signers = [
@@ -223,7 +222,7 @@ def _rebuild(
     """Build again from the spec and say whether the bytes are those of KIT, else where not."""
     del check
     trusted = load_roots(root).last if root else None
-    settings = parse_settings(set_, int(time.time()))
+    settings = parse_settings(set_, now())
     loaded = load_spec(spec, settings)
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,6 +46,11 @@ Jobs = Annotated[int, typer.Option("--jobs", min=0, max=64, help="Threads; 0 tak
 def secret(name: str) -> str:
     """Ask for a PIN or passphrase, where the options before the command say; never an argument."""
     return passphrase.ask(name)
+
+
+def now() -> int:
+    """Return the time, in seconds since 1970, for those who ask for it by name."""
+    return int(time.time())
 
 
 def say(text: str) -> None:
