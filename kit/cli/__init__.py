@@ -16,12 +16,12 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import keys, kits, looking, note, passphrase, review, roots
+from kit.cli import keys, kits, looking, note, passphrase, review, roots, sbom
 from kit.cli.common import app, say
 from verifier.core.errors import ExitStatus
 from verifier.streams import guarded
 
-__all__ = ["app", "keys", "kits", "looking", "main", "note", "review", "roots"]
+__all__ = ["app", "keys", "kits", "looking", "main", "note", "review", "roots", "sbom"]
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
