@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit import output
-from kit.archive import SumsSign, Written, write_archive
-from kit.collect import collect
+from kit.container import output
+from kit.container.archive import SumsSign, Written, write_archive
+from kit.container.page import sign_page, write_page
+from kit.container.pyz import make_pyz, verifier_files
+from kit.container.readme import readme_text
 from kit.errors import SourceNameUnsafe, show
-from kit.inputs import Inputs
-from kit.page import write_page
-from kit.pyz import make_pyz, verifier_files
-from kit.readme import readme_text
+from kit.sources.collect import collect
+from kit.sources.inputs import Inputs
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
-from verifier.core.envelope import Envelope, encode_page, pae
 from verifier.core.errors import Usage
 from verifier.core.limits import MAX_TIME
 from verifier.core.lists import DATA
@@ -34,8 +33,8 @@ from verifier.core.model import (
 )
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, chain_bytes
-from verifier.report import Report
 from verifier.run import default_workers, run
+from verifier.show.report import Report
 
 _EVIDENCE_INDEX = b"evidence/evidence.index"  # FORMAT 9.2
 
@@ -230,7 +229,7 @@ def write(
     sums_sign: SumsSign | None,
     signatures: Mapping[str, bytes] | None = None,
 ) -> Written:
-    """Write the kit into an open file; see `kit.archive.write_archive`."""
+    """Write the kit into an open file; see `kit.container.archive.write_archive`."""
 
     def progress(done: int, total: int) -> None:
         if options.progress is not None:
@@ -265,13 +264,3 @@ def self_check(path: Path, kit_id: KitId, options: Options) -> Report:
     if report.error is not None:
         raise SelfCheckFailed(str(report.error), where=show(path))
     return report
-
-
-def sign_page(
-    payload: bytes, signatures: Mapping[str, bytes], signers: Sequence[KitSigner], size: int
-) -> bytes:
-    """Return a page with the signatures that are there and those of ``signers``."""
-    all_signatures = dict(signatures)
-    for signer in signers:
-        all_signatures[signer.keyid] = signer.sign(pae(payload))
-    return encode_page(Envelope(payload, all_signatures), size)

@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kit.archive import Written, compressor_name
 from kit.build import Options, created_of, draft_manifest, own_members, write
-from kit.collect import collect
+from kit.container.archive import Written, compressor_name
+from kit.container.head import check_same_root, read_head
+from kit.container.output import refused
 from kit.errors import show
-from kit.inputs import Inputs
-from kit.output import refused
-from kit.signkit import check_same_root, read_head
+from kit.sources.collect import collect
+from kit.sources.inputs import Inputs
 from kit.spec import KitSpec
 from verifier.core.envelope import parse_page
 from verifier.core.errors import Rejected

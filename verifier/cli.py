@@ -14,8 +14,8 @@ from verifier.core.errors import ExitStatus, UsageError
 from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Job, Opened
 from verifier.decoders import PlainDecoder
-from verifier.report import Report, render_text, report_value
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
+from verifier.show.report import Report, render_text, report_value
 from verifier.streams import guarded
 from verifier.typed import TYPE_CHECKING, NoReturn, TextIO
 
@@ -161,7 +161,7 @@ def entry() -> NoReturn:
 
 def _command(options: argparse.Namespace) -> ExitStatus:
     if options.command == "explain":
-        from verifier.explain import explain  # here, since a zipapp compiles what it imports
+        from verifier.show.explain import explain  # here, since a zipapp compiles what it imports
 
         print(explain(options.code), end="")
         return ExitStatus.VERIFIED
@@ -287,7 +287,7 @@ def _note(report: Report) -> None:
     """Say what was let pass beside a list, which has no place for it."""
     if report.host is None or report.host.judgement is None:
         return
-    from verifier.host.words import notice_lines
+    from verifier.show.host import notice_lines
 
     for line in notice_lines(report.host.judgement):
         print(f"note: {line}", file=sys.stderr)

@@ -15,8 +15,8 @@ from verifier.core.trust import Root, parse_chain
 from verifier.host.directory import TrustDirectory
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
-from verifier.host.words import memory_lines, policy_lines, trusted_lines
 from verifier.run import load_root
+from verifier.show.host import memory_lines, policy_lines, trusted_lines
 from verifier.source import FileSource, open_source
 
 _TRUST = """\

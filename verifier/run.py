@@ -11,7 +11,7 @@ from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
-from verifier.report import Report, make_report
+from verifier.show.report import Report, make_report
 from verifier.source import FileSource, open_source
 from verifier.typed import TYPE_CHECKING
 

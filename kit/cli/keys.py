@@ -11,7 +11,7 @@ from kit.cli import passphrase
 from kit.cli.common import key_app, say
 from kit.keys import KINDS, load_with_scheme, new_key, spki_sha256, ssh_fingerprint, tuf_key
 from verifier.core.errors import UsageError
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 
 @key_app.command("new")

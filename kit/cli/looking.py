@@ -9,7 +9,7 @@ import typer
 from kit.cli.common import app, say
 from kit.spec import schema_bytes
 from verifier import cli as verifier_cli
-from verifier.explain import explain
+from verifier.show.explain import explain
 
 
 @app.command(

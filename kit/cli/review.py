@@ -12,14 +12,14 @@ import typer
 from typer.core import TyperGroup
 
 from kit.cli.common import Json, OptionalRoot, app, progress, say, secret
+from kit.container.head import check_same_root
 from kit.review.attach import Attached, attach
 from kit.review.detached import SignedAway, sign_detached
 from kit.review.pack import MadePack, Review, make_pack, review
 from kit.review.words import CHECKED, NOT_SEEN, words
 from kit.roots.files import load_roots
-from kit.signkit import check_same_root
 from verifier.core.errors import UsageError
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 _READ = {
     "pack": "all of the pack was checked; the contents of the kit were not read",

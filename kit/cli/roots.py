@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from kit.cli.common import KeyArguments, root_app, say, secret
+from kit.container.output import replace_file
 from kit.errors import show
-from kit.output import replace_file
-from kit.rootmeta import build_root, write_root
 from kit.roots import ceremony, words
 from kit.roots.files import Roots, load_any, load_next, load_roots
+from kit.roots.metadata import build_root, write_root
 from kit.roots.rotate import Change, next_root
 from verifier.core.errors import RootInvalid, UsageError
 from verifier.core.model import parse_time

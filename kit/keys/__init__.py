@@ -7,6 +7,7 @@ SubjectPublicKeyInfo (RFC 5280 4.1) or a line of OpenSSH.
 
 from __future__ import annotations
 
+from kit.container.newfiles import create_files
 from kit.errors import (
     FileExists,
     FileUnwritable,
@@ -30,7 +31,6 @@ from kit.keys.new import KINDS, Kind, NewKey, new_key
 from kit.keys.private import load_private
 from kit.keys.public import load_public, load_root_key, load_with_scheme
 from kit.keys.reading import MAX_KEY_FILE
-from kit.newfiles import create_files
 
 __all__ = [
     "KINDS",

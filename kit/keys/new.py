@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kit.container.newfiles import create_files
 from kit.errors import KeyNameInvalid
 from kit.keys import cosign
 from kit.keys.kinds import PrivateKey, public_pem, tuf_key
-from kit.newfiles import create_files
 
 Kind = Literal["ed25519", "ecdsa-p256"]
 KINDS: Final[tuple[Kind, ...]] = ("ed25519", "ecdsa-p256")

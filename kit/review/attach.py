@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.container.head import KitSealed, check_same_root, read_head, sealed_marker
+from kit.container.page import locked, replace_page
 from kit.errors import show
-from kit.page import locked, replace_page
 from kit.review.detached import Detached, load_detached
 from kit.review.errors import (
     DetachedForeign,
@@ -16,7 +17,6 @@ from kit.review.errors import (
     DetachedTwice,
     PageFull,
 )
-from kit.signkit import KitSealed, check_same_root, read_head, sealed_marker
 from verifier.core.envelope import Envelope, check_threshold, encode_page, evaluate, parse_page
 from verifier.core.model import KitId
 from verifier.core.pipeline import kit_id_of

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.container.frames import write_parts
+from kit.container.output import refused, sync_directory
 from kit.errors import OutputExists, show
-from kit.frames import write_parts
-from kit.output import refused, sync_directory
 from kit.review.diff import NO_OLD, diff_text
 from kit.review.errors import ReviewDiffDiffers
 from kit.review.head import DIFF, PACK_FILES, Head, load_head

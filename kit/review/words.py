@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kit.pyz import make_pyz, verifier_files
+from kit.container.pyz import make_pyz, verifier_files
 from kit.review.changes import quoted
 from kit.review.head import Head
 from verifier.core.lists import (
@@ -21,7 +21,7 @@ from verifier.core.lists import (
     Index,
 )
 from verifier.core.model import Component
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 CHECKED = (
     "the page, the manifest and the root chain have their one spelling and belong together",

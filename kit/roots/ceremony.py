@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.rootmeta import RootInconsistent
+from kit.roots.metadata import RootInconsistent
 from kit.signing import SecretsHandler, load_signer
 from verifier.core import limits
 from verifier.core.errors import Undecided, Usage

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kit.rootmeta import NamedKeys, RootInconsistent, named_keys, utc
+from kit.roots.metadata import NamedKeys, RootInconsistent, named_keys, utc
 from verifier.core.errors import RootInvalid
 from verifier.core.jsonstrict import compact
 from verifier.core.limits import MAX_ROOT

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kit.roots.ceremony import Standing
 from verifier.core.trust import Role, Root
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 _ROLES = {"targets": "kit signers", "root": "root signers"}
 _LOSS = {"kit signers": "; kits that need this signature are refused"}

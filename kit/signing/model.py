@@ -17,7 +17,7 @@ _CURVES = {P256: ecdsa.P256, P384: ecdsa.P384}
 
 
 class RootKeyLike(Protocol):
-    """A key as a root names it: `kit.rootmeta.RootKey`, or anything that looks the same."""
+    """A key as a root names it: `kit.roots.metadata.RootKey`, or anything that looks the same."""
 
     @property
     def keyid(self) -> str: ...

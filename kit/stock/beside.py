@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from kit.container.output import replace_file
 from kit.errors import OutputExists, show
-from kit.output import replace_file
 from verifier.core.envelope import parse_page
 from verifier.core.errors import KitError
 from verifier.core.names import HEAD

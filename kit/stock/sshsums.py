@@ -10,9 +10,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.container.head import sealed_marker
+from kit.container.output import replace_file
 from kit.errors import OutputExists, show
-from kit.output import replace_file
-from kit.signkit import sealed_marker
 from kit.stock import sshsig
 from kit.stock.beside import read_beside
 from kit.stock.outputs import SUMS_SSHSIG

@@ -68,7 +68,7 @@ def test_order_of_directories_becomes_no_bytes() -> None:
     ],
 )
 def test_moment_is_noticed(text: str) -> None:
-    assert list(nothing_of_this_moment(parse("kit/archive.py", text)))
+    assert list(nothing_of_this_moment(parse("kit/container/archive.py", text)))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_moment_is_noticed(text: str) -> None:
     ],
 )
 def test_order_of_the_host_is_noticed(text: str) -> None:
-    assert list(directories_are_sorted(parse("kit/collect.py", text)))
+    assert list(directories_are_sorted(parse("kit/sources/collect.py", text)))
 
 
 def test_what_is_allowed_passes() -> None:

@@ -67,7 +67,7 @@ def functions_are_short(source: Source) -> Iterator[str]:
 def our_files() -> Iterator[Path]:
     for folder, folders, files in os.walk(ROOT):
         folders[:] = sorted(set(folders) - NOT_OURS)
-        yield from (Path(folder, name) for name in sorted(files))
+        yield from (Path(folder, name) for name in sorted(set(files) - NOT_OURS))
 
 
 def words_out_of_place(where: str, data: bytes) -> Iterator[str]:

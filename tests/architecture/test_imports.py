@@ -31,6 +31,7 @@ BROUGHT_ALONG = frozenset(
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
+ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.release", "kit.seal", "kit.sign")
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it
 
@@ -76,6 +77,17 @@ def crypto_knows_no_kit(source: Source) -> Iterator[str]:
             yield source.at(line, f"imports {name}: arithmetic, which knows nothing of kits")
 
 
+def rooms_stand_below_orders(source: Source) -> Iterator[str]:
+    room = source.path.split("/")[1]
+    if room.endswith(".py") or room == "cli":
+        return
+    for line, name in source.imports():
+        if is_below(name, *ORDERS):
+            yield source.at(
+                line, f"imports {name}: one way down, cli -> orders -> rooms -> verifier"
+            )
+
+
 def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = [text.split(";")[0].split("[")[0] for text in project["dependencies"]]
@@ -94,6 +106,7 @@ LAWS = [
     (crypto_knows_no_kit, ["verifier/crypto"]),
     (nothing_needs_kit, folders_without_builder()),
     (kit_names_its_dependencies, ["kit"]),
+    (rooms_stand_below_orders, ["kit"]),
     (runner_needs_the_verifier_only, ["runner"]),
 ]
 
@@ -110,6 +123,8 @@ BROKEN = [
     (crypto_knows_no_kit, "verifier/crypto/a.py", "from verifier.core import names"),
     (nothing_needs_kit, "verifier/a.py", "import kit.build"),
     (kit_names_its_dependencies, "kit/a.py", "import requests"),
+    (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
+    (rooms_stand_below_orders, "kit/roots/a.py", "import kit.cli.roots"),
     (runner_needs_the_verifier_only, "runner/a.py", "import rich"),
 ]
 

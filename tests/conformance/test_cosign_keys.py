@@ -25,7 +25,7 @@ from kit.keys import (
     public_pem,
     tuf_key,
 )
-from kit.rootmeta import RootKey
+from kit.roots.metadata import RootKey
 from kit.signing import load_signer
 from verifier.core.signature import P256, Key, parse_material
 

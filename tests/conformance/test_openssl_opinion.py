@@ -16,8 +16,8 @@ from verifier import openssl
 from verifier.core.envelope import pae
 from verifier.core.errors import ExitStatus, UsageError
 from verifier.core.pipeline import Job, Opened
-from verifier.report import Report, render_text, report_value
 from verifier.run import run
+from verifier.show.report import Report, render_text, report_value
 
 StandIn = Callable[[str], Path]
 

@@ -18,7 +18,7 @@ from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # no 
 from tuf.ngclient import Updater  # type: ignore[attr-defined]  # no __all__ there
 
 from kit.keys import new_key
-from kit.rootmeta import build_root
+from kit.roots.metadata import build_root
 from kit.signing import load_signer
 from verifier.core import envelope
 from verifier.core.errors import RootInvalid, ThresholdNotMet

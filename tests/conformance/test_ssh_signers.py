@@ -16,7 +16,7 @@ from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # no 
 from kit.build import Options, build
 from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, KeyUnreadable, KeyUnsupported
 from kit.keys import load_private, load_root_key
-from kit.rootmeta import RootKey, build_root
+from kit.roots.metadata import RootKey, build_root
 from kit.signing import RootKeyLike, load_signer
 from kit.stock.sshsig import SshKeyRefused
 from tests.conftest import Judge

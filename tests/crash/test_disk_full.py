@@ -17,8 +17,8 @@ import pytest
 
 from kit.build import Options, build
 from kit.seal import seal
+from kit.sign import sign
 from kit.signing import load_sums_signer
-from kit.signkit import sign
 from tests.support.killing import ended, fork
 from tests.support.making import Made, key, make_kit, make_sources, noise, pinned, read_tree
 from verifier.core.errors import DiskFull, ExitStatus, KitError

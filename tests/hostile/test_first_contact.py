@@ -24,15 +24,15 @@ from typing import Any
 
 import pytest
 
-from kit.pyz import make_pyz, verifier_files
-from kit.releasenote import ReleaseNote, release_note
-from kit.rootmeta import build_root
+from kit.container.pyz import make_pyz, verifier_files
+from kit.note.note import ReleaseNote, release_note
+from kit.roots.metadata import build_root
 from tests.conftest import Judge
 from tests.support.people import KEYS, ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
 from tools import docs
 from tools.console import TOP, Host, commands, run_page
-from verifier.fingerprint import groups
+from verifier.show.fingerprint import groups
 
 SHADOWS = (  # modules that the verifier, or what starts it, imports
     *("argparse", "array", "base64", "compression", "ctypes", "dataclasses", "datetime", "enum"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kit.pyz import make_pyz, verifier_files
+from kit.container.pyz import make_pyz, verifier_files
 from tests.support.cases.every import every_case
 from tests.support.judging import Verdict, judge, pinned
 from tests.support.people import ROOT_FILE
@@ -25,8 +25,8 @@ from verifier.core.members import Decoder
 from verifier.core.pipeline import Expectation, Job
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import FINDERS, PythonDecoder
-from verifier.report import Report
 from verifier.run import parse_expectation, run
+from verifier.show.report import Report
 
 FORMAT = Path(__file__).resolve().parents[2] / "manifests" / "FORMAT.md"
 NAMES = sorted(path.name for path in VECTORS.iterdir() if path.is_dir())

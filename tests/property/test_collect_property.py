@@ -13,8 +13,8 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-import kit.collect
-from kit.collect import Collection, collect
+import kit.sources.collect
+from kit.sources.collect import Collection, collect
 from kit.spec import parse_spec
 from verifier.core.errors import KitError
 from verifier.core.names import fold, parse_member_path
@@ -82,7 +82,7 @@ def run(base: str, seed: int) -> tuple[Collection, tuple[bytes, ...]]:
         order.shuffle(listed)
         return contextlib.nullcontext(iter(listed))
 
-    run_of = mock.patch.object(kit.collect, "_RUN", order.choice([1, 3, 4096]))
+    run_of = mock.patch.object(kit.sources.collect, "_RUN", order.choice([1, 3, 4096]))
     with mock.patch.object(os, "scandir", shuffled), run_of:
         found = collect(parse_spec(SPEC.encode(), file=Path(base) / "kit.toml"))
     return found.data, found.empty_directories

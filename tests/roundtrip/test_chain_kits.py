@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 
 from kit.build import Options, build
+from kit.container.head import NoTwoRoots
 from kit.rebuild import rebuild
 from kit.roots.files import load_roots, read_kit_roots
 from kit.seal import SealedKit, seal
+from kit.sign import sign
 from kit.signing import SignerNotInRoot, load_signer
-from kit.signkit import NoTwoRoots, sign
 from kit.spec import KitSpec
 from tests.support.making import KEYS, key, make_sources
 from verifier.core.errors import KitError, ThresholdNotMet
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, parse_root
-from verifier.report import Report
 from verifier.run import run
+from verifier.show.report import Report
 
 CHAIN = load_roots(KEYS / "roots.json").chain
 SMALL = {"tools/run": b"#!/bin/sh\n", "tools/doc": b"read me\n"}

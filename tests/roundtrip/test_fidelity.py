@@ -128,7 +128,14 @@ def by_file(kit: Made, target: Path) -> None:
 
 def by_pipe(kit: Made, target: Path) -> None:
     with open(kit.path, "rb") as stream:
-        command: list[str | Path] = [sys.executable, "-I", kit.pyz, "-", "--root", ROOT_FILE]
+        command: list[str | Path] = [
+            sys.executable,
+            "-I",
+            kit.pyz,
+            "-",
+            "--root",
+            ROOT_FILE,
+        ]
         subprocess.run(
             [*command, "--extract", target], stdin=stream, check=True, capture_output=True
         )

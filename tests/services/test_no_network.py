@@ -151,7 +151,14 @@ def test_nothing_planted_nearby_is_looked_at(kit: Made, strace: Path, tmp_path: 
         path.chmod(0o755)
     environment = {name: str(bait) for name in VARIABLES.split()}
     log = tmp_path / "trace"
-    command: list[str | Path] = [sys.executable, "-I", kit.pyz, kit.path, "--root", ROOT_FILE]
+    command: list[str | Path] = [
+        sys.executable,
+        "-I",
+        kit.pyz,
+        kit.path,
+        "--root",
+        ROOT_FILE,
+    ]
     command += ["--extract", tmp_path / "out"]
     done = subprocess.run(
         trace(strace, log, "%file", command),
@@ -176,7 +183,14 @@ def test_no_library_is_looked_for_in_the_search_path(
 ) -> None:
     """LD_LIBRARY_PATH would decide about a bare ``libzstd.so.1``: absolute paths do not ask it."""
     log = tmp_path / "trace"
-    command: list[str | Path] = [sys.executable, "-I", kit.pyz, kit.path, "--root", ROOT_FILE]
+    command: list[str | Path] = [
+        sys.executable,
+        "-I",
+        kit.pyz,
+        kit.path,
+        "--root",
+        ROOT_FILE,
+    ]
     done = subprocess.run(
         trace(strace, log, "%file", command),
         capture_output=True,

@@ -22,8 +22,8 @@ from verifier.host.accept import Host
 from verifier.host.directory import TrustDirectory
 from verifier.host.policy import POLICY_TYPE
 from verifier.host.state import State, parse_state
-from verifier.report import Report
 from verifier.run import run
+from verifier.show.report import Report
 
 LINE = "vectors/stable"
 CREATED = "2026-11-24T00:00:00Z"

@@ -13,7 +13,7 @@ from verifier.core.members import Decoder
 from verifier.core.pipeline import Job, Opened, prove
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
-from verifier.report import Report, make_report
+from verifier.show.report import Report, make_report
 
 
 class MemorySource:

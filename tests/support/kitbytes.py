@@ -7,10 +7,10 @@ from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.archive import Written, write_archive
-from kit.inputs import SIGNATURE_SIZE, Inputs
-from kit.page import write_page
+from kit.container.archive import Written, write_archive
+from kit.container.page import write_page
 from kit.signing import load_sums_signer
+from kit.sources.inputs import SIGNATURE_SIZE, Inputs
 from tests.support.assembler import OWN, pae
 from tests.support.people import KEYS, person, root_line
 from verifier.core.envelope import Envelope, encode_page
@@ -23,7 +23,7 @@ EMPTY = Blob(0, {"sha256": "0" * 64})
 
 
 class MemoryInputs(Inputs):
-    """Members whose contents are in memory; for `kit.archive.write_archive`."""
+    """Members whose contents are in memory; for `kit.container.archive.write_archive`."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class MemoryInputs(Inputs):
             self.index.extend(rank, [path], [len(members[path])], [path in executable])
 
     def read_whole(self, member: int, path: bytes, view: memoryview) -> None:
-        """Fill ``view``; see `kit.inputs.Inputs`."""
+        """Fill ``view``; see `kit.sources.inputs.Inputs`."""
         view[: len(self._bytes[member])] = self._bytes[member]
 
     def read_piece(
         self, member: int, path: bytes, offset: int, view: memoryview, *, last: bool
     ) -> None:
-        """Fill ``view`` from ``offset`` on; see `kit.inputs.Inputs`."""
+        """Fill ``view`` from ``offset`` on; see `kit.sources.inputs.Inputs`."""
         data = self._bytes[member][offset : offset + len(view)]
         view[: len(data)] = data
 

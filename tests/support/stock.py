@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kit.seal import seal
-from kit.signkit import sign
+from kit.sign import sign
 from kit.stock.sshsums import keep_sums, sign_sums
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY, ROOT_FILE, key, make_kit

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.pyz import make_pyz, verifier_files
+from kit.container.pyz import make_pyz, verifier_files
 from tests.bench import bench_data, run
 from tests.bench.bench_legs import DataSet, Leg, legs, prepare
 from tests.bench.bench_measure import CommandFailed, Sample, measure

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from fixtures.lnm import generated, make_runner_image, make_sbom
-from kit.collect import Collection, collect
+from kit.sources.collect import Collection, collect
 from kit.spec import load_spec
 from tests.unit.lnm import BUNDLES, LAYOUT, LNM, SPEC, load
 

@@ -13,16 +13,16 @@ import pytest
 
 from kit import build as building
 from kit.build import BuiltKit, Options, SelfCheckFailed, build
-from kit.output import partial_of
+from kit.container.output import partial_of
+from kit.sign import sign
 from kit.signing import load_signer
-from kit.signkit import sign
 from kit.spec import KitSpec, load_spec
 from tests.support.making import key, make_sources, noise, pinned, text, write_spec
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.limits import FRAME, KIB, MIB
 from verifier.core.pipeline import Job
-from verifier.report import report_value
 from verifier.run import run
+from verifier.show.report import report_value
 
 NAME = "demo-1.0.tar.zst"
 FILES = {

@@ -15,13 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, gener
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from kit import archive, build
+from kit import build
 from kit.build import Options
+from kit.container import archive
+from kit.container.pyz import verifier_files
 from kit.errors import KitError
 from kit.keys import public_pem
-from kit.pyz import verifier_files
 from kit.rebuild import RebuildDiffers, rebuild
-from kit.rootmeta import build_root
+from kit.roots.metadata import build_root
 from kit.signing import SumsSigner
 from kit.spec import KitSpec, load_spec
 from tests.support.making import (

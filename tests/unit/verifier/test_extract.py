@@ -31,8 +31,8 @@ from verifier.core.limits import MIB
 from verifier.core.names import HEAD
 from verifier.core.pipeline import Job, Opened
 from verifier.extract import staging_of
-from verifier.report import Report
 from verifier.run import run
+from verifier.show.report import Report
 
 FILES = {
     "tools/bin/run": b"#!/bin/sh\n",
@@ -298,7 +298,14 @@ def test_a_fault_in_a_pipe_leaves_nothing(kit: Made, tmp_path: Path, at: int) ->
     data = bytearray(kit.path.read_bytes())
     data[at] ^= 0x40
     for piped in (data, kit.path.read_bytes()[:at]):
-        command: list[str | Path] = [sys.executable, "-I", kit.pyz, "-", "--root", ROOT_FILE]
+        command: list[str | Path] = [
+            sys.executable,
+            "-I",
+            kit.pyz,
+            "-",
+            "--root",
+            ROOT_FILE,
+        ]
         done = subprocess.run(
             [*command, "--extract", tmp_path / "out"], input=piped, capture_output=True
         )

@@ -1,0 +1,3 @@
+"""How the file is written: frames, archive, page, and what every kit carries of ours."""
+
+from __future__ import annotations

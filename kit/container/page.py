@@ -1,0 +1,191 @@
+"""Changes the signed page of a kit in place: a few hundred bytes, never half (FORMAT 4.1).
+
+Before the page is touched, the old first frame is kept in a file beside the kit and synced.  A run
+that finds such a file puts the old frame back if the page is not whole, and removes the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.container.frames import write_parts
+from kit.container.output import refused, sync_directory
+from kit.errors import show
+from verifier.core import limits
+from verifier.core.codec import raw_parts, raw_size
+from verifier.core.container import Container
+from verifier.core.envelope import Envelope, check_surplus, encode_page, evaluate, pae, parse_page
+from verifier.core.errors import EnvelopeMalformed, KitError, KitUnreadable, Usage
+from verifier.core.trust import parse_chain
+from verifier.source import FileSource
+
+if TYPE_CHECKING:
+    from kit.signing import KitSigner  # slow to load, and a page may need no key
+
+
+class KitBusy(Usage):
+    """Another run is signing or sealing this kit."""
+
+    code = "kit-busy"
+    fix = "Wait for the other run to end, then run again."
+
+
+class KitPlain(Usage):
+    """The kit is a plain .tar, which has no page that could be signed in place."""
+
+    code = "kit-plain"
+    fix = "Sign the .tar.zst that was built."
+
+
+def _backup_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.head")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Give a descriptor of a kit for reading and writing that nobody else has.
+
+    What a killed run left unfinished is put right first.
+
+    Raises:
+        KitUnreadable: It cannot be opened.
+        KitBusy: Another run has it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise KitUnreadable(error.strerror or str(error), where=show(path)) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise KitBusy("is being changed by another run", where=show(path)) from None
+        _recover(descriptor, path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _recover(descriptor: int, path: Path) -> None:
+    """Undo a page that was being written when a run was killed."""
+    backup = _backup_of(path)
+    if not backup.exists():
+        return
+    try:
+        old = backup.read_bytes()
+        if _is_older(old, os.pread(descriptor, len(old), 0)) and not _is_done(path, backup):
+            write_parts(descriptor, [old], 0)
+            os.fsync(descriptor)
+        backup.unlink()
+        sync_directory(path.parent)
+    except OSError as error:
+        raise refused(error, path) from None
+
+
+def _is_older(old: bytes, now: bytes) -> bool:
+    """Whether a kept frame is whole and of this kit: signing changes nothing before `signatures`.
+
+    One that is not whole was being written itself, and the page had not been touched.
+    """
+    end = old.find(b'"signatures":')
+    return end > 0 and old[:end] == now[:end] and len(old) == _frame_size(old)
+
+
+def _is_done(path: Path, backup: Path) -> bool:
+    """Whether a page has all signatures of the one before, and only good ones.
+
+    That it can be parsed says too little: half of one signature and half of another can be.
+    """
+    source, before = FileSource(os.fspath(path)), FileSource(os.fspath(backup))
+    try:
+        container = Container(source)
+        envelope = parse_page(container.read_page()[512:])
+        root = parse_chain(container.read_roots()[512:])[-1]
+        check_surplus(evaluate(envelope, root.targets))
+        kept = parse_page(Container(before).read_page()[512:])
+    except KitError:
+        return False
+    finally:
+        source.close()
+        before.close()
+    return kept.signatures.items() <= envelope.signatures.items()
+
+
+def _frame_size(head: bytes | bytearray) -> int:
+    """Return the size in the file of the first frame of a kit.
+
+    Raises:
+        EnvelopeMalformed: It is no page.
+    """
+    content = int.from_bytes(head[6:14], "little")
+    if content - 512 not in limits.PAGE_SIZES:
+        raise EnvelopeMalformed("the first frame is no page", where="kit.dsse.json")
+    return raw_size(content)
+
+
+def _frame(descriptor: int) -> tuple[bytearray, int]:
+    """Return the first frame as it is and the size of its page."""
+    head = os.pread(descriptor, 14, 0)
+    frame = os.pread(descriptor, _frame_size(head), 0)
+    return bytearray(frame), int.from_bytes(head[6:14], "little") - 512
+
+
+def write_page(descriptor: int, page: bytes) -> tuple[int, int]:
+    """Write a page over one of the same size; return offset and length of what was written."""
+    old, size = _frame(descriptor)
+    if len(page) != size:
+        raise ValueError(f"the page has {size} bytes, not {len(page)}")
+    header = bytes(old[17 : 17 + 512])  # behind the frame header and that of the first block
+    new = b"".join(map(bytes, raw_parts(memoryview(header + page))))
+    changed = [at for at in range(len(new)) if new[at] != old[at]]
+    if not changed:
+        return 0, 0
+    first, last = changed[0], changed[-1] + 1
+    write_parts(descriptor, [new[first:last]], first)
+    return first, last - first
+
+
+def replace_page(descriptor: int, path: Path, page: bytes) -> int:
+    """Write a page so that a kill at any moment leaves the old or the new one.
+
+    Returns:
+        How many bytes were written into the kit.
+
+    Raises:
+        OutputUnwritable: The host refuses.
+    """
+    backup = _backup_of(path)
+    try:
+        old, _ = _frame(descriptor)
+        kept = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            write_parts(kept, [bytes(old)], 0)
+            os.fsync(kept)
+            sync_directory(path.parent)
+        except OSError:
+            backup.unlink()  # the page has not been touched
+            raise
+        finally:
+            os.close(kept)
+        _, length = write_page(descriptor, page)
+        os.fsync(descriptor)
+        backup.unlink()
+        sync_directory(path.parent)
+    except OSError as error:
+        raise refused(error, path) from None
+    return length
+
+
+def sign_page(
+    payload: bytes, signatures: Mapping[str, bytes], signers: Sequence[KitSigner], size: int
+) -> bytes:
+    """Return a page with the signatures that are there and those of ``signers``."""
+    all_signatures = dict(signatures)
+    for signer in signers:
+        all_signatures[signer.keyid] = signer.sign(pae(payload))
+    return encode_page(Envelope(payload, all_signatures), size)

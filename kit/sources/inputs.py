@@ -1,0 +1,126 @@
+"""Where the contents of members come from while a kit is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from kit.errors import SourceChanged, SourceUnreadable, show
+from kit.sources.collect import Collected, Collection
+from verifier.core.lists import DATA, EVIDENCE, README, SIG, SUMS, TOOL, VERIFIER, Index
+
+SIGNATURE_SIZE = 96  # base64 of 70 to 72 bytes of DER; corrected when it is made
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class Inputs:
+    """The index of a kit to be built, without digests, and the contents behind it.
+
+    Args:
+        collected: Files of this host.
+        own: Members that the builder makes itself: from path to contents.
+        signed_sums: Whether the kit will have SHA256SUMS.sig.
+    """
+
+    def __init__(
+        self, collected: Collected, own: Mapping[bytes, bytes], *, signed_sums: bool
+    ) -> None:
+        self.index = Index()
+        self._own: dict[int, bytes] = {}
+        self._add(SUMS, [b"SHA256SUMS"], [0])
+        if signed_sums:
+            self._add(SIG, [b"SHA256SUMS.sig"], [SIGNATURE_SIZE])
+        fixed = {README: b"README.txt", TOOL: b"kit-verify.pyz"}
+        for rank, name in fixed.items():
+            self._add_own(rank, {name: own[name]})
+        below = {path: data for path, data in own.items() if path.startswith(b"verifier/")}
+        self._add_own(VERIFIER, below)
+        self._collections: list[tuple[int, Collection]] = []
+        for rank, collection in ((EVIDENCE, collected.evidence), (DATA, collected.data)):
+            self._add_collection(rank, collection)
+        self.index.digests = bytearray(32 * len(self.index))
+        self.index.sizes[0] = self.index.sums_size()
+
+    def _add(self, rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> None:
+        self.index.extend(rank, names, sizes, bytes(len(names)))
+
+    def _add_own(self, rank: int, members: Mapping[bytes, bytes]) -> None:
+        for path in sorted(members):
+            self._own[len(self.index)] = members[path]
+            self._add(rank, [path], [len(members[path])])
+
+    def _add_collection(self, rank: int, collection: Collection) -> None:
+        self._collections.append((len(self.index), collection))
+        for first in range(0, len(collection), 8192):
+            last = min(first + 8192, len(collection))
+            start, end = collection.offsets[first], collection.offsets[last]
+            names = collection.names[start : end - 1].split(b"\n")
+            executable = collection.executable[first:last] if rank == DATA else bytes(last - first)
+            self.index.extend(rank, names, collection.sizes[first:last], executable)
+        collection.names = b""  # the index has them now
+
+    def _place(self, member: int) -> tuple[Collection, int]:
+        evidence, data = self._collections
+        first, collection = data if member >= data[0] else evidence
+        return collection, member - first
+
+    def _source(self, member: int, path: bytes) -> tuple[bytes, Collection, int]:
+        collection, at = self._place(member)
+        base = collection.bases[collection.base[at]]
+        return base.directory + path[len(base.prefix) :], collection, at
+
+    def read_whole(self, member: int, path: bytes, view: memoryview) -> None:
+        """Fill ``view`` with a small member; it has room for one byte more than the member.
+
+        Raises:
+            SourceChanged: The file is not what it was when it was found.
+            SourceUnreadable: The host refuses.
+        """
+        own = self._own.get(member)
+        if own is not None:
+            view[: len(own)] = own
+            return
+        source, collection, at = self._source(member, path)
+        self._read(source, collection, at, 0, view, last=True)
+
+    def read_piece(
+        self, member: int, path: bytes, offset: int, view: memoryview, *, last: bool
+    ) -> None:
+        """Fill ``view`` from ``offset`` on; at the last piece it has room for one byte more.
+
+        Raises:
+            SourceChanged: The file is not what it was when it was found.
+            SourceUnreadable: The host refuses.
+        """
+        own = self._own.get(member)
+        if own is not None:
+            data = own[offset : offset + len(view)]
+            view[: len(data)] = data
+            return
+        source, collection, at = self._source(member, path)
+        self._read(source, collection, at, offset, view, last=last)
+
+    @staticmethod
+    def _read(
+        source: bytes, collection: Collection, at: int, offset: int, view: memoryview, *, last: bool
+    ) -> None:
+        """Read with one call where possible: a short count is the end of the file, for free."""
+        want = len(view) - last
+        try:
+            descriptor = os.open(source, _OPEN)
+            try:
+                done = os.preadv(descriptor, [view], offset)
+                while 0 < done < want:
+                    more = os.preadv(descriptor, [view[done:]], offset + done)
+                    if not more:
+                        break
+                    done += more
+                facts = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            raise SourceChanged("was there and is gone", where=show(source)) from None
+        except OSError as error:
+            raise SourceUnreadable(error.strerror or str(error), where=show(source)) from None
+        if done != want or not collection.unchanged(at, facts):
+            raise SourceChanged("was written to while the kit was built", where=show(source))

@@ -1,0 +1,29 @@
+"""What a release says: the spec as its author writes it, checked field by field and as a whole."""
+
+from __future__ import annotations
+
+from kit.spec.model import (
+    Component,
+    Evidence,
+    Exemption,
+    KitSpec,
+    KitTable,
+    Source,
+    load_spec,
+    parse_spec,
+    schema_bytes,
+    spec_schema,
+)
+
+__all__ = [
+    "Component",
+    "Evidence",
+    "Exemption",
+    "KitSpec",
+    "KitTable",
+    "Source",
+    "load_spec",
+    "parse_spec",
+    "schema_bytes",
+    "spec_schema",
+]

@@ -1,0 +1,381 @@
+"""The spec: what a kit holds, as its author writes it in TOML.
+
+Paths are relative to the spec's directory.  What an author can get wrong is said with the line of
+the field, and all mistakes at once.  Shape and single fields are pydantic's (`kit.spec.fields`),
+what takes two fields is `kit.spec.across`.  Descriptions double as "expected ..." in messages and
+as help in editors.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema
+
+from kit.errors import Problem, SpecInvalid, SpecMissing, SpecUnreadable
+from kit.spec.across import check_across
+from kit.spec.fields import (
+    FILLED,
+    DataPath,
+    EvidencePath,
+    Exclude,
+    GlobPattern,
+    KitId,
+    KitPath,
+    Line,
+    Moment,
+    Name,
+    SourcePath,
+    Text,
+    Version,
+    filled,
+)
+from kit.spec.mistakes import explain, field_name, mistake
+from kit.spec.positions import Lines, parse_toml
+from verifier.core import limits
+from verifier.core.manifest import MAX_COMPONENTS
+
+MAX_SPEC = 16 * limits.MIB  # bytes
+SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, regex_engine="python-re")
+
+
+_ONE_OF: dict[str, Any] = {
+    "oneOf": [
+        {"required": ["file"], "properties": {"exclude": False}},
+        {"required": ["dir"], "properties": {"as": False}},
+        {"required": ["glob"], "properties": {"as": False}},
+    ]
+}
+
+
+class Source(_Table):
+    """Files of this host: one file, the tree below a directory, or what a pattern matches."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_OF)
+
+    file: SourcePath | None = Field(
+        None,
+        description="one file, relative to the spec; it lands under its name or under `as`",
+        examples=["out/runner.bin"],
+    )
+    dir: SourcePath | None = Field(
+        None,
+        description="a directory, relative to the spec; its whole tree lands below the path",
+        examples=["migrations/21-101"],
+    )
+    glob: GlobPattern | None = Field(
+        None,
+        description="a pattern of * ? [...] and ** for any directories, relative to the spec; "
+        "matches land under what follows the part without wildcards",
+        examples=["wheels/**/*.whl"],
+    )
+    as_: KitPath | None = Field(
+        None,
+        alias="as",
+        description="where `file` lands, relative to the path",
+        examples=["bin/runner"],
+    )
+    exclude: tuple[Exclude, ...] = Field(
+        (),
+        strict=False,
+        description="an array of patterns of * ? [...] that leave out what they match in `dir` or "
+        "`glob`: by relative path or last name, with a final / directories only",
+        examples=[["*.pyc", "__pycache__/"]],
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        kinds = [kind for kind in ("file", "dir", "glob") if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise mistake(
+                f"has {' and '.join(kinds) or 'none of them'}",
+                expected="exactly one of file, dir, glob",
+                fix="write a table of its own for each",
+            )
+        if self.as_ is not None and self.file is None:
+            raise mistake("has `as`", expected="`as` only beside `file`", fix="remove `as`")
+        if "exclude" in self.model_fields_set and self.file is not None:
+            raise mistake(
+                "has `exclude`", expected="`exclude` only beside `dir` or `glob`", fix="remove it"
+            )
+        return self
+
+
+class Component(_Table):
+    """A part of the release with a version of its own, in a directory of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["placeholder"]},
+                {"required": ["source"], "properties": {"source": {"minItems": 1}}},
+            ]
+        }
+    )
+
+    id: Name = Field(
+        description="the component's name, unique, 1 to 64 of a-z 0-9 . _ -, the first of them "
+        "a letter or digit",
+        examples=["migrations-21-101"],
+    )
+    version: Version = Field(
+        description="the component's version, a text of 1 to 64 of A-Z a-z 0-9 . _ + -, the "
+        "first of them a letter or digit",
+        examples=["21.101.0"],
+    )
+    path: DataPath = Field(
+        description="the component's directory inside the kit, not in another's and not reserved",
+        examples=["migrations/21-101"],
+    )
+    lands: Text = Field(
+        description="where it belongs on the site, a line of 1 to 500 characters for people",
+        examples=["/opt/lnm/migrations/21-101"],
+    )
+    placeholder: Text | None = Field(
+        None,
+        description="why the component may be empty for now, a line of 1 to 500 characters",
+        examples=["the contract is not final"],
+    )
+    sources: tuple[Source, ...] = Field(
+        (), alias="source", strict=False, description="an array of tables, [[component.source]]"
+    )
+
+    @model_validator(mode="after")
+    def _has_source(self) -> Component:
+        if not self.sources and self.placeholder is None:
+            raise mistake(
+                "has no source",
+                expected="a [[component.source]], or a placeholder that says why there is none",
+                fix='add `placeholder = "why it is empty for now"`, or a source',
+            )
+        return self
+
+
+class Evidence(_Table):
+    """Files that speak about the kit: SBOMs, attestations, licences.  They land raw."""
+
+    path: EvidencePath = Field(
+        description="a directory below evidence/ inside the kit", examples=["sbom"]
+    )
+    sources: Annotated[tuple[Source, ...], AfterValidator(filled)] = Field(
+        alias="source",
+        strict=False,
+        json_schema_extra=FILLED,
+        description="an array of at least one table, [[evidence.source]]",
+    )
+
+
+class Exemption(_Table):
+    """Paths that a rule does not apply to, and why."""
+
+    paths: Annotated[tuple[KitPath, ...], AfterValidator(filled)] = Field(
+        strict=False,
+        json_schema_extra=FILLED,
+        description="an array of at least one path inside the kit",
+        examples=[["migrations/21-101/README.md"]],
+    )
+    reason: Text = Field(
+        description="the reason, a line of 1 to 500 characters for people",
+        examples=["text for people"],
+    )
+
+
+class KitTable(_Table):
+    """The kit as a whole."""
+
+    name: Name = Field(
+        description="the kit's name, 1 to 64 of a-z 0-9 . _ -, the first of them a letter or digit",
+        examples=["lnm"],
+    )
+    version: Version = Field(
+        description="the kit's version, a text of 1 to 64 of A-Z a-z 0-9 . _ + -, the first of "
+        "them a letter or digit",
+        examples=["2026.11.0"],
+    )
+    line: Line = Field(
+        description="product and release branch, 1 to 64 of a-z 0-9 . _ / -, the first of them a "
+        "letter or digit",
+        examples=["lnm/stable"],
+    )
+    sequence: int = Field(
+        ge=1,
+        le=limits.MAX_SEQUENCE,
+        description="a whole number from 1 to 2^40 that rises with every kit of the line",
+        examples=[7],
+    )
+    created: Moment = Field(
+        description="a time from 1970 to 2242-03-16T12:56:31Z in UTC and whole seconds",
+        examples=[datetime.datetime(2026, 11, 24, tzinfo=datetime.timezone.utc)],
+    )
+    expires: Moment | None = Field(
+        None,
+        description="a time after `created`, in UTC and whole seconds",
+        examples=[datetime.datetime(2027, 11, 24, tzinfo=datetime.timezone.utc)],
+    )
+    supersedes: tuple[KitId, ...] = Field(
+        (),
+        strict=False,
+        max_length=64,
+        description="an array of at most 64 kitIds, 64 hexadecimal digits in lower case each",
+        examples=[["0" * 64]],
+    )
+    summary: Text = Field(
+        description="what the kit is, a line of 1 to 500 characters for people",
+        examples=["one line for people"],
+    )
+    names: Literal["ascii", "unicode"] = Field(
+        "ascii",
+        description='"ascii" for printable ASCII in paths, "unicode" for more',
+        examples=["ascii"],
+    )
+    level: int = Field(3, ge=1, le=19, description="a zstd level, 1 to 19", examples=[3])
+
+
+class KitSpec(_Table):
+    """What one kit holds and is called, with the directory that its paths are relative to."""
+
+    kit: KitTable
+    components: Annotated[tuple[Component, ...], AfterValidator(filled)] = Field(
+        alias="component",
+        strict=False,
+        max_length=MAX_COMPONENTS,
+        json_schema_extra=FILLED,
+        description=f"an array of 1 to {MAX_COMPONENTS} tables, [[component]]",
+    )
+    evidence: tuple[Evidence, ...] = Field(
+        (), strict=False, description="an array of tables, [[evidence]]"
+    )
+    exemptions: tuple[Exemption, ...] = Field(
+        (),
+        alias="exemption",
+        strict=False,
+        max_length=MAX_COMPONENTS,
+        description=f"an array of at most {MAX_COMPONENTS} tables, [[exemption]]",
+    )
+
+    _file: Path = PrivateAttr(default=Path("kit.toml"))
+    _lines: Lines = PrivateAttr(default_factory=Lines)
+
+    @property
+    def file(self) -> Path:
+        """The spec itself, as it was named."""
+        return self._file
+
+    @property
+    def base(self) -> Path:
+        """The directory that paths of the spec are relative to, absolute."""
+        return self._file.absolute().parent
+
+    def where(self, *place: str | int) -> str:
+        """Return file, line and field of ``place``, as messages name them."""
+        return f"{_plain(self._file)}:{self._lines[place]}: {field_name(place)}"
+
+
+def _plain(path: Path) -> str:
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
+
+
+def load_spec(path: Path) -> KitSpec:
+    """Read a spec.
+
+    Raises:
+        SpecMissing: There is no file ``path``.
+        SpecUnreadable: It could not be read.
+        SpecInvalid: It has mistakes; all of them are in the error.
+    """
+    where = _plain(path)
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MAX_SPEC + 1)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise SpecMissing(f"no spec here: {error.strerror}", where=where) from None
+    except OSError as error:
+        raise SpecUnreadable(f"cannot be read: {error.strerror}", where=where) from error
+    return parse_spec(raw, file=path)
+
+
+def parse_spec(raw: bytes, *, file: Path) -> KitSpec:
+    """Return the spec that ``raw`` is; ``file`` names it and gives its directory.
+
+    Raises:
+        SpecInvalid: It has mistakes; all of them are in the error.
+    """
+    where = _plain(file)
+    if len(raw) > MAX_SPEC:
+        found = f"more than {MAX_SPEC} bytes"
+        problem = Problem(1, "", found, "a spec", "name directories instead of single files")
+        raise SpecInvalid([problem], where=where)
+    values, lines = parse_toml(raw, where=where)
+    problems = list(check_across(values, lines))
+    try:
+        spec = KitSpec.model_validate(values)
+    except ValidationError as error:
+        problems.extend(explain(error, KitSpec, lines))
+    if problems:
+        raise SpecInvalid(problems, where=where)
+    spec._file, spec._lines = file, lines
+    return spec
+
+
+# --- the schema for editors ------------------------------------------------------------------
+
+
+class _Schema(GenerateJsonSchema):
+    """Without the titles that pydantic makes of attribute names, and without null, as TOML is."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def nullable_schema(self, schema: Any) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+
+def spec_schema() -> dict[str, Any]:
+    """Return the shape of a spec as JSON Schema 2020-12, for editors.
+
+    A date-time of TOML is a string there, as editors hand it over.  What a schema cannot say
+    (unique ids, disjoint paths, dates that exist, ...) is checked by `load_spec` alone.
+    """
+    made = KitSpec.model_json_schema(by_alias=True, schema_generator=_Schema)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        "title": "offline-kit spec, version 1",
+    }
+    return {**head, **_without_titles(made)}
+
+
+def _without_titles(schema: Any) -> Any:
+    """Drop pydantic's titles of tables, and defaults that TOML cannot write."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_titles(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str)) and (key, value) != ("default", None)
+    }
+
+
+def schema_bytes() -> bytes:
+    """Return manifests/schema/spec.v1.json as it should be."""
+    return (json.dumps(spec_schema(), indent=2, ensure_ascii=True) + "\n").encode()

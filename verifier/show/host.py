@@ -1,0 +1,251 @@
+"""What a host says of its trust: for reading aloud, for the report as text, and as JSON."""
+
+from __future__ import annotations
+
+from verifier.core.errors import KitError
+from verifier.core.model import format_time
+from verifier.core.trust import Role, Root
+from verifier.host.accept import ACCEPTED, AGAIN, LOOKED, NOT_RECORDED, Host
+from verifier.host.directory import Trusted
+from verifier.host.judge import Judgement, Notice
+from verifier.host.policy import Chosen, LinePolicy, Policy
+from verifier.host.state import EVERY_LINE, Reset, State
+from verifier.show.fingerprint import fingerprint, groups
+from verifier.typed import Any
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def host_lines(host: Host) -> list[str]:
+    """Return the part of a report that is about this host: sentences."""
+    judgement = host.judgement
+    if judgement is None:
+        return []
+    lines = [_policy_line(judgement.chosen)]
+    for item in judgement.sets:
+        signed = ", ".join(item.signed) or "nobody"
+        met = "met" if item.met else "NOT met"
+        lines.append(f"signer set {item.name!r}: {signed} (threshold {item.threshold}, {met})")
+    lines.append(f"freshness: {_freshness_line(judgement)}")
+    if judgement.resets:
+        lines.append(f"set back by a new root: {', '.join(judgement.resets)}")
+    lines.append(
+        {
+            LOOKED: "not accepted",
+            ACCEPTED: "accepted: this host remembers the kit",
+            AGAIN: "accepted before",
+            NOT_RECORDED: f"accepted and NOT remembered, as the policy allows: {host.why}",
+        }[host.outcome]
+    )
+    return lines
+
+
+def notice_lines(judgement: Judgement) -> list[str]:
+    """Return what did not refuse the kit, and why not."""
+    return [_notice_line(notice) for notice in judgement.notices]
+
+
+def _notice_line(notice: Notice) -> str:
+    by = f" (let pass by {notice.relaxed_by})" if notice.relaxed_by else " (noted)"
+    return f"{notice.code}: {notice.message}{by}"
+
+
+def _policy_line(chosen: Chosen) -> str:
+    if chosen.bound_by == "nobody":
+        return "no policy: any line is accepted"
+    by = "named by the root" if chosen.bound_by == "root" else "this host's own, named by no root"
+    return f"policy {chosen.policy.name!r}, SHA-256 {chosen.sha256}, {by}"
+
+
+def _freshness_line(judgement: Judgement) -> str:
+    known = judgement.known
+    if judgement.freshness == "unknown":
+        return "unknown, nothing is remembered"
+    if known is None:
+        return "the first kit of its line here"
+    after = f"sequence {known.sequence}, kitId {known.kit_id}, was accepted here"
+    return {
+        "newer": f"newer; {after}",
+        "same": "the kit that was accepted here last",
+        "older": f"OLDER; {after}",
+        "equivocation": f"ANOTHER kit of this sequence; {after}",
+    }[judgement.freshness]
+
+
+def host_value(host: Host) -> dict[str, Any] | None:
+    """Return the ``trust`` of manifests/schema/report.v1.json."""
+    judgement = host.judgement
+    if judgement is None:
+        return None
+    chosen, known = judgement.chosen, judgement.known
+    return {
+        "policy": {
+            "name": chosen.policy.name,
+            "sha256": chosen.sha256 or None,
+            "boundBy": chosen.bound_by,
+        },
+        "signerSets": [
+            {
+                "name": item.name,
+                "of": list(item.of),
+                "threshold": item.threshold,
+                "signed": list(item.signed),
+                "met": item.met,
+            }
+            for item in judgement.sets
+        ],
+        "freshness": {
+            "decision": judgement.freshness,
+            "known": None
+            if known is None
+            else {
+                "sequence": known.sequence,
+                "kitId": known.kit_id,
+                "rootVersion": known.root_version,
+                "lastSeen": format_time(known.last_seen),
+            },
+            "clock": format_time(judgement.clock),
+            "judgedBy": format_time(judgement.now),
+        },
+        "resetLines": list(judgement.resets),
+        "notices": [
+            {"code": item.code, "message": item.message, "relaxedBy": item.relaxed_by or None}
+            for item in judgement.notices
+        ],
+        "outcome": host.outcome,
+        "notRecordedBecause": host.why or None,
+    }
+
+
+# --- for reading aloud ---------------------------------------------------------------------------
+
+
+def trusted_lines(trusted: Trusted, place: str) -> list[str]:
+    """Return what `trust show` prints: numbers in groups, for reading aloud."""
+    root = trusted.root
+    lines = [
+        f"trust directory: {place}",
+        f"root: version {root.version}, good until {root.expires}, SHA-256 of root.json:",
+        f"  {groups(trusted.root_sha256)}",
+        *_role_lines("kit signers", root.targets),
+        *_role_lines("root signers", root.role["root"], root.targets),
+    ]
+    try:
+        chosen = trusted.choose(root)
+    except KitError as error:
+        lines += [f"policy: {error.code}: {error.message}"]
+    else:
+        lines += _chosen_lines(chosen)
+    return lines + memory_lines(trusted.memory)
+
+
+def _role_lines(title: str, role: Role, said: Role | None = None) -> list[str]:
+    if said is not None and role.keys.keys() == said.keys.keys():
+        return [f"{title}: {role.threshold} of {len(role.signers())}, the same people and keys"]
+    lines = [f"{title}: {role.threshold} of {len(role.signers())}; SHA-256 of their public keys:"]
+    for key in sorted(role.keys.values(), key=lambda key: (key.signer, key.keyid)):
+        lines += [f"  {key.signer} ({key.scheme})", f"    {groups(fingerprint(key))}"]
+    return lines
+
+
+def _chosen_lines(chosen: Chosen) -> list[str]:
+    if chosen.bound_by == "nobody":
+        return ["no policy: any line is accepted"]
+    by = "named by the root" if chosen.bound_by == "root" else "this host's own"
+    return [
+        f"policy: {chosen.policy.name!r}, {by}, SHA-256 of policy.json:",
+        f"  {groups(chosen.sha256)}",
+    ]
+
+
+def memory_lines(memory: State | KitError) -> list[str]:
+    """Return what is remembered, line by line, and which lines were given up."""
+    if isinstance(memory, KitError):
+        return [f"memory of accepted kits: {memory.code}: {memory.message}"]
+    if not memory.lines and not memory.resets:
+        return ["no kit was accepted here yet"]
+    lines = []
+    for name, item in sorted(memory.lines.items()):
+        lines += [
+            f"line {name}: sequence {item.sequence}, root version {item.root_version}, "
+            f"last seen {format_time(item.last_seen)}, kitId:",
+            f"  {groups(item.kit_id)}",
+        ]
+    if memory.forgotten:
+        lines.append(f"{memory.forgotten} older resets are no longer listed")
+    return lines + [_reset_line(item) for item in memory.resets]
+
+
+def _reset_line(item: Reset) -> str:
+    line = "every line" if item.line == EVERY_LINE else f"line {item.line}"
+    was = f", was sequence {item.sequence}" if item.sequence else ""
+    return f"reset of {line} at {format_time(item.at)} by {item.by}{was}: {item.reason}"
+
+
+# --- a policy in words ---------------------------------------------------------------------------
+
+
+def policy_lines(policy: Policy, root: Root | None, sha256: str) -> list[str]:
+    """Return what `policy check` prints: every rule as a sentence, then what does not go together.
+
+    Args:
+        policy: The policy.
+        root: The root it should go with; None to say nothing of that.
+        sha256: Of the bytes of the policy.
+    """
+    lines = [f"policy {policy.name!r}, SHA-256 of its file:", f"  {groups(sha256)}"]
+    for rules in policy.lines:
+        lines += _line_lines(rules)
+    other = "any" if policy.other_lines else "no"
+    lines.append(f"of {'every other' if policy.lines else 'every'} line {other} kit is taken")
+    lines.append(f"lower sequences are {'taken' if policy.downgrade else 'refused'}")
+    state = "must be there" if policy.state_required else "may be missing or unwritable"
+    lines.append(f"the memory of accepted kits {state}")
+    for what, enforced in (
+        ("root", policy.enforce_root_expiry),
+        ("kit", policy.enforce_kit_expiry),
+    ):
+        lines.append(f"an expired {what} is {'refused' if enforced else 'reported'}")
+    if policy.minimum_verifier != "0":
+        lines.append(f"the verifier must be {policy.minimum_verifier} or newer")
+    for item in policy.overrides:
+        on = f"line {item.line}" if item.line else f"kitId {item.kit_id}"
+        until = f" until {item.until}" if item.until else ""
+        lines.append(
+            f"override {item.name!r}: {item.code} is let pass for {on}{until}: {item.reason}"
+        )
+    return lines + (root_lines(policy, root, sha256) if root is not None else [])
+
+
+def _line_lines(rules: LinePolicy) -> list[str]:
+    lines = [f"line {rules.line}:"]
+    for item in rules.signer_sets:
+        lines.append(f"  {item.threshold} of {', '.join(item.of)} must sign ({item.name})")
+    for wanted in rules.attestations:
+        on = "every component" if wanted.component == "*" else f"component {wanted.component}"
+        lines.append(f"  {on} needs {wanted.predicate_type}, which this verifier cannot check")
+    if rules.maximum_age_days:
+        lines.append(f"  a kit is at most {rules.maximum_age_days} days old")
+    if len(lines) == 1:
+        lines.append("  the threshold of the root is enough, at any age")
+    return lines
+
+
+def root_lines(policy: Policy, root: Root, sha256: str) -> list[str]:
+    """Return how a policy and a root go together."""
+    if not root.policy_sha256:
+        lines = [f"root version {root.version} names no policy: this one is the host's own"]
+    elif root.policy_sha256 == sha256:
+        lines = [f"root version {root.version} names this policy"]
+    else:
+        lines = [f"WARNING: root version {root.version} names another policy:"]
+        lines.append(f"  {groups(root.policy_sha256)}")
+    known = root.targets.signers()
+    for rules in policy.lines:
+        for item in rules.signer_sets:
+            there = [name for name in item.of if name in known]
+            for name in sorted(set(item.of) - set(known)):
+                lines.append(f"WARNING: {name!r} of {item.name!r} is no kit signer of the root")
+            if len(there) < item.threshold:
+                lines.append(f"WARNING: no kit of line {rules.line} can meet {item.name!r}")
+    return lines

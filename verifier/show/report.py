@@ -1,0 +1,381 @@
+"""The report: what was proved, how, what was not, and what to do; for people and as JSON."""
+
+from __future__ import annotations
+
+from verifier import __version__
+from verifier.core.errors import ExitStatus, KitError
+from verifier.core.lists import DATA, EVIDENCE, SIG
+from verifier.core.model import KitInfo, Manifest
+from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root
+from verifier.show.fingerprint import fingerprint
+from verifier.typed import TYPE_CHECKING, Any, record
+
+if TYPE_CHECKING:
+    from verifier.host.accept import Host
+
+REPORT_TYPE = "https://offline-kit.example/report/v1"
+_VERDICTS = {
+    ExitStatus.VERIFIED: "verified",
+    ExitStatus.USAGE: "usage",
+    ExitStatus.UNDECIDED: "undecided",
+    ExitStatus.REJECTED: "rejected",
+}
+
+
+@record(frozen=True)
+class Report:
+    """One verdict and everything it rests on.
+
+    Attributes:
+        status: What the process exits with.
+        kit: The kit in large: proved if ``authenticated``, else only what the page claims.
+        proof: ``full``, ``quick``, ``page``, ``index``, ``partial`` or ``none``.
+        checked: Sentences: what was proved.
+        not_checked: Sentences: what nobody has looked at in this run.
+        extracted: The directory that was made; empty if none was.
+        host: What this host's policy and memory say; None if no trust directory was given.
+    """
+
+    status: ExitStatus
+    opened: Opened
+    error: KitError | None
+    root: Root | None
+    proof: str
+    checked: tuple[str, ...]
+    not_checked: tuple[str, ...]
+    extracted: str = ""
+    host: Host | None = None
+
+    @property
+    def faults(self) -> list[KitError]:
+        """All that refuses the kit: what decided first, then what else policy or memory say."""
+        if self.error is None:
+            return []
+        judged = self.host.judgement if self.host is not None else None
+        others = judged.faults if judged is not None else ()
+        return [self.error, *(fault for fault in others if fault is not self.error)]
+
+    @property
+    def effective(self) -> Root | None:
+        """The root that signatures count under: the pinned one, or a newer one reached from it."""
+        return self.opened.reached.root if self.opened.reached else self.root
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether a threshold of the pinned root's signers vouches for `kit`."""
+        return self.opened.manifest is not None
+
+    @property
+    def kit(self) -> KitInfo | None:
+        """The kit in large."""
+        manifest = self.opened.manifest or self.opened.claims
+        return manifest.kit if manifest else None
+
+
+def make_report(
+    job: Job,
+    opened: Opened,
+    error: KitError | None,
+    extracted: str = "",
+    host: Host | None = None,
+) -> Report:
+    """Return the report on a run of `verifier.core.pipeline.prove`.
+
+    Args:
+        job: What was asked for.
+        opened: What was established.
+        error: What stopped it; None if nothing did.
+        extracted: The directory that was made.
+        host: The host that judged; None if no trust directory was given.
+    """
+    status = ExitStatus.VERIFIED if error is None else error.status
+    return Report(
+        status=status,
+        opened=opened,
+        error=error,
+        root=job.root,
+        proof=_proof(job, opened),
+        checked=tuple(_checked(job, opened)),
+        not_checked=tuple(_not_checked(job, opened, error, host)),
+        extracted=extracted,
+        host=host,
+    )
+
+
+def _proof(job: Job, opened: Opened) -> str:
+    if "end" in opened.done:
+        return "partial" if job.only else "quick" if job.quick else "full"
+    if "frame table" in opened.done:
+        return "index"
+    return "page" if opened.manifest else "none"
+
+
+def _checked(job: Job, opened: Opened) -> list[str]:
+    done: list[str] = []
+    if opened.manifest is None or opened.signing is None:
+        return done
+    if opened.reached is not None:
+        done.append(opened.reached.sentence())
+        need = opened.reached.root.targets.threshold
+        names = ", ".join(opened.signing.signers)
+        done.append(f"manifest: signed by {names} (threshold {need}, met)")
+    done += opened.beside.done
+    if opened.index is not None and opened.table is not None:
+        frames = _count(len(opened.table), "frame")
+        done.append(f"index: {_count(len(opened.index), 'member')}; frame table: {frames}")
+    if "end" not in opened.done or opened.index is None:
+        return done
+    if opened.wanted is not None:
+        count = sum(map(len, opened.wanted))
+        if count:
+            done.append(f"contents of {count} of {len(opened.index)} members: SHA-256, every byte")
+        else:
+            done.append("that nothing is there: what was asked for is an empty placeholder")
+    elif job.quick:
+        done.append(
+            "every byte of the file: frame digests, and member digests where frames are raw"
+        )
+    elif opened.plain:
+        done.append("every byte of the tar stream: headers, padding, SHA-256 of every member")
+    else:
+        done.append("every byte of the file: frames, headers, padding, SHA-256 of every member")
+    return done
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | None) -> list[str]:
+    left: list[str] = []
+    if opened.manifest is None:
+        return ["everything: the manifest is not authenticated"]
+    if "end" not in opened.done:
+        left.append(
+            "the contents of the members" if error is None else "whatever follows the fault"
+        )
+    elif opened.wanted is not None:
+        left.append("the contents of all other members (--only)")
+    elif job.quick:
+        left.append("that compressed frames decode to the index (--quick): the signers say so")
+    if opened.plain and "end" in opened.done:
+        left.append("digests of zstd frames: the kit is a plain .tar")
+    index = opened.index
+    if index is not None and index.count(EVIDENCE):
+        files = _count(index.count(EVIDENCE), "file")
+        left.append(f"what the evidence says ({files}): only that it is as signed")
+    if opened.manifest.evidence_index is not None:
+        left.append("the index of the evidence: this version does not know it")
+    if index is not None and index.count(SIG):
+        left.append("SHA256SUMS.sig: it is for openssl and cosign")
+    left += opened.beside.left
+    left += _not_judged(opened, host)
+    for keyid, scheme in sorted(opened.signing.not_evaluated.items() if opened.signing else ()):
+        left.append(f"the signature of key {keyid!r}: its scheme {scheme!r} is not known here")
+    left += [f"unknown field {name!r}" for name in opened.manifest.unknown]
+    left += _unknown_digests(opened.manifest)
+    return left
+
+
+def _not_judged(opened: Opened, host: Host | None) -> list[str]:
+    """Return what this host's policy and memory would have said, and did not."""
+    assert opened.manifest is not None
+    if host is not None and host.judgement is not None:
+        waived = [n for n in host.judgement.notices if n.code == "attestation-unchecked"]
+        return [f"{notice.message} ({notice.relaxed_by})" for notice in waived]
+    left = []
+    if opened.manifest.kit.expires:
+        left.append(f"expiry: the kit says {opened.manifest.kit.expires}")
+    if opened.reached is not None:
+        left.append(f"expiry of the root of trust: it says {opened.reached.root.expires}")
+    left.append("policy, age and downgrade: no trust directory was given")
+    return left
+
+
+def _unknown_digests(manifest: Manifest) -> list[str]:
+    known = {"sha256", "sha512"}
+    blobs = {"index": manifest.index, "frames": manifest.frames, "roots": manifest.roots}
+    return [
+        f"digest {name!r} of {part}"
+        for part, blob in blobs.items()
+        for name in sorted(set(blob.digest) - known)
+    ]
+
+
+# --- text ---------------------------------------------------------------------------------
+
+
+def render_text(report: Report) -> str:
+    """Return the report for people: the verdict first, then what it rests on."""
+    lines = [_headline(report)]
+    if report.error is not None:
+        lines += ["", *map(str, report.faults)]
+    lines += ["", *_kit_lines(report)]
+    here, let_pass = _host_lines(report)
+    for title, sentences in (
+        ("checked", report.checked),
+        ("this host", here),
+        ("let pass or noted", let_pass),
+        ("NOT checked", report.not_checked),
+    ):
+        if sentences:
+            lines += ["", f"{title}:", *(f"  - {sentence}" for sentence in sentences)]
+    if report.extracted:
+        lines += ["", f"extracted to {report.extracted}"]
+    return "\n".join(lines) + "\n"
+
+
+def _host_lines(report: Report) -> tuple[list[str], list[str]]:
+    """Return what this host says, and what it let pass; nothing without a trust directory."""
+    if report.host is None or report.host.judgement is None:
+        return [], []
+    from verifier.show.host import host_lines, notice_lines  # here: mostly there is none
+
+    return host_lines(report.host), notice_lines(report.host.judgement)
+
+
+def _headline(report: Report) -> str:
+    kit, verdict = report.kit, _VERDICTS[report.status].upper()
+    if report.status is ExitStatus.VERIFIED and kit is not None:
+        how = {"full": "", "quick": " (quick)", "partial": " IN PART"}.get(
+            report.proof, f" ({report.proof} only)"
+        )
+        name = f"{kit.name} {kit.version}, line {kit.line}, sequence {kit.sequence}"
+        return f"{verdict}{how}: {name}"
+    assert report.error is not None
+    if report.error.code == "no-root":
+        return f"{verdict}: nobody vouches for this kit"
+    return f"{verdict}: {report.error.code}"
+
+
+def _kit_lines(report: Report) -> list[str]:
+    kit, opened = report.kit, report.opened
+    if kit is None:
+        return ["the page at the head could not be read"]
+    mark = "" if report.authenticated else "claims: "
+    shown = str if report.authenticated else repr  # nobody vouches for these words
+    rows = [
+        ("kit", f"{kit.name} {kit.version}"),
+        ("line", f"{kit.line}, sequence {kit.sequence}, created {kit.created}"),
+        ("summary", shown(kit.summary)),
+    ]
+    manifest = opened.manifest or opened.claims
+    for component in manifest.components if manifest else ():
+        note = f" - placeholder: {shown(component.placeholder)}" if component.placeholder else ""
+        text = f"{component.id} {component.version} -> {shown(component.lands)}{note}"
+        rows.append(("component", text))
+    for item in manifest.exemptions if manifest else ():
+        rows.append(("exempt", f"{', '.join(map(shown, item.paths))}: {shown(item.reason)}"))
+    root = report.effective
+    if report.authenticated and opened.signing is not None and root is not None:
+        for keyid, signer in sorted(opened.signing.valid.items(), key=lambda item: item[1]):
+            digest = fingerprint(root.targets.keys[keyid])
+            rows.append(("signer", f"{signer}, public key with SHA-256 {digest}"))
+    if report.authenticated and opened.content_id:
+        rows.append(("contentId", opened.content_id))
+    if opened.kit_id:
+        rows.append(("kitId", opened.kit_id))
+    return [f"{mark}{name + ':':<11}{text}" for name, text in rows]
+
+
+# --- JSON ---------------------------------------------------------------------------------
+
+
+def report_value(report: Report) -> dict[str, Any]:
+    """Return the report as JSON of manifests/schema/report.v1.json."""
+    opened = report.opened
+    index = opened.index
+    root, reached = report.effective, opened.reached
+    return {
+        "type": REPORT_TYPE,
+        "verifier": __version__,
+        "verdict": _VERDICTS[report.status],
+        "exitStatus": int(report.status),
+        "authenticated": report.authenticated,
+        "kit": _kit_value(report),
+        "kitId": opened.kit_id,
+        "contentId": opened.content_id,
+        "root": None
+        if root is None or report.root is None
+        else {
+            "version": root.version,
+            "expires": root.expires,
+            "pinned": report.root.version,
+            "steps": list(reached.steps) if reached is not None else [],
+            "kitVersion": reached.kit_version if reached is not None else None,
+        },
+        "signatures": _signatures_value(report),
+        "proof": report.proof,
+        "container": "tar" if opened.plain else "tar.zst",
+        "decoder": opened.decoder or None,
+        "members": None
+        if index is None
+        else {"count": len(index), "payload": index.count(DATA), "bytes": sum(index.sizes)},
+        "checked": list(report.checked),
+        "notChecked": list(report.not_checked),
+        "findings": [
+            {"code": fault.code, "where": fault.where, "message": fault.message, "fix": fault.fix}
+            for fault in report.faults
+        ],
+        "trust": _trust_value(report),
+        "extractedTo": report.extracted or None,
+    }
+
+
+def _trust_value(report: Report) -> dict[str, Any] | None:
+    if report.host is None:
+        return None
+    from verifier.show.host import host_value  # here: mostly there is none
+
+    return host_value(report.host)
+
+
+def _kit_value(report: Report) -> dict[str, Any] | None:
+    kit, manifest = report.kit, report.opened.manifest or report.opened.claims
+    if kit is None or manifest is None:
+        return None
+    return {
+        "name": kit.name,
+        "version": kit.version,
+        "line": kit.line,
+        "sequence": kit.sequence,
+        "created": kit.created,
+        "expires": kit.expires or None,
+        "summary": kit.summary,
+        "components": [
+            {
+                "id": component.id,
+                "version": component.version,
+                "paths": list(component.paths),
+                "lands": component.lands,
+                "placeholder": component.placeholder or None,
+            }
+            for component in manifest.components
+        ],
+        "exemptions": [
+            {"paths": list(item.paths), "reason": item.reason} for item in manifest.exemptions
+        ],
+    }
+
+
+def _signatures_value(report: Report) -> dict[str, Any] | None:
+    signing = report.opened.signing
+    root = report.effective
+    if signing is None or root is None:
+        return None
+    return {
+        "threshold": root.targets.threshold,
+        "signers": signing.signers,
+        "valid": [
+            {
+                "keyid": keyid,
+                "signer": signer,
+                "fingerprint": fingerprint(root.targets.keys[keyid]),
+            }
+            for keyid, signer in sorted(signing.valid.items())
+        ],
+        "invalid": list(signing.invalid),
+        "unknown": list(signing.unknown),
+        "notEvaluated": sorted(signing.not_evaluated),
+    }
