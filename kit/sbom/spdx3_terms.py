@@ -1,7 +1,6 @@
 """The terms of SPDX 3.0.1: classes with their properties, and words of each vocabulary.
 
-Specification: SPDX 3.0.1, Core, Software, Security, Licensing, Dataset, AI, Build and Extension
-profiles, in the names of its JSON form.
+Specification: SPDX 3.0.1, all of its profiles, in the names of its JSON form.
 """
 
 from __future__ import annotations

@@ -17,14 +17,17 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given
 from hypothesis import strategies as st
-from license_expression import ExpressionError, get_spdx_licensing  # type: ignore[import-untyped]
+from license_expression import (  # type: ignore[import-untyped]
+    ExpressionError,
+    get_spdx_licensing,
+)
 from packageurl import PackageURL
-from spdx_tools.spdx.model.document import Document  # type: ignore[import-untyped]
-from spdx_tools.spdx.parser.error import SPDXParsingError  # type: ignore[import-untyped]
-from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import (  # type: ignore[import-untyped]
+from spdx_tools.spdx.model.document import Document
+from spdx_tools.spdx.parser.error import SPDXParsingError
+from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import (
     JsonLikeDictParser,
 )
-from spdx_tools.spdx.validation.document_validator import (  # type: ignore[import-untyped]
+from spdx_tools.spdx.validation.document_validator import (
     validate_full_spdx_document,
 )
 
@@ -212,9 +215,9 @@ def test_the_schema_of_spdx_3_agrees_on_a_document() -> None:
 
 def judged_by_spdx_tools(data: bytes) -> list[str]:
     try:
-        document: Document = JsonLikeDictParser().parse(json.loads(data))
+        document: Document = JsonLikeDictParser().parse(json.loads(data))  # type: ignore[no-untyped-call]
     except SPDXParsingError as error:
-        return list(error.get_messages())
+        return list(error.get_messages())  # type: ignore[no-untyped-call]
     return [found.validation_message for found in validate_full_spdx_document(document)]
 
 

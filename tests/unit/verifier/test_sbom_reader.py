@@ -135,7 +135,9 @@ def test_what_is_no_sbom(value: Any) -> None:
         read_sbom(value)
 
 
-JUNK = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just([]) | st.just({})
+JUNK: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.just([]), st.just({})
+)
 NAMES = st.sampled_from(
     """components metadata component hashes alg content licenses license expression id name
     packages files SPDXID checksums externalRefs referenceType relationships spdxElementId
