@@ -26,7 +26,7 @@ from kit.sbom.spdx2 import check_spdx2
 from kit.sbom.spdx3 import check_spdx3
 from kit.sbom.values import TooMany
 from verifier.core.errors import ExitStatus, KitError
-from verifier.evidence.json import MAX_SIZE, NotForeign, parse_foreign
+from verifier.evidence.foreign import MAX_BYTES, NotForeign, read_foreign
 from verifier.evidence.sbom import NotAnSbom, Sbom, kind_of, read_sbom
 
 
@@ -70,7 +70,7 @@ def check_file(path: Path, *, for_kit: bool = False) -> Checked:
 def _read(path: Path, name: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(MAX_SIZE + 1)
+            return file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise SbomMissing(f"no SBOM here: {error.strerror}", where=name) from None
     except OSError as error:
@@ -89,7 +89,7 @@ def check_sbom(data: bytes, file: str, *, for_kit: bool = False) -> Checked:
     kind, version, sbom = "", "", None
     try:
         with _without_collector():
-            value = parse_foreign(data)
+            value = read_foreign(data)
             kind, version = kind_of(value)
             _check(value, kind, version, findings)
             if not findings.errors:

@@ -22,7 +22,7 @@ class SbomUnreadable(Undecided):
 class SbomTooLarge(Rejected):
     """The SBOM is larger, or nested deeper, than is read here.
 
-    At most 64 MiB, 1,000,000 objects and arrays, 4,000,000 values and 64 levels.  The operator's
+    At most 64 MiB, 1,000,000 objects and arrays, 4,000,000 values and 128 levels.  The operator's
     verifier has the same bounds, so that a kit carries nothing that it could not judge.
     """
 

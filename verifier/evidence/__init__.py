@@ -1,4 +1,5 @@
-"""What lies in a kit beside its contents and speaks about them: read after the core's verdict.
+"""What others attest: statements, bundles and their signatures, judged with the kit's own Python.
 
-Nothing here can raise a verdict.  `verifier.core` imports nothing of it.
+The rooms of evidence run after `verifier.core` and can only lower its verdict.  They are imported
+when a policy or a command asks for them, and never by the core.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from verifier.evidence.json import parse_foreign
+from verifier.evidence.foreign import read_foreign
 from verifier.typed import Any, record
 
 SPDX2 = ("SPDX-2.2", "SPDX-2.3")
@@ -79,7 +79,7 @@ def parse_sbom(data: bytes) -> Sbom:
         NotForeign: It is no JSON that can be read here.
         NotAnSbom: It is no SBOM of a known kind.
     """
-    return read_sbom(parse_foreign(data))
+    return read_sbom(read_foreign(data))
 
 
 def kind_of(value: Any) -> tuple[str, str]:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.evidence import json as foreign
-from verifier.evidence.json import NotForeign, parse_foreign
+from verifier.evidence import foreign
+from verifier.evidence.errors import EvidenceMalformed, EvidenceTooLarge
+from verifier.evidence.foreign import NotForeign, parse_foreign, read_foreign
 
 VALUES = st.recursive(
     st.none()
@@ -37,7 +38,7 @@ def test_what_json_writes_is_read_as_json_reads_it(
         ).encode()
     except UnicodeEncodeError:
         return
-    assert parse_foreign(data) == value
+    assert read_foreign(data) == value
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_what_json_writes_is_read_as_json_reads_it(
 )
 def test_what_two_readers_could_differ_on_is_refused(data: bytes, message: str, place: str) -> None:
     with pytest.raises(NotForeign, match=message.replace("^", r"\^")) as caught:
-        parse_foreign(data)
+        read_foreign(data)
     assert caught.value.place == place
     assert not caught.value.too_large
 
@@ -78,34 +79,42 @@ def test_what_two_readers_could_differ_on_is_refused(data: bytes, message: str, 
     [
         b"[" * 100_000,
         b"[" * 100_000 + b"]" * 100_000,
-        b'{"a":' * 65 + b"1" + b"}" * 65,
+        b'{"a":' * 129 + b"1" + b"}" * 129,
         b"[" + b"[]," * 1_000_000 + b"[]]",
         b"[" + b"0," * 4_000_001 + b"0]",
     ],
-    ids=["open", "closed", "65 levels", "a million arrays", "four million values"],
+    ids=["open", "closed", "129 levels", "a million arrays", "four million values"],
 )
 def test_bounds_are_named_as_such(data: bytes) -> None:
     with pytest.raises(NotForeign, match=r"deeper|more than") as caught:
-        parse_foreign(data)
+        read_foreign(data)
     assert caught.value.too_large
 
 
-def test_sixty_four_levels_and_the_last_byte_are_read() -> None:
-    assert parse_foreign(b"[" * 64 + b"]" * 64)
-    assert parse_foreign(b"[1]", max_size=3) == [1]
+def test_the_last_level_and_the_last_byte_are_read() -> None:
+    assert read_foreign(b"[" * 128 + b"]" * 128)
+    assert read_foreign(b"[1]", max_size=3) == [1]
     with pytest.raises(NotForeign, match="more than 3 bytes"):
-        parse_foreign(b"[12]", max_size=3)
+        read_foreign(b"[12]", max_size=3)
 
 
 def test_strings_that_look_like_names_do_not_confuse() -> None:
     data = b'{"a": ": ", "b": "\\": 1", "c\\\\": [":", "\\" :"]}'
-    assert parse_foreign(data) == {"a": ": ", "b": '": 1', "c\\": [":", '" :']}
+    assert read_foreign(data) == {"a": ": ", "b": '": 1', "c\\": [":", '" :']}
     with pytest.raises(NotForeign, match="twice"):
-        parse_foreign(b'{"a": ": ", "a": 1}')
+        read_foreign(b'{"a": ": ", "a": 1}')
 
 
 def test_a_large_document_with_a_fault_has_no_second_look() -> None:
     data = b"[" + b" " * foreign._RESCAN + b'{"a":1,"a":2}]'
     with pytest.raises(NotForeign, match="twice") as caught:
-        parse_foreign(data)
+        read_foreign(data)
     assert caught.value.place == ""
+
+
+def test_evidence_gets_the_codes_of_evidence() -> None:
+    with pytest.raises(EvidenceMalformed, match="twice in one object, line 1, column 1") as caught:
+        parse_foreign(b'{"a":1,"a":2}', "bundle")
+    assert caught.value.where == "bundle"
+    with pytest.raises(EvidenceTooLarge, match="deeper than 128"):
+        parse_foreign(b"[" * 200, "bundle")

@@ -17,10 +17,11 @@ from contextlib import suppress
 from itertools import chain
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 
+from verifier.evidence.errors import EvidenceMalformed, EvidenceTooLarge
 from verifier.typed import Any
 
-MAX_SIZE = 64 << 20  # bytes of one document
-MAX_DEPTH = 64  # as for our own (FORMAT 3.2)
+MAX_BYTES = 64 << 20  # of one document
+MAX_DEPTH = 128
 MAX_CONTAINERS = 1_000_000  # objects and arrays of one document: about 250 MB in Python
 MAX_VALUES = 4_000_000  # commas of one document: about as much again
 _MAX_INTEGER = 1 << 63
@@ -44,7 +45,21 @@ class NotForeign(ValueError):
         self.place, self.too_large = place, too_large
 
 
-def parse_foreign(data: bytes, *, max_size: int = MAX_SIZE) -> Any:
+def parse_foreign(data: bytes, where: str) -> Any:
+    """Return the value of somebody else's JSON, as `read_foreign` does.
+
+    Raises:
+        EvidenceMalformed: It is no JSON, or could be read in two ways.
+        EvidenceTooLarge: It is above a bound.
+    """
+    try:
+        return read_foreign(data)
+    except NotForeign as error:
+        kind = EvidenceTooLarge if error.too_large else EvidenceMalformed
+        raise kind(f"{error}{', ' if error.place else ''}{error.place}", where=where) from None
+
+
+def read_foreign(data: bytes, *, max_size: int = MAX_BYTES) -> Any:
     """Return the value of somebody else's JSON.
 
     Takes time and memory in proportion to ``data``, which has a bound.
