@@ -117,4 +117,4 @@ def test_evidence_gets_the_codes_of_evidence() -> None:
         parse_foreign(b'{"a":1,"a":2}', "bundle")
     assert caught.value.where == "bundle"
     with pytest.raises(EvidenceTooLarge, match="deeper than 128"):
-        parse_foreign(b"[" * 200, "bundle")
+        parse_foreign(b"[" * 200 + b"]" * 200, "bundle")
