@@ -291,8 +291,17 @@ def _is_reason(text: str) -> bool:
     return 1 <= len(text) <= MAX_REASON and printable(text)
 
 
-def check_fingerprint(data: bytes, fingerprint: str) -> None:
+def _told(digits: str) -> str:
+    """Return what is not a SHA-256 in so many words: how long it is, or its first odd character."""
+    odd = [character for character in digits if character not in "0123456789abcdef"]
+    return f"{odd[0]!r} in it" if odd else f"{len(digits)}"
+
+
+def check_fingerprint(data: bytes, fingerprint: str, *, option: str = "--fingerprint") -> None:
     """Compare the SHA-256 of a file with what came over another channel, all of its digits.
+
+    Args:
+        option: Where the fingerprint was given, for the message.
 
     Raises:
         UsageError: It is not 64 hexadecimal digits; spaces, colons and hyphens between them are
@@ -301,7 +310,10 @@ def check_fingerprint(data: bytes, fingerprint: str) -> None:
     """
     digits = "".join(fingerprint.split()).replace(":", "").replace("-", "").lower()
     if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
-        raise UsageError("--fingerprint wants the 64 hexadecimal digits of a SHA-256")
+        raise UsageError(
+            f"{option} wants the 64 hexadecimal digits of a SHA-256, and got {_told(digits)}",
+            fix="Type all of them, in any grouping; give KIT before it, or quote the number.",
+        )
     found = hashlib.sha256(data).hexdigest()
     if found != digits:
         raise FingerprintMismatch(f"the file has SHA-256 {found}, and you gave {digits}")
