@@ -14,7 +14,7 @@ from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Job, Opened
 from verifier.decoders import PlainDecoder
-from verifier.options import Parser, check_no_file_is_an_option, nearest
+from verifier.options import Parser, check_no_file_is_an_option, given_empty, nearest
 from verifier.run import (
     check_itself,
     default_workers,
@@ -139,8 +139,17 @@ def _add_proof(command: Parser) -> None:
         "--openssl", default="", metavar="PROGRAM", help="let openssl check P-256 signatures too"
     )
     command.add_argument("--receipt", metavar="FILE", help="write the report as a Statement")
-    command.add_argument("--jobs", type=int, default=0, metavar="N", help="threads")
+    command.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="threads")
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _jobs(text: str) -> int:
+    """Return how many threads ``--jobs`` asks for; 0 leaves it to the host."""
+    if not text:
+        raise given_empty("--jobs")
+    if len(text) > 2 or not (text.isascii() and text.isdecimal()) or int(text) > 64:
+        raise UsageError(f"--jobs wants a number from 1 to 64, not {text!r}")
+    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -256,8 +265,6 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
         raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
     if options.accept and host is None:
         raise UsageError(f"to accept needs a trust directory: --trust, or {_compat.SYSTEM_TRUST}")
-    if options.jobs < 0 or options.jobs > 64:
-        raise UsageError("--jobs wants a number from 1 to 64")
     job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.only = tuple(options.only)
     job.quick = options.quick

@@ -51,7 +51,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    status = told(lambda: app(standalone_mode=False))
+    status = told(lambda: app(prog_name="offline-kit", standalone_mode=False))
     if status != _INTERRUPTED:
         return status
     print("interrupted; nothing was kept", file=sys.stderr)
