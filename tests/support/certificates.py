@@ -134,7 +134,8 @@ class Issue:
         if logs:
             scts = b"".join(log.sct(self, tree.encode()) for log in logs)
             value = tlv(0x04, len(scts).to_bytes(2, "big") + scts)
-            extensions = tree.children[-1].at(0).children if tree.children else None
+            place = next(each for each in tree.children or () if each.tag == 0xA3)
+            extensions = place.at(0).children
             assert extensions is not None
             extensions.append(parse(sequence(oid(SCT_LIST), tlv(0x04, value))))
         tbs = tree.encode()
