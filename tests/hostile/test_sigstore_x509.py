@@ -299,7 +299,9 @@ BENT: dict[str, tuple[str, Attack]] = {
     "no extensions": (
         "certificate-misused",
         lambda case: setattr(
-            case.wish, "certificate", world().issue(case.wish.key, extensions=[]).make()
+            case.wish,
+            "certificate",
+            world().issue(case.wish.key, extensions=[], identifiers=False).make(),
         ),
     ),
     "no extended key usage": ("certificate-misused", instead(1)),
