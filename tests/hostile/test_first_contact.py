@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,10 +24,11 @@ from typing import Any
 
 import pytest
 
-from kit.container.pyz import make_pyz, verifier_files
+from kit.container.pyz import verifier_files
 from kit.note.note import ReleaseNote, release_note
 from kit.roots.metadata import build_root
 from tests.conftest import Judge
+from tests.support.medium import VERIFY, Medium, library
 from tests.support.people import KEYS, ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
 from tools import docs
@@ -41,55 +42,6 @@ SHADOWS = (  # modules that the verifier, or what starts it, imports
     *("usercustomize", "verifier", "zipfile", "zipimport", "zlib", "zstandard"),
 )
 OWN_IMPORTS = ("argparse", "base64", "ctypes", "hashlib", "json", "verifier", "unicodedata")
-
-
-class Medium:
-    """A directory with a kit, its verifier and a root, and a file that planted code would make."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.marker = directory / "planted-code-ran"
-        self.kit = directory / "kit.tar.zst"
-        self.pyz = directory / "kit-verify.pyz"
-        self.kit.write_bytes(load_kit(VECTORS / "built_zstd"))
-        self.pyz.write_bytes(make_pyz(verifier_files()))
-        (directory / "root.json").write_bytes(ROOT_FILE.read_bytes())
-
-    @property
-    def code(self) -> str:
-        """What planted code does."""
-        return f"open({os.fspath(self.marker)!r}, 'w').close()\nraise SystemExit(0)\n"
-
-    def plant(self, directory: Path, names: Iterable[str]) -> Path:
-        """Write modules that must never be imported; return the directory."""
-        directory.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            (directory / f"{name}.py").write_text(self.code)
-        return directory
-
-    def run(
-        self, *arguments: str, options: tuple[str, ...] = ("-I",), **environment: Any
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the verifier in the medium's directory as the documents say."""
-        return subprocess.run(
-            [sys.executable, *options, *arguments],
-            cwd=self.directory,
-            env={"PATH": "/usr/bin:/bin", **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    def assert_verified(self, done: subprocess.CompletedProcess[str]) -> None:
-        """Check that the kit was proved, and by nobody else's code."""
-        assert not self.marker.exists()
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("VERIFIED: memory 1")
-
-
-VERIFY = ("kit-verify.pyz", "kit.tar.zst", "--root", "root.json")
 
 
 @pytest.fixture
@@ -187,144 +139,6 @@ def test_verifier_writes_nothing(unpacked: Medium) -> None:
 def contents(medium: Medium) -> dict[Path, bytes]:
     """Return every file of a medium and what it holds."""
     return {path: path.read_bytes() for path in medium.directory.rglob("*") if path.is_file()}
-
-
-# --- what OpenSSL and others would obey -----------------------------------------------------------
-
-PYTHONS = sorted(
-    {
-        sys.executable,
-        *map(str, Path("~/.pyenv/versions").expanduser().glob("3.*/bin/python3")),
-        *map(str, Path("/usr/bin").glob("python3.[0-9]*[0-9]")),
-    }
-)
-OPENSSL_CONFIG = """
-openssl_conf = init
-[init]
-providers = providers
-engines = engines
-[providers]
-default = on
-planted = planted
-[on]
-activate = 1
-[planted]
-module = {library}
-activate = 1
-[engines]
-planted = engine
-[engine]
-dynamic_path = {library}
-init = 1
-"""
-
-
-def library(medium: Medium, name: str) -> Path:
-    """Return a shared library that leaves a mark when it is loaded."""
-    compiler = next((p for p in ("/usr/bin/cc", "/usr/bin/gcc") if os.path.exists(p)), None)
-    if compiler is None:
-        pytest.skip("not run: no C compiler is installed")
-    made = medium.directory / "lib" / name
-    made.parent.mkdir()
-    source = made.with_suffix(".c")
-    source.write_text(LIBRARY % medium.marker)
-    command = [compiler, "-shared", "-fPIC", "-o", os.fspath(made), os.fspath(source)]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
-
-
-def ours(python: str) -> bool:
-    """Whether an interpreter is one that the verifier runs on."""
-    code = "import sys; sys.exit(sys.version_info < (3, 9))"
-    return subprocess.run([python, "-I", "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_openssl_loads_nothing_that_the_environment_names(medium: Medium, python: str) -> None:
-    """A configuration of OpenSSL, which hashlib loads, names code; a damaged kit exited 0 by it."""
-    if not ours(python):
-        pytest.skip("not run: too old")
-    config = medium.directory / "openssl.cnf"
-    config.write_text(OPENSSL_CONFIG.format(library=library(medium, "planted.so")))
-    where = {"OPENSSL_CONF": os.fspath(config)}
-    dangerous = [python, "-I", "-c", "import hashlib; hashlib.sha256(b'').hexdigest()"]
-    subprocess.run(dangerous, env=where, check=False, capture_output=True)
-    if not medium.marker.exists():
-        pytest.skip("not run: this Python's OpenSSL reads no configuration")
-    medium.marker.unlink()
-    for options in (("-I",), ("-I", "-S"), ()):
-        done = subprocess.run(
-            [python, *options, *VERIFY],
-            cwd=medium.directory,
-            env=where,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        medium.assert_verified(done)
-
-
-LOADERS = (
-    *("OPENSSL_CONF", "OPENSSL_CONF_INCLUDE", "OPENSSL_MODULES", "OPENSSL_ENGINES"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "CTLOG_FILE", "RANDFILE"),
-    *("LANGUAGE", "TEXTDOMAINDIR", "NLSPATH", "TMPDIR", "HOME", "XDG_CONFIG_HOME", "COLUMNS"),
-)  # not LANG, LC_... and TZ: Python itself reads them before it runs anything
-
-
-@pytest.mark.slow
-def test_no_variable_is_left_and_no_file_that_one_names_is_opened(
-    medium: Medium, judge: Judge, tmp_path: Path
-) -> None:
-    """The system's calls tell; of the variables a child would get there is none."""
-    strace, trace = judge("strace"), tmp_path / "trace"
-    named = medium.directory / "named"
-    (named / "LC_MESSAGES").mkdir(parents=True)
-    tried: list[str | Path] = [strace, "-f", "-qq", "-s", "4096", "-o", trace, "-e", "trace=%file"]
-    if subprocess.run([*tried, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("not run: this host does not let strace trace")
-    # both ways, so that the page of options is asked for its translation too
-    for words in (VERIFY, ("kit-verify.pyz", "--no-such-option"), ("kit-verify.pyz", "--help")):
-        subprocess.run(
-            [*tried, sys.executable, "-I", *words],
-            cwd=medium.directory,
-            env={name: os.fspath(named) for name in LOADERS},
-            capture_output=True,
-            check=False,
-        )
-        assert "root.json" in trace.read_text() or words is not VERIFY
-        assert os.fspath(named) not in trace.read_text()
-    left = "import os, sys; sys.argv[1:] = ['selftest']; sys.path.insert(0, 'kit-verify.pyz')\n"
-    left += "from verifier import cli\ncli.entry = lambda: print(dict(os.environ))\n"
-    left += "from verifier.__main__ import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", left],
-        cwd=medium.directory,
-        env={**dict.fromkeys(LOADERS, "x"), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.stdout, done.stderr) == ("{}\n", "")
-
-
-def test_a_variable_without_a_name_is_no_crash(medium: Medium) -> None:
-    start = ["env", "-i", sys.executable, "-c"]
-    code = (
-        "import os, ctypes; c = ctypes.CDLL(None); "
-        "e = (ctypes.c_char_p * 3)(b'=x', b'A=1', None); "
-        f"a = (ctypes.c_char_p * 5)({sys.executable!r}.encode(), b'-I', b'kit-verify.pyz', "
-        "b'selftest', None); c.execve(a[0], a, e)"
-    )
-    done = subprocess.run(
-        [*start, code], cwd=medium.directory, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-LIBRARY = """
-#include <fcntl.h>
-__attribute__((constructor)) static void planted(void) { open("%s", O_CREAT | O_WRONLY, 0600); }
-"""
 
 
 def test_libzstd_is_loaded_by_its_place(medium: Medium) -> None:
