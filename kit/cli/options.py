@@ -74,7 +74,7 @@ def _check(command: Any, ctx: Any, args: list[str]) -> None:
     counted = Counter(id(item) for item in order)
     for item in order:
         if item.param_type_name != "option":
-            name = str(item.metavar or item.name.upper())
+            name = str(item.metavar or item.name.upper()).strip("[].")
         else:
             name = item.opts[-1]
             if counted[id(item)] > 1 and not (item.multiple or item.count):
