@@ -230,7 +230,8 @@ class SourceUnreadable(Undecided):
     code = "source-unreadable"
     fix = "Check owner, permissions and disk of what is named, then run again."
 
-    def __init__(self, problems: Sequence[tuple[bytes, str]], *, where: str = "") -> None:
+    def __init__(self, problems: Sequence[tuple[bytes, str]]) -> None:
+        where = f"source {show(problems[0][0])}" if len(problems) == 1 else ""
         super().__init__(_listed(problems, "cannot be read"), where=where)
 
 

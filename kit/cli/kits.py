@@ -29,7 +29,7 @@ from kit.release import kit_path, new_release
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
 from kit.sign import SignedKit, sign
-from kit.signing import load_signer, load_sums_signer
+from kit.signing import key_files, load_signer, load_sums_signer
 from kit.spec import load_spec
 from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError
@@ -63,7 +63,12 @@ def _build(
     path = kit_path(out, loaded.kit.name, loaded.kit.version)
     with progress(json_) as show, new_release(path):
         options = Options(
-            store=store, workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show
+            store=store,
+            workers=jobs,
+            epoch=os.environ.get("SOURCE_DATE_EPOCH"),
+            keys=key_files([*key, *([sums_key] if sums_key else [])], trusted.targets.keys),
+            out=out,
+            progress=show,
         )
         built = build(loaded, chain, path.parent, options, signers=signers, sums=sums)
     if not json_:
@@ -104,6 +109,8 @@ def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
         "members": built.members,
         "signers": list(built.signers),
         "emptyDirectories": list(built.empty_directories),
+        "created": built.manifest.kit.created,
+        "notes": list(built.notes),
         "sealed": sealed_value(sealed) if sealed else None,
     }
 
@@ -113,8 +120,8 @@ def _show_built(built: BuiltKit) -> None:
     say(f"built {built.path}: {members}, {built.size} bytes")
     say(f"contentId  {built.content_id}")
     say(f"kitId      {built.kit_id}")
-    for name in built.empty_directories:
-        say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
+    for note in built.notes:
+        say(f"note: {note}")
     if built.signers:
         say(f"signed by  {', '.join(built.signers)}")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,7 +68,7 @@ class Lister:
         return frame
 
     def enter(self, stack: list[Frame], name: bytes, taken: int, empties: int) -> list[Frame]:
-        """Read directory ``name`` (with its final `/`) of the innermost frame; none if it is bad."""
+        """Read directory ``name`` (it ends in `/`) of the innermost frame; none if it is bad."""
         frame, walk = stack[-1], self._walk
         state = self._glob.enter(frame.state, _text(name[:-1])) if self._glob else frame.state
         base, below = frame.base, frame.below + name
@@ -184,9 +183,7 @@ class Lister:
                 return "which is neither a regular file nor a directory"
         return at, is_directory
 
-    def _is_left_out(
-        self, frame: Frame, path: bytes, entry: os.DirEntry[str], name: bytes
-    ) -> bool:
+    def _is_left_out(self, frame: Frame, path: bytes, entry: os.DirEntry[str], name: bytes) -> bool:
         if not self._exclude and self._glob is None:
             return False
         directory = entry.is_dir(follow_symlinks=False)
@@ -198,7 +195,9 @@ class Lister:
         if not entry.is_symlink():
             return True
         # a link to a directory that the pattern would go into is not passed over in silence
-        return not (os.path.isdir(path + b"/" + name) and self._glob.enter(frame.state, _text(name)))
+        return not (
+            os.path.isdir(path + b"/" + name) and self._glob.enter(frame.state, _text(name))
+        )
 
     def _meant(self, state: frozenset[int], name: bytes, directory: bool) -> bool:
         assert self._glob is not None

@@ -17,9 +17,7 @@ _PEM = re.compile(
 )
 _AGE = re.compile(rb"^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50}", re.M)
 # minisign and signify: a comment, then base64 of algorithm, KDF and, for minisign, checksum
-_MINISIGN = re.compile(
-    rb"\Auntrusted comment: [^\n]*\nRW(?:RTY0Iy|QAAEIy|RCS)[A-Za-z0-9+/]{96}"
-)
+_MINISIGN = re.compile(rb"\Auntrusted comment: [^\n]*\nRW(?:RTY0Iy|QAAEIy|RCS)[A-Za-z0-9+/]{96}")
 _PUTTY = re.compile(rb"\APuTTY-User-Key-File-[23]: ")
 _GPG_AGENT = re.compile(rb"(?:\A|\nKey: ?)\((?:\d+:)?(?:protected-|openpgp-)?private-key[ (\d]")
 _TEXTS = (

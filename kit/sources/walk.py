@@ -116,19 +116,18 @@ class Walk:
     def _locate(self, source: Source, where: str) -> tuple[bytes, bytes] | None:
         """Return the path of a source and the top it is reached from, or note why it is none."""
         if source.glob is not None:
-            parts = Glob(source.glob).fixed
+            texts = Glob(source.glob).fixed
         else:
-            parts = [p for p in (source.file or source.dir or "").split("/") if p not in {"", "."}]
+            texts = [p for p in (source.file or source.dir or "").split("/") if p not in {"", "."}]
+        parts = [text.encode() for text in texts]
         top = path = self._root
         try:
             if source.follow:
-                wanted = os.path.join(self._root, *map(os.fsencode, parts))
-                top, real = b"/", os.path.realpath(wanted, strict=True)
-                parts = [os.fsdecode(part) for part in real.split(b"/") if part]
-                path = b""
-            mode = stat.S_IFDIR | os.stat(top).st_mode
-            for part in parts:
-                name, directory = os.fsencode(part), path
+                real = os.path.realpath(os.path.join(self._root, *parts), strict=True)
+                top, path, parts = b"/", b"", [part for part in real.split(b"/") if part]
+            mode = os.stat(top).st_mode
+            for name in parts:
+                directory = path
                 path = path.rstrip(b"/") + b"/" + name
                 mode = self.directories.look(top, directory, name).st_mode
                 if stat.S_ISLNK(mode):
@@ -151,7 +150,7 @@ class Walk:
         kind = stat.S_IFMT(mode)
         if kind == wanted:
             return top, path
-        fix = f": name it with `{other}`" if kind in {stat.S_IFREG, stat.S_IFDIR} else ""
+        fix = f"; name it with `{other}`" if kind in {stat.S_IFREG, stat.S_IFDIR} else ""
         self.unsupported.append((self.shown(path), f"is {KINDS[kind]}{fix}; {where}"))
         return None
 

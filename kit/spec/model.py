@@ -60,7 +60,7 @@ _ONE_OF: dict[str, Any] = {
     "oneOf": [
         {
             "required": ["file"],
-            "properties": {name: False for name in ("exclude", "links", "empty", "private_keys")},
+            "properties": dict.fromkeys(("exclude", "links", "empty", "private_keys"), False),
         },
         {"required": ["dir"], "properties": {"as": False}},
         {"required": ["glob"], "properties": {"as": False, "empty": False}},

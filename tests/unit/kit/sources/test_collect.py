@@ -365,6 +365,7 @@ def test_a_source_without_a_file_is_missing_unless_it_is_a_placeholder(
 ) -> None:
     (tmp_path / "t/empty").mkdir(parents=True)
     tree(tmp_path, "u/a")
+    source += '\nempty = "drop"' if source.startswith("dir") else ""
     assert "component[0].source[0]" in str(refused(tmp_path, source, kind=errors.SourceMissing))
     table = component("c", source, more='placeholder = "soon"\n')
     assert len(collect(spec(tmp_path, table)).data) == 0
@@ -374,17 +375,23 @@ def test_directories_without_files_are_named(tmp_path: Path) -> None:
     tree(tmp_path, "t/a/x", "t/d/skipped.pyc", "u/a")
     for empty in ("t/a/e", "t/b/c/d", "t/b/f", "t/z", "u/e"):
         (tmp_path / empty).mkdir(parents=True)
-    tables = [component("c", 'dir = "t"\nexclude = ["*.pyc"]'), component("d", 'glob = "u/**"')]
+    drop = 'dir = "t"\nexclude = ["*.pyc"]\nempty = "drop"'
+    tables = [component("c", drop), component("d", 'glob = "u/**"')]
     found = collect(spec(tmp_path, *tables))
     assert listed(found.data) == ["c/a/x", "d/a"]
     assert found.empty_directories == (b"c/a/e", b"c/b", b"c/z")
+    assert "'c/a/e', 'c/b', 'c/z'" in "\n".join(found.notes.sentences())
+    error = refused(tmp_path, 'dir = "t"', kind=errors.SourceDirectoryEmpty)
+    assert error.sources == (b"c/a/e", b"c/b", b"c/z")
+    assert error.status is ExitStatus.USAGE
 
 
 def test_what_only_one_source_has_empty_arrives(tmp_path: Path) -> None:
     tree(tmp_path, "x/d/b", "x/a", "y/a0")
     for empty in ("y/d", "y/e", "x/e", "x/d0"):
         (tmp_path / empty).mkdir()
-    found = collect(spec(tmp_path, component("c", 'dir = "x"', 'dir = "y"')))
+    drop = '\nempty = "drop"'
+    found = collect(spec(tmp_path, component("c", f'dir = "x"{drop}', f'dir = "y"{drop}')))
     assert found.empty_directories == (b"c/d0", b"c/e")
 
 
@@ -422,9 +429,20 @@ def test_a_directory_that_cannot_be_listed(tmp_path: Path) -> None:
         os.chmod(base / "t/closed", 0)
         drop_root()
         error = refused(base, 'dir = "t"', kind=errors.SourceUnreadable)
-        assert "source 't/closed/': cannot be read: Permission denied" in str(error)
+        assert "'t/closed': Permission denied" in str(error)
         assert error.status is ExitStatus.UNDECIDED
         assert listed(data_of(base, 'dir = "t"\nexclude = ["closed/"]')) == ["c/a"]
+
+
+def test_files_that_may_not_be_read_are_named_at_once(tmp_path: Path) -> None:
+    with as_somebody() as base:
+        tree(base, "t/a", "t/b", "t/d/c", "t/ok")
+        for name in ("a", "b", "d/c"):
+            os.chmod(base / "t" / name, 0o200)
+        drop_root()
+        error = refused(base, 'dir = "t"', kind=errors.SourceUnreadable)
+        assert all(f"'t/{name}': Permission denied" in str(error) for name in ("a", "b", "d/c"))
+        assert "3 sources" in str(error)
 
 
 def test_a_source_that_cannot_be_reached(tmp_path: Path) -> None:
@@ -434,7 +452,7 @@ def test_a_source_that_cannot_be_reached(tmp_path: Path) -> None:
         drop_root()
         for source in ('dir = "closed/b"', 'file = "closed/b/c"'):
             error = refused(base, source, kind=errors.SourceUnreadable)
-            assert "source 'closed/b'" in str(error)
+            assert "'closed/b': Permission denied" in str(error)
 
 
 # --- names
@@ -641,7 +659,7 @@ class Listing:
     def __call__(self, path: Any) -> Any:
         with self._real(path) as entries:
             listed = list(entries)
-        self._change(path, listed)
+        self._change(os.readlink(b"/proc/self/fd/%d" % path) + b"/", listed)
         return contextlib.nullcontext(iter(listed))
 
 
@@ -674,13 +692,34 @@ def test_a_directory_that_vanishes_during_the_walk(
 ) -> None:
     tree(tmp_path, "t/a", "t/d/b")
     monkeypatch.setattr(os, "scandir", Listing(lambda path, _: os.rename(path + b"d", path + b"e")))
-    with pytest.raises(errors.SourceChanged, match="source 't/d/'"):
+    with pytest.raises(errors.SourceChanged, match="source 't/d'"):
         data_of(tmp_path, 'dir = "t"')
+
+
+@pytest.mark.parametrize("moment", ["t/", "t/d/"])
+def test_a_directory_that_becomes_a_link_during_the_walk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Its files would be those of another directory, with a signature under them."""
+    tree(tmp_path, "t/a", "t/d/b", "private/b")
+
+    def swap(path: bytes, _: object) -> None:
+        if path.endswith(moment.encode()) and not (tmp_path / "t/d").is_symlink():
+            os.rename(tmp_path / "t/d", tmp_path / "t-d")
+            os.symlink("../private", tmp_path / "t/d")
+
+    monkeypatch.setattr(os, "scandir", Listing(swap))
+    if moment == "t/":
+        with pytest.raises(errors.SourceChanged, match="source 't/d'"):
+            data_of(tmp_path, 'dir = "t"')
+        return
+    found = data_of(tmp_path, 'dir = "t"')  # what was opened is still what was moved away
+    assert found.inodes[1] == (tmp_path / "t-d/b").stat().st_ino
 
 
 def columns(found: Collected) -> list[Any]:
     return [
-        (c.names, c.offsets, c.sizes, c.mtimes, c.inodes, c.executable, c.base, c.bases)
+        (c.names, c.offsets, c.sizes, c.mtimes, c.ctimes, c.inodes, c.executable, c.base, c.bases)
         for c in (found.data, found.evidence)
     ] + [found.empty_directories]
 
@@ -690,7 +729,7 @@ def test_the_order_of_listing_does_not_matter(
 ) -> None:
     tree(tmp_path, *(f"t/{a}/{b}{c}" for a in "xyz" for b in "ab" for c in ("", ".d/e", "-")))
     (tmp_path / "t/empty").mkdir()
-    tables = [component("c", 'dir = "t"', 'file = "t/x/a"\nas = "y/zz"')]
+    tables = [component("c", 'dir = "t"\nempty = "drop"', 'file = "t/x/a"\nas = "y/zz"')]
     tables.append('[[evidence]]\npath = "x"\nsource = [{ glob = "t/**/*-" }]\n')
     first = columns(collect(spec(tmp_path, *tables)))
     for seed in range(5):
