@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -225,7 +225,7 @@ def build(
         size=size,
         members=members,
         empty_directories=empty,
-        notes=(*_notes(options, draft.kit), *notes.sentences()),
+        notes=tuple(notes.sentences()),
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
     )
@@ -250,11 +250,6 @@ def _kept_out(directory: Path, options: Options) -> dict[tuple[int, int], str]:
             facts = os.stat(path)
             found[facts.st_dev, facts.st_ino] = why
     return found
-
-
-def _notes(options: Options, info: KitInfo) -> Iterator[str]:
-    if options.epoch is not None:
-        yield f"created {info.created} comes from SOURCE_DATE_EPOCH, not from the spec"
 
 
 def kit_name(info: KitInfo) -> str:

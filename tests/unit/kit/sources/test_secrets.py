@@ -15,7 +15,9 @@ from kit.sources.secrets import private_key_in
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY
 
-KEY_KINDS = {
+Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+KEY_KINDS: dict[str, Key] = {
     "Ed25519": ed25519.Ed25519PrivateKey.generate(),
     "P-256": ec.generate_private_key(ec.SECP256R1()),
     "RSA": rsa.generate_private_key(65537, 2048),
@@ -126,7 +128,7 @@ def test_what_ssh_keygen_writes(judge: Judge, tmp_path: Path) -> None:
     for number, more in enumerate((["-N", ""], ["-N", "secret"], ["-N", "", "-m", "PEM"])):
         path = tmp_path / str(number)
         kind = "rsa" if "-m" in more else "ed25519"
-        command = [judge("ssh-keygen"), "-q", "-t", kind, "-f", path, *more]
+        command: list[str | Path] = [judge("ssh-keygen"), "-q", "-t", kind, "-f", path, *more]
         subprocess.run(command, check=True, timeout=60)
         assert private_key_in(path.read_bytes())
         assert not private_key_in(path.with_suffix(".pub").read_bytes())
@@ -138,7 +140,15 @@ def test_what_gpg_writes(tmp_path: Path) -> None:
         pytest.skip("not run: gpg is not installed")
     home = tmp_path / "g"
     home.mkdir(mode=0o700)
-    command = [gpg, "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    command: list[str | Path] = [
+        gpg,
+        "--homedir",
+        home,
+        "--batch",
+        "--quiet",
+        "--pinentry-mode",
+        "loopback",
+    ]
     made = [*command, "--passphrase", "", "--quick-gen-key", "a@example.com", "ed25519"]
     if subprocess.run(made, capture_output=True, timeout=60, check=False).returncode:
         pytest.skip("not run: gpg makes no key here")

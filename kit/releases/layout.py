@@ -14,7 +14,7 @@ from kit.container.output import partial_of, refused, sweep
 from kit.errors import show
 from verifier.core.errors import Usage
 
-_ENDING = ".tar.zst"
+ENDING = ".tar.zst"
 
 
 class ReleaseExists(Usage):
@@ -35,7 +35,7 @@ def release_name(name: str, version: str) -> str:
 def kit_path(out: Path, name: str, version: str) -> Path:
     """Return where the kit of a release lies below the directory for releases."""
     called = release_name(name, version)
-    return out / called / f"{called}{_ENDING}"
+    return out / called / f"{called}{ENDING}"
 
 
 @contextlib.contextmanager
@@ -77,7 +77,7 @@ def _sweep(out: Path) -> None:
     """Remove what killed builds of other versions left; a release has an unfinished file only."""
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(out)):
-            partial = partial_of(out / name / f"{name}{_ENDING}")
+            partial = partial_of(out / name / f"{name}{ENDING}")
             if os.path.lexists(partial):
                 sweep(partial.parent)
                 with contextlib.suppress(OSError):
