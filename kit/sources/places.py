@@ -104,13 +104,13 @@ class Directories:
             return os.readlink(name, dir_fd=self._at(top, directory))
 
     def entries(self, top: bytes, directory: bytes) -> Iterator[tuple[os.DirEntry[str], bytes]]:
-        """Yield what is in a directory, each with its name as the host has it."""
+        """Yield what is in a directory by its names in bytes, which are different."""
         with self._lock:
             descriptor = os.open(b".", _LIST, dir_fd=self._at(top, directory))
         try:
             with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    yield entry, os.fsencode(entry.name)
+                for name, entry in sorted((os.fsencode(entry.name), entry) for entry in entries):
+                    yield entry, name
         finally:
             os.close(descriptor)
 
