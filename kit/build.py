@@ -41,6 +41,7 @@ _EVIDENCE_INDEX = b"evidence/evidence.index"  # FORMAT 9.2
 
 if TYPE_CHECKING:
     from kit.signing import KitSigner, SumsSigner  # slow to load, and a build may need no key
+    from verifier.evidence.coverage import Coverage
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
@@ -98,6 +99,7 @@ class BuiltKit:
         notes: What else somebody should know, a sentence each.
         signers: Who has signed it already.
         report: The verifier's word on it; None if it was not asked.
+        coverage: What the SBOMs describe of it; None if there are none and nobody asks.
     """
 
     path: Path
@@ -110,6 +112,7 @@ class BuiltKit:
     notes: tuple[str, ...]
     signers: tuple[str, ...]
     report: Report | None
+    coverage: Coverage | None = None
 
 
 def created_of(spec: KitSpec, epoch: str | None) -> str:
@@ -194,6 +197,7 @@ def build(
     draft = draft_manifest(spec, created_of(spec, options.epoch), sums_key)
     path = directory / kit_name(draft.kit)
     _make_directory(directory)
+    coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options))
     inputs = Inputs(
         collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
@@ -210,6 +214,7 @@ def build(
             descriptor, inputs, draft, chain, level, options, sums.sign_digest if sums else None
         )
         members = inputs.index.count(DATA)
+        coverage = judge(inputs) if judge else None
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:
             report = self_check(output.partial_of(path), written.kit_id, options)
@@ -228,6 +233,7 @@ def build(
         notes=tuple(notes.sentences()),
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
+        coverage=coverage,
     )
 
 
@@ -250,6 +256,20 @@ def _kept_out(directory: Path, options: Options) -> dict[tuple[int, int], str]:
             facts = os.stat(path)
             found[facts.st_dev, facts.st_ino] = why
     return found
+
+
+def judge_of(spec: KitSpec) -> Callable[[Inputs], Coverage] | None:
+    """Return what compares a finished kit with its SBOMs, which are judged now; None if none is.
+
+    Raises:
+        SbomRefused: An SBOM of the spec is bad.
+    """
+    if not spec.sboms and spec.kit.coverage is None:
+        return None
+    from kit.sbom.coverage import judge_coverage, load_documents  # slow to load
+
+    documents = load_documents(spec)
+    return lambda inputs: judge_coverage(spec, documents, inputs)
 
 
 def kit_name(info: KitInfo) -> str:

@@ -17,7 +17,7 @@ from kit.errors import show
 from kit.sources.listing import Frame, Lister
 from kit.sources.notes import Notes
 from kit.sources.places import KINDS, Base, Directories
-from kit.spec import Component, Evidence, KitSpec, Source
+from kit.spec import Component, Evidence, KitSpec, SbomFile, Source
 from kit.spec.patterns import Glob
 from verifier.core import limits
 from verifier.core.errors import KitError
@@ -72,6 +72,9 @@ class Walk:
         self.evidence = [
             (entry.path.encode(), self._streams(entry, b"evidence/", "evidence", index))
             for index, entry in enumerate(spec.evidence)
+        ] + [
+            (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
+            for index, entry in enumerate(spec.sboms)
         ]
         if self._missing:
             raise errors.SourceMissing(self._missing)
@@ -89,14 +92,16 @@ class Walk:
     # --- where the sources are
 
     def _streams(
-        self, entry: Component | Evidence, above: bytes, key: str, index: int
+        self, entry: Component | Evidence | SbomFile, above: bytes, key: str, index: int
     ) -> list[Iterator[Found]]:
         prefix = above + entry.path.encode()
         optional = isinstance(entry, Component) and entry.placeholder is not None
         files: list[Found] = []
         streams: list[Iterator[Found]] = []
         for number, source in enumerate(entry.sources):
-            where = self._spec.where(key, index, "source", number)
+            of_file = isinstance(entry, SbomFile)
+            named = (key, index, "file") if of_file else (key, index, "source", number)
+            where = self._spec.where(*named)
             place = self._locate(source, where)
             if place is None:
                 continue

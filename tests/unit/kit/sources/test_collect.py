@@ -18,57 +18,13 @@ from typing import Any
 import pytest
 
 from kit import errors
-from kit.sources.collect import Collected, Collection, collect
-from kit.spec import KitSpec, parse_spec
+from kit.sources.collect import Collected, collect
+from kit.spec import parse_spec
+from tests.support.collecting import HEAD, Listing, component, data_of, listed, sources, spec, tree
 from verifier.core import limits
 from verifier.core.errors import ExitStatus
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-HEAD = """\
-[kit]
-name = "lnm"
-version = "1"
-line = "lnm/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "one line"
-names = "{names}"
-"""
-
-
-def component(path: str, *sources: str, more: str = "") -> str:
-    tables = "".join(f"[[component.source]]\n{source}\n" for source in sources)
-    name = path.lower().replace("/", "-")
-    fields = f'id = "{name}"\nversion = "1"\npath = "{path}"\nlands = "/x"\n'
-    return f"[[component]]\n{fields}{more}{tables}"
-
-
-def spec(base: Path, *tables: str, names: str = "ascii") -> KitSpec:
-    text = HEAD.format(names=names) + "".join(tables)
-    return parse_spec(text.encode(), file=base / "kit.toml")
-
-
-def tree(base: Path, *paths: str) -> None:
-    """Make files; each holds its own path."""
-    for path in paths:
-        (base / path).parent.mkdir(parents=True, exist_ok=True)
-        (base / path).write_text(path, encoding="utf-8")
-
-
-def listed(collection: Collection) -> list[str]:
-    return [collection.path(i).decode() for i in range(len(collection))]
-
-
-def sources(collection: Collection) -> dict[str, str]:
-    """Return for each path in the kit what the file on this host holds."""
-    return {
-        collection.path(i).decode(): Path(os.fsdecode(collection.source(i))).read_text("utf-8")
-        for i in range(len(collection))
-    }
-
-
-def data_of(base: Path, *source_texts: str, names: str = "ascii") -> Collection:
-    return collect(spec(base, component("c", *source_texts), names=names)).data
 
 
 # --- what is taken
@@ -644,71 +600,7 @@ def test_more_files_than_a_kit_may_have(tmp_path: Path, monkeypatch: pytest.Monk
         data_of(tmp_path, 'dir = "t"')
 
 
-# --- the tree changes, the host lists in any order, the locale is another
-
-
-class Listing:
-    """`os.scandir`, with something done to what it lists."""
-
-    def __init__(self, change: Any) -> None:
-        self._real, self._change = os.scandir, change
-
-    def __call__(self, path: Any) -> Any:
-        with self._real(path) as entries:
-            listed = list(entries)
-        self._change(os.readlink(b"/proc/self/fd/%d" % path) + b"/", listed)
-        return contextlib.nullcontext(iter(listed))
-
-
-def test_a_file_that_vanishes_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree(tmp_path, "t/a", "t/b")
-    monkeypatch.setattr(os, "scandir", Listing(lambda path, _: os.unlink(path + b"b")))
-    with pytest.raises(errors.SourceChanged, match="source 't/b': vanished") as caught:
-        data_of(tmp_path, 'dir = "t"')
-    assert caught.value.status is ExitStatus.UNDECIDED
-
-
-def test_a_file_that_becomes_a_link_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree(tmp_path, "t/a", "t/b")
-
-    def swap(path: bytes, _: object) -> None:
-        os.unlink(path + b"b")
-        os.symlink("/etc/passwd", path + b"b")
-
-    monkeypatch.setattr(os, "scandir", Listing(swap))
-    with pytest.raises(errors.SourceChanged, match="source 't/b'"):
-        data_of(tmp_path, 'dir = "t"')
-
-
-def test_a_directory_that_vanishes_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree(tmp_path, "t/a", "t/d/b")
-    monkeypatch.setattr(os, "scandir", Listing(lambda path, _: os.rename(path + b"d", path + b"e")))
-    with pytest.raises(errors.SourceChanged, match="source 't/d'"):
-        data_of(tmp_path, 'dir = "t"')
-
-
-@pytest.mark.parametrize("moment", ["t/", "t/d/"])
-def test_a_directory_that_becomes_a_link_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    """Its files would be those of another directory, with a signature under them."""
-    tree(tmp_path, "t/a", "t/d/b", "private/b")
-
-    def swap(path: bytes, _: object) -> None:
-        if path.endswith(moment.encode()) and not (tmp_path / "t/d").is_symlink():
-            os.rename(tmp_path / "t/d", tmp_path / "t-d")
-            os.symlink("../private", tmp_path / "t/d")
-
-    monkeypatch.setattr(os, "scandir", Listing(swap))
-    with contextlib.suppress(errors.SourceChanged):
-        found = data_of(tmp_path, 'dir = "t"')  # what was opened is still what was moved away
-        assert found.inodes[1] == (tmp_path / "t-d/b").stat().st_ino
+# --- the host lists in any order, the locale is another
 
 
 def columns(found: Collected) -> list[Any]:
@@ -776,6 +668,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "wheels/cp311/a.whl",
         "wheels/a-debug-1.whl",
         "sboms/runner.spdx.json",
+        "LICENSE",
     )
     found = collect(parse_spec(raw, file=tmp_path / "kit.toml"))
     assert listed(found.data) == [
@@ -784,4 +677,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "runner/bin/runner",
         "runner/cp311/a.whl",
     ]
-    assert listed(found.evidence) == ["evidence/sbom/runner.spdx.json"]
+    assert listed(found.evidence) == [
+        "evidence/licences/LICENSE",
+        "evidence/sbom/runner.spdx.json",
+    ]
