@@ -54,8 +54,9 @@ vectors: venv ## Write the generated fixtures again
 docs: venv ## Run the commands of the docs again, and write what follows from the sources
 	$(RUN) tools/docs.py --write
 
-fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
+fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused; odd frames too
 	$(RUN) tests/hostile/fuzz.py --runs $(N)
+	$(RUN) tests/hostile/fuzz_decoders.py --runs $$(($(N) / 10))
 
 bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
 	$(RUN) tests/bare/run.py

@@ -24,7 +24,7 @@ from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
 from verifier.core.members import Decoder
 from verifier.core.pipeline import Expectation, Job
 from verifier.core.trust import Root, parse_root
-from verifier.decoders import FINDERS, PythonDecoder
+from verifier.decoders import FINDERS, PythonDecoder, Seconded
 from verifier.run import parse_expectation, run
 from verifier.show.report import Report
 
@@ -139,7 +139,7 @@ def decoders() -> dict[str, Callable[[], Decoder]]:
     found = {name: finder() for name, finder in FINDERS.items()}
     if importlib.util.find_spec("backports") and importlib.util.find_spec("backports.zstd"):
         module = importlib.import_module("backports.zstd")
-        found["backports.zstd"] = lambda: PythonDecoder(module)
+        found["backports.zstd"] = lambda: Seconded(PythonDecoder(module))
     return {name: make for name, make in found.items() if make is not None}
 
 

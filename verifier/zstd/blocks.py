@@ -23,7 +23,7 @@ class Blocks:
     """
 
     def __init__(self, window: int, size: int) -> None:
-        self.content = Content(window)
+        self.content = Content()
         self._size = size
         self._largest = min(window, BLOCK)  # of a block, as it is stored and as it is decoded
         self._tree: Tree | None = None
@@ -57,7 +57,7 @@ class Blocks:
         self.content.out += data
 
     def _decompress(self, block: bytes) -> None:
-        limit = min(len(self.content.out) + self._largest, self._size)
+        limit = self._size  # RFC 8878 3.1.1.2.4 has less; not every decoder looks (FORMAT 2.4)
         literals, at = self._literals(block)
         count, at = _sequence_count(block, at)
         if count:
@@ -83,7 +83,7 @@ class Blocks:
             count = head >> 4 & ((1 << bits) - 1)
             stored = head >> (4 + bits) & ((1 << bits) - 1)
         end = at + stored
-        if count > self._largest or end > len(block):
+        if count > BLOCK or end > len(block):
             raise Corrupt("literals: size")
         data = block[at:end]
         if kind == _RAW:
