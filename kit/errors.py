@@ -230,6 +230,18 @@ class OutputExists(Usage):
     fix = "Move the file named away, or give the kit another directory or version."
 
 
+class OutputForeign(Usage):
+    """Something that offline-kit did not make has the name of a file that it is writing.
+
+    Unfinished files, and the old page of a kit that is being signed, have fixed names beside what
+    they belong to.  Whoever else may write in that directory could put a link, a FIFO or a file of
+    their own there; nothing is written to it or read from it.
+    """
+
+    code = "output-foreign"
+    fix = "Remove what is named, and work in a directory that only you can write to."
+
+
 class OutputUnwritable(Undecided):
     """The host refused to create, write or rename a file in the directory for the output."""
 
@@ -255,6 +267,16 @@ class KeyUnreadable(Usage):
 
     code = "key-unreadable"
     fix = "Check the path and the file; a key file begins with `-----BEGIN` and is PEM text."
+
+
+class KeyVariableUnset(Usage):
+    """A key was given as ``envvar:NAME``, and the variable is not set, or there is nothing in it.
+
+    Systems for continuous integration set no secrets for changes that come from elsewhere.
+    """
+
+    code = "key-variable-unset"
+    fix = "Set the variable to the private key: its PEM text, or that text in base64."
 
 
 class KeyUnsupported(Usage):
@@ -394,9 +416,11 @@ __all__ = [
     "KeyOfAnotherSigner",
     "KeyUnreadable",
     "KeyUnsupported",
+    "KeyVariableUnset",
     "KitError",
     "KitTooLarge",
     "OutputExists",
+    "OutputForeign",
     "OutputUnwritable",
     "PassphraseMissing",
     "PassphraseWrong",
