@@ -604,6 +604,8 @@ DOUBTFUL = frozenset(
         "all bits of a long sequence missing",
         "match too far behind the end of the stream",
         "offset of 0",
+        "first states cut",
+        "bytes behind no sequences",
     }
 )
 """Of `BAD`, what some decoder in use makes something of; what, differs (FORMAT 2.4)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verifier.core.limits import BLOCK
-from verifier.zstd.bits import Corrupt
+from verifier.zstd.bits import Corrupt, Doubtful
 from verifier.zstd.codes import Code, read_codes
 from verifier.zstd.huffman import Tree, decode_four, read_tree
 from verifier.zstd.sequences import Content, execute
@@ -67,7 +67,7 @@ class Blocks:
                 raise Corrupt("sequences: literals")
             self._codes, literals = codes, literals[used:]
         elif at != len(block):
-            raise Corrupt("sequences: bytes behind none")
+            raise Doubtful("sequences: bytes behind none")
         self._append(literals, limit)
 
     def _literals(self, block: bytes) -> tuple[bytes, int]:

@@ -101,7 +101,7 @@ def _first_states(stream: bytes, codes: list[Code]) -> tuple[list[int], int]:
     for code in codes:
         left -= len(code).bit_length() - 1
         if left < 0:
-            raise Corrupt("sequences: states truncated")
+            raise Doubtful("sequences: states truncated")
         states.append(value >> left & (len(code) - 1))
     return states, left
 
