@@ -42,9 +42,9 @@ def execute(
         Corrupt: Sequences and stream do not end together, or a match is where none can be.
     """
     lengths, offsets, matches = codes
-    data, end = bytes(_PAD) + stream, 8 * _PAD
-    (l_state, o_state, m_state), low = _first_states(stream, codes)
-    low += end  # where `chunk` is in the data; `left` counts from there
+    (l_state, o_state, m_state), bits = _first_states(stream, codes)
+    # `low` is where `chunk` is in the data; `left` counts from there
+    data, end, low = bytes(_PAD) + stream, 8 * _PAD, 8 * _PAD + bits
     left = chunk = l_bits = o_bits = m_bits = 0
     first, second, third = content.recent
     out, at, used = content.out, len(content.out), 0
