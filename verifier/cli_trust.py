@@ -12,7 +12,7 @@ from verifier.core import limits
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
-from verifier.host.directory import TrustDirectory
+from verifier.host.directory import TrustDirectory, parse_digits
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
 from verifier.options import Parser
@@ -22,13 +22,15 @@ from verifier.source import FileSource, open_source
 
 _TRUST = """\
 kit-verify trust init --root FILE --fingerprint HEX [--policy FILE] [--trust DIR]
-  pins a root of trust; HEX is its SHA-256 from another channel, in any grouping
+  pins a root of trust; HEX is its SHA-256 from another channel, in any grouping;
+  --shared-parent: also where others may rename what is in the directory above
 kit-verify trust show [--trust DIR]
   says for reading aloud whom this host believes and what it remembers
 kit-verify trust update KIT [--policy FILE] [--trust DIR]
   takes the newer root that a kit brings, and the policy that goes with it; accepts no kit
-kit-verify trust reset LINE --reason TEXT [--trust DIR]
-  forgets the accepted kits of a line; that is recorded and shown"""
+kit-verify trust reset LINE --take KITID|any --reason TEXT [--trust DIR]
+  forgets the accepted kits of a line, and takes the kit named first; what was made before it
+  stays old.  `any` takes any kit first, an old one too.  That is recorded and shown."""
 _POLICY = """\
 kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
@@ -49,12 +51,14 @@ def _parser() -> Parser:
         if name == "init":
             made.add_argument("--root", metavar="FILE", required=True)
             made.add_argument("--fingerprint", metavar="HEX", required=True, nargs="+")
+            made.add_argument("--shared-parent", action="store_true")
         if name == "update":
             made.add_argument("kit", metavar="KIT")
         if name in ("init", "update"):
             made.add_argument("--policy", metavar="FILE")
         if name == "reset":
             made.add_argument("line", metavar="LINE")
+            made.add_argument("--take", metavar="KITID", required=True, nargs="+")
             made.add_argument("--reason", metavar="TEXT", required=True)
     check = group("policy", "Say what a policy means.", _POLICY).add_parser("check")
     check.add_argument("file", metavar="FILE")
@@ -73,7 +77,7 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     policy = _read(options.policy, MAX_POLICY) if getattr(options, "policy", None) else None
     if options.action == "init":
         root = _read(options.root, limits.MAX_ROOT)
-        directory.make(root, " ".join(options.fingerprint), policy)
+        directory.make(root, " ".join(options.fingerprint), policy, shared=options.shared_parent)
         print("pinned; from now on only kits that its kit signers sign are taken")
     elif options.action == "update":
         reached = directory.update(_chain(options.kit), policy, clock)
@@ -81,7 +85,10 @@ def command(arguments: Sequence[str]) -> ExitStatus:
         if reached.reset_lines:
             print(f"lines set back: {', '.join(reached.reset_lines)}")
     elif options.action == "reset":
-        print("\n".join(memory_lines(directory.reset(options.line, options.reason, clock))))
+        take = " ".join(options.take)
+        take = "" if take == "any" else parse_digits(take, "--take")
+        state = directory.reset(options.line, options.reason, clock, take=take)
+        print("\n".join(memory_lines(state)))
         return ExitStatus.VERIFIED
     print("\n".join(trusted_lines(directory.load(), directory.path)))
     return ExitStatus.VERIFIED

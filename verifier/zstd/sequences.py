@@ -43,8 +43,7 @@ def execute(
     """
     lengths, offsets, matches = codes
     (l_state, o_state, m_state), bits = _first_states(stream, codes)
-    # `low` is where `chunk` is in the data; `left` counts from there
-    data, end, low = bytes(_PAD) + stream, 8 * _PAD, 8 * _PAD + bits
+    data, end, low = bytes(_PAD) + stream, 8 * _PAD, 8 * _PAD + bits  # `left` counts from `low`
     left = chunk = l_bits = o_bits = m_bits = 0
     first, second, third = content.recent
     out, at, used = content.out, len(content.out), 0
