@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,6 @@ from kit.sbom.values import Values
 
 TOOL = "offline-kit"  # without its version: a newer one would make every document stale
 _NAMESPACE = "https://offline-kit.example/spdx"  # a name, not an address (SPDX 2.3, 6.5)
-_UUIDS = uuid.UUID("6f66666c-696e-5e6b-a974-7362006f6d00")  # of our serial numbers (RFC 9562 5.5)
 _TYPES = frozenset(
     """application framework library container platform operating-system device device-driver
     firmware file machine-learning-model data cryptographic-asset""".split()
@@ -93,8 +91,14 @@ def write_cyclonedx(draft: Draft) -> bytes:
             {"ref": ref, "dependsOn": sorted(others)} for ref, others in sorted(needs.items())
         ],
     }
-    number = uuid.uuid5(_UUIDS, hashlib.sha256(_encode(value)).hexdigest())
-    return _encode({**value, "serialNumber": f"urn:uuid:{number}"})
+    return _encode({**value, "serialNumber": f"urn:uuid:{_number_of(_encode(value))}"})
+
+
+def _number_of(data: bytes) -> str:
+    """Return a UUID that follows from contents alone (RFC 9562 5.8)."""
+    digits = hashlib.sha256(data).hexdigest()
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _component(part: Part) -> dict[str, Any]:
