@@ -241,7 +241,7 @@ def _hash(data: Collection, i: int, name: bytes) -> str:
                 hashed.update(block)
             same = data.unchanged(i, os.fstat(file.fileno()))
     except OSError as error:
-        raise SourceUnreadable(error.strerror or str(error), where=show(name)) from None
+        raise SourceUnreadable([(name, error.strerror or str(error))]) from None
     if not same:
         raise SourceChanged("was written to while it was read", where=show(name))
     return hashed.hexdigest()
