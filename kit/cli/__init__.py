@@ -17,7 +17,19 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import build, config, keys, kits, looking, note, passphrase, review, roots, sbom
+from kit.cli import (
+    build,
+    config,
+    keys,
+    kits,
+    looking,
+    note,
+    passphrase,
+    repair,
+    review,
+    roots,
+    sbom,
+)
 from kit.cli.common import app, failure_value, say
 from kit.cli.options import told
 from verifier.core.errors import ExitStatus, KitError
@@ -32,6 +44,7 @@ __all__ = [
     "looking",
     "main",
     "note",
+    "repair",
     "review",
     "roots",
     "sbom",
