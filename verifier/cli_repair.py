@@ -12,7 +12,7 @@ from verifier.core.trust import Root
 from verifier.options import Parser
 from verifier.repair.errors import KitDamaged
 from verifier.repair.mend import find_damage, mend, write_request
-from verifier.repair.words import damage_lines, summary
+from verifier.repair.words import count, damage_lines, summary
 from verifier.run import load_root
 from verifier.show.plain import plain
 
@@ -53,8 +53,8 @@ def command(arguments: Sequence[str]) -> ExitStatus:
         request=options.request or "",
         shared=options.shared_parent,
     )
-    for name, count in zip((options.kit, *options.others), made.taken):
-        print(f"{count} frames from {plain(name)}")
+    for name, taken in zip((options.kit, *options.others), made.taken):
+        print(f"{count(taken, 'frame')} from {plain(name)}")
     print(f"mended, and every byte proved: {plain(options.out)}")
     print(f"kitId: {made.kit_id}")
     return ExitStatus.VERIFIED

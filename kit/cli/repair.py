@@ -10,6 +10,7 @@ import typer
 
 from kit.cli.common import Json, app, say
 from kit.repair import repair_pack
+from verifier.repair.words import count
 
 
 @app.command("repair-pack")
@@ -28,4 +29,4 @@ def _repair_pack(
         say(json.dumps({**value, "size": made.size}, indent=2, sort_keys=True))
         return
     head = "the head and " if made.head else ""
-    say(f"wrote {made.path}: {head}{made.frames} frames, {made.size} bytes")
+    say(f"wrote {made.path}: {head}{count(made.frames, 'frame')}, {made.size} bytes")

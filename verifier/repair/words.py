@@ -31,7 +31,8 @@ def _line(head: Head, run: range) -> str:
     members = head.members(run)
     names = f"member {plain(head.index.path(members.start))}"
     if len(members) > 1:
-        names += f" to {plain(head.index.path(members.stop - 1))} ({len(members)} members)"
+        last_name = plain(head.index.path(members.stop - 1))
+        names += f" to {last_name} ({count(len(members), 'member')})"
     return f"{frames}, bytes {start} to {end - 1}: {names}"
 
 
@@ -41,10 +42,16 @@ def summary(damage: Damage) -> str:
         return "no damage: each part is what was signed"
     if damage.head is None:
         return f"damaged: {damage.fault.message if damage.fault else 'the head'}"
-    count, members = len(damage.frames), set()
+    members = set()
     for run in ranges_of(damage.frames):
         found = damage.head.members(run)
         members.add((found.start, found.stop))
     touched = sum(stop - start for start, stop in members)
     end = "; and the end of the file" if damage.tail else ""
-    return f"damaged: {count} of {len(damage.head.stored)} frames, {touched} members{end}"
+    frames = f"{len(damage.frames)} of {count(len(damage.head.stored), 'frame')}"
+    return f"damaged: {frames}, {count(touched, 'member')}{end}"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
