@@ -157,7 +157,11 @@ def test_times_owners_and_other_modes_of_sources_make_no_difference(
 SPECS = {
     "level": ({"level": 4}, "manifest: built.level: ", "3 there, 4 here"),
     "version": ({"version": "1.1"}, "manifest: kit.version: ", "1.1"),
-    "created": ({"created": "2026-11-25T00:00:00Z"}, "manifest: kit.created: ", "2026-11-25T00:00:00Z"),
+    "created": (
+        {"created": "2026-11-25T00:00:00Z"},
+        "manifest: kit.created: ",
+        "2026-11-25T00:00:00Z",
+    ),
     "name": ({"name": "other"}, "manifest: kit.name: ", "'other'"),
 }
 
