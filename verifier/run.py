@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from verifier import _compat
-from verifier.core import limits
-from verifier.core.errors import ExitStatus, KitError, RootInvalid, UsageError
+from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
-from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
 from verifier.show.report import Report, make_report
-from verifier.source import FileSource, open_source
+from verifier.source import open_source
 from verifier.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,27 +18,6 @@ if TYPE_CHECKING:
     from verifier.host.accept import Host
 
 MAX_WORKERS = 8  # more only multiplies buffers: two workers saturate most media
-
-
-def load_root(path: str) -> Root:
-    """Return the root of trust in a file.
-
-    Raises:
-        RootInvalid: The file cannot be read or is not a root.
-    """
-    try:
-        source = FileSource(path)
-    except KitError as error:
-        raise RootInvalid(error.message, where=repr(path)) from None
-    try:
-        assert source.size is not None
-        data = bytearray(min(source.size, limits.MAX_ROOT + 1))
-        source.read_into(0, [memoryview(data)])
-        return parse_root(bytes(data))
-    except RootInvalid as error:
-        raise RootInvalid(error.message, where=repr(path)) from None
-    finally:
-        source.close()
 
 
 def parse_expectation(text: str, line: str = "") -> Expectation:
