@@ -78,35 +78,65 @@ def load_roots(path: str) -> tuple[list[Root], bool]:
     Raises:
         RootInvalid: There is no file, or it is something else.
     """
+    data = _read_root(path)
+    return _parse(data, path), _is_chain(data)
+
+
+def load_root(path: str, fingerprint: str = "") -> Root:
+    """Return the root of trust in a file; the newest one of a chain.
+
+    Args:
+        path: The file.
+        fingerprint: SHA-256 of root.json from another channel, in any grouping; empty to compare
+            nothing.  Of a chain it is that of its newest root.
+
+    Raises:
+        RootInvalid: There is no file, or it is something else.
+        FingerprintMismatch: It is another one.
+    """
+    data = _read_root(path)
+    if not fingerprint:
+        return _parse(data, path)[-1]
+    from verifier.host.directory import check_fingerprint  # here: seldom asked for
+
+    if not _is_chain(data):
+        check_fingerprint(data, fingerprint)
+    root = _parse(data, path)[-1]
+    if _is_chain(data):
+        check_fingerprint(root.line, fingerprint)
+    return root
+
+
+def _read_root(path: str) -> bytes:
+    try:
+        return read_file(path, limits.MAX_ROOT_CHAIN)
+    except KitError as error:
+        raise RootInvalid(error.message, where=repr(path), fix=MISSING) from None
+
+
+def _is_chain(data: bytes) -> bool:
+    return len(data) % 512 == 0 and data.startswith(_CHAIN_BEGINS)
+
+
+def _parse(data: bytes, path: str) -> list[Root]:
     where = repr(path)
     try:
-        data = read_file(path, limits.MAX_ROOT_CHAIN)
-    except KitError as error:
-        raise RootInvalid(error.message, where=where, fix=MISSING) from None
-    try:
-        if len(data) % 512 or not data.startswith(_CHAIN_BEGINS):
-            return [parse_root(data)], False
+        if not _is_chain(data):
+            return [parse_root(data)]
         chain = parse_chain(data)
         check_chain(chain)
-        return chain, True
+        return chain
     except KitError as error:
+        if not data:
+            raise RootInvalid("the file is empty", where=where, fix=MISSING) from None
         what = what_is(data)
         if what in ("", "a root of trust"):
             raise RootInvalid(error.message, where=where) from None
         raise RootInvalid(
             f"is {what}, not a root of trust",
             where=where,
-            fix="Give root.json or roots.json here; are two arguments in each other's place?",
+            fix="Give root.json or roots.json here; did two arguments change places?",
         ) from None
-
-
-def load_root(path: str) -> Root:
-    """Return the root of trust in a file; the newest one of a chain.
-
-    Raises:
-        RootInvalid: There is no file, or it is something else.
-    """
-    return load_roots(path)[0][-1]
 
 
 def read_other(path: str, most: int, wanted: str) -> bytes:
@@ -129,6 +159,6 @@ def read_other(path: str, most: int, wanted: str) -> bytes:
         raise UsageError(
             f"is {what}, not {wanted}",
             where=repr(path),
-            fix="Name the right file; are two arguments in each other's place?",
+            fix="Name the right file; did two arguments change places?",
         )
     return data

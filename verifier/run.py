@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from verifier import _compat
@@ -10,7 +11,7 @@ from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.decoders import find_decoder
 from verifier.show.report import Report, make_report
-from verifier.source import open_source
+from verifier.source import FileSource, open_source
 from verifier.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,45 @@ if TYPE_CHECKING:
     from verifier.host.accept import Host
 
 MAX_WORKERS = 8  # more only multiplies buffers: two workers saturate most media
+
+
+def check_itself(fingerprint: str) -> None:
+    """Hold the running ``kit-verify.pyz`` to its SHA-256 from another channel.
+
+    It is no proof: another program would not ask.  It finds the mistake of having compared one
+    file and started another.
+
+    Raises:
+        UsageError: This is not run from one file.
+        FingerprintMismatch: It is another one.
+    """
+    import verifier
+
+    archive = os.path.dirname(os.path.dirname(os.path.abspath(verifier.__file__)))
+    try:
+        source = FileSource(archive)
+    except KitError:
+        raise UsageError(
+            "this verifier is no single file",
+            fix="Start it as `python3 -I kit-verify.pyz`, or leave --self-fingerprint out.",
+        ) from None
+    try:
+        assert source.size is not None
+        data = bytearray(source.size)
+        source.read_into(0, [memoryview(data)])
+    finally:
+        source.close()
+    from verifier.host.directory import check_fingerprint
+    from verifier.host.errors import FingerprintMismatch
+
+    try:
+        check_fingerprint(bytes(data), fingerprint, option="--self-fingerprint")
+    except FingerprintMismatch as error:
+        raise FingerprintMismatch(
+            error.message,
+            where=repr(archive),
+            fix="Stop: use nothing that it said; read the number again with the publisher.",
+        ) from None
 
 
 def parse_expectation(text: str, line: str = "") -> Expectation:
