@@ -13,7 +13,7 @@ from verifier.options import Parser
 from verifier.repair.errors import KitDamaged
 from verifier.repair.mend import find_damage, mend, write_request
 from verifier.repair.words import count, damage_lines, summary
-from verifier.run import load_root
+from verifier.rootfile import load_root
 from verifier.show.plain import plain
 
 _DAMAGE = "List all that is damaged in a kit, and write a request for just that."

@@ -46,7 +46,7 @@ from verifier.repair.papers import (
     ranges_of,
 )
 from verifier.repair.words import MOST, damage_lines, summary
-from verifier.run import load_root
+from verifier.rootfile import load_root
 from verifier.typed import replace
 
 FILES = {
