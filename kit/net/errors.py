@@ -50,3 +50,13 @@ class TlsRefused(Undecided):
 
     code = "tls-refused"
     fix = "Give the authority's certificate with --ca-file, if this is the server that is meant."
+
+
+class ReferenceInvalid(Usage):
+    """An image is not named as a registry names it.
+
+    The registry is always written: a name without one means another image on every host.
+    """
+
+    code = "image-reference-invalid"
+    fix = "Write HOST/REPOSITORY:TAG, or with a digest HOST/REPOSITORY@sha256:..., in lower case."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kit.errors import Problem
-from verifier.core.errors import Undecided, Usage
+from verifier.core.errors import Rejected, Undecided, Usage
 
 
 class LockMissing(Usage):
@@ -54,3 +54,51 @@ class LockUnreadable(Undecided):
 
     code = "lock-unreadable"
     fix = "Check owner, permissions and disk of the file named, then run again."
+
+
+class UrlNameUnclear(Usage):
+    """A URL ends in nothing that can be the name of a file in a kit."""
+
+    code = "url-name-unclear"
+    fix = 'Say in the source where the file lands: `as = "NAME"`.'
+
+
+class NothingToUpdate(Usage):
+    """What was named for --update is no component, and no evidence, that is fetched."""
+
+    code = "nothing-to-update"
+    fix = "Give the id of a component that has a source with a url, as the spec spells it."
+
+
+class ImageMalformed(Rejected):
+    """A manifest or an index of an image breaks the OCI image specification, or a bound of ours.
+
+    An index may be nested 4 deep, an image may refer to 20,000 things, and every digest is SHA-256.
+    """
+
+    code = "image-malformed"
+    fix = "Push the image again with another tool, or report it to whoever publishes it."
+
+
+class ImageRestricted(Rejected):
+    """An image has layers that its publisher does not allow to be distributed.
+
+    The site would have to fetch them itself, or may not have them at all.
+    """
+
+    code = "image-restricted"
+    fix = "Ask for the right to carry them and write `nondistributable = true`, or leave it out."
+
+
+class PlatformAbsent(Usage):
+    """An image does not exist for a platform that the spec asks for; those it has are named."""
+
+    code = "image-platform-absent"
+    fix = "Correct `platforms` in the spec, or choose another version of the image."
+
+
+class ImageNamesCollide(Usage):
+    """Two images of one component would have one name in its layout."""
+
+    code = "image-names-collide"
+    fix = "Give one of them another name with `as`, or a component of its own."

@@ -50,22 +50,47 @@ class LockedArtifact(_Table):
     """A file that was fetched, by what it is."""
 
     component: Name | None = Field(
-        None, description="the id of its component; none for evidence", examples=["tools"]
+        default=None, description="the id of its component; none for evidence", examples=["tools"]
     )
     path: KitPath = Field(description="where it is in the kit", examples=["tools/jq-1.7.tar.gz"])
     purl: Text | None = Field(
-        None, description="a package URL", examples=["pkg:pypi/pymongo@4.20.1"]
+        default=None, description="a package URL", examples=["pkg:pypi/pymongo@4.20.1"]
     )
     size: int = Field(ge=0, le=limits.MAX_MEMBER, description="bytes", examples=[4096])
     sha256: _Sha256 = Field(description="the SHA-256 of the file", examples=["0" * 64])
     executable: bool = Field(
-        False, description="whether it may be executed in the kit", examples=[True]
+        default=False, description="whether it may be executed in the kit", examples=[True]
     )
 
     @property
     def artifact(self) -> Artifact:
         """The file as the store knows it."""
         return Artifact(self.sha256, self.size)
+
+
+class LockedImage(_Table):
+    """An entry of the index of an image layout: what its reference meant when it was locked."""
+
+    path: KitPath = Field(
+        description="the layout's directory inside the kit", examples=["images/runner"]
+    )
+    name: Text = Field(description="what the image is called in the layout", examples=["lnm:1"])
+    reference: Text = Field(
+        description="the image as the spec names it", examples=["registry.example/lnm:1"]
+    )
+    index: _Sha256 | None = Field(
+        default=None,
+        description="the SHA-256 of the index that it was chosen from",
+        examples=["0" * 64],
+    )
+    platform: Text | None = Field(
+        default=None, description="the platform that it was chosen for", examples=["linux/amd64"]
+    )
+    media: Text = Field(
+        description="its media type", examples=["application/vnd.oci.image.index.v1+json"]
+    )
+    size: int = Field(ge=0, le=4 * limits.MIB, description="bytes", examples=[4096])
+    sha256: _Sha256 = Field(description="the SHA-256 of the manifest", examples=["0" * 64])
 
 
 class Lock(_Table):
@@ -78,14 +103,17 @@ class Lock(_Table):
         examples=[{"uv": "0.13.9"}],
     )
     sources: tuple[LockedSources, ...] = Field(
-        (), alias="source", strict=False, description="an array of tables, [[source]]"
+        default=(), alias="source", strict=False, description="an array of tables, [[source]]"
+    )
+    images: tuple[LockedImage, ...] = Field(
+        default=(), alias="image", strict=False, description="an array of tables, [[image]]"
     )
     artifacts: tuple[LockedArtifact, ...] = Field(
-        (), alias="artifact", strict=False, description="an array of tables, [[artifact]]"
+        default=(), alias="artifact", strict=False, description="an array of tables, [[artifact]]"
     )
 
 
-_Entry = LockedSources | LockedArtifact
+_Entry = LockedSources | LockedImage | LockedArtifact
 
 
 def digest_of(tables: Any) -> str:
@@ -142,16 +170,22 @@ def _twice(lock: Lock, lines: Lines) -> list[Problem]:
     for key, entries in _arrays(lock):
         seen: set[str] = set()
         for at, entry in enumerate(entries):
-            if entry.path in seen:
-                found = f"{show(entry.path)} is there twice"
+            name = _place(entry)
+            if name in seen:
+                found = f"{show(name)} is there twice"
                 line = lines[key, at]
                 problems.append(Problem(line, f"{key}[{at}].path", found, "one", "lock again"))
-            seen.add(entry.path)
+            seen.add(name)
     return problems
 
 
+def _place(entry: _Entry) -> str:
+    """Return what an entry is sorted by, and may be there once; UTF-8 sorts as code points do."""
+    return f"{entry.path}\n{entry.name}" if isinstance(entry, LockedImage) else entry.path
+
+
 def _arrays(lock: Lock) -> tuple[tuple[str, tuple[_Entry, ...]], ...]:
-    return ("source", lock.sources), ("artifact", lock.artifacts)
+    return ("source", lock.sources), ("image", lock.images), ("artifact", lock.artifacts)
 
 
 def render(lock: Lock) -> bytes:
@@ -163,7 +197,7 @@ def render(lock: Lock) -> bytes:
         )
         parts.append(f"\n[tools]\n{tools}")
     for key, entries in _arrays(lock):
-        for entry in sorted(entries, key=lambda item: item.path.encode()):
+        for entry in sorted(entries, key=_place):
             parts.append(f"\n[[{key}]]\n{_fields(entry)}")
     return "".join(parts).encode()
 

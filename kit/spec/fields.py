@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
@@ -24,6 +25,11 @@ _NAME, _VERSION, _LINE, _KIT_ID = (
 _TEXT = rf"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*{_END}"
 _YEAR = "(19[7-9][0-9]|2[01][0-9]{2}|22[0-3][0-9]|224[0-2])"
 _MOMENT = rf"^{_YEAR}{TIME.pattern.removeprefix('[0-9]{4}')}{_END}"
+_URL = rf"^(https?://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
+_REFERENCE = (
+    rf"^[a-zA-Z0-9.:\[\]-]+/[a-z0-9._/-]+(:[a-zA-Z0-9._-]+)?(@sha256:[0-9a-f]{{64}})?{_END}"
+)
+_PLATFORM = rf"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?{_END}"
 _PART = r'[^\x00-\x1f\x7f\\:*?"<>|/]+'
 _KIT_PATH = rf"^(?!.*[. ](/|$)){_PART}(/{_PART})*{_END}"
 _SOURCE_PATH = rf"^(?!/)[^\x00-\x1f\x7f\\]+{_END}"
@@ -86,6 +92,17 @@ def _glob(value: str) -> str:
     return value
 
 
+def _url(value: str) -> str:
+    """Hold a URL to what may stand in a spec; whether it is fetched is the client's question."""
+    if not re.match(_URL, value):
+        raise mistake("is no https, http or file URL in ASCII without spaces")
+    if "@" in urlsplit(value).netloc:
+        raise mistake(
+            "has a user name or password in it", fix="remove it; ~/.netrc is the place for them"
+        )
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 Version = Annotated[str, StringConstraints(pattern=_VERSION)]
 Line = Annotated[str, StringConstraints(pattern=_LINE)]
@@ -110,6 +127,9 @@ SourcePath = Annotated[
 GlobPattern = Annotated[
     str, AfterValidator(_glob), WithJsonSchema({"type": "string", "pattern": _GLOB})
 ]
+Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": _URL})]
+ImageReference = Annotated[str, StringConstraints(pattern=_REFERENCE, max_length=512)]
+Platform = Annotated[str, StringConstraints(pattern=_PLATFORM, max_length=128)]
 Exclude = Annotated[
     str, AfterValidator(_source_path), WithJsonSchema({"type": "string", "pattern": _SOURCE_PATH})
 ]

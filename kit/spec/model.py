@@ -33,13 +33,16 @@ from kit.spec.fields import (
     EvidencePath,
     Exclude,
     GlobPattern,
+    ImageReference,
     KitId,
     KitPath,
     Line,
     Moment,
     Name,
+    Platform,
     SourcePath,
     Text,
+    Url,
     Version,
     filled,
 )
@@ -61,12 +64,24 @@ _ONE_OF: dict[str, Any] = {
         {"required": ["file"], "properties": {"exclude": False}},
         {"required": ["dir"], "properties": {"as": False}},
         {"required": ["glob"], "properties": {"as": False}},
+        {"required": ["url", "sha256"], "properties": {"exclude": False}},
+        {"required": ["oci"], "properties": {"exclude": False}},
     ]
 }
 
 
+# Each kind of source, and the fields that mean something beside it.
+_ONLY_BESIDE: dict[str, tuple[str, ...]] = {
+    "file": ("as_",),
+    "dir": ("exclude",),
+    "glob": ("exclude",),
+    "url": ("as_", "executable", "mirrors", "sha256"),
+    "oci": ("as_", "nondistributable", "platforms"),
+}
+
+
 class Source(_Table):
-    """Files of this host: one file, the tree below a directory, or what a pattern matches."""
+    """Where files come from: this host, a URL with its digest, or a registry."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_OF)
 
@@ -86,10 +101,51 @@ class Source(_Table):
         "matches land under what follows the part without wildcards",
         examples=["wheels/**/*.whl"],
     )
+    url: Url | None = Field(
+        None,
+        description="an https or file URL of one file, whose `sha256` is given; it lands under "
+        "its last part or under `as`",
+        examples=["https://files.example/jq-1.7.1.tar.gz"],
+    )
+    mirrors: tuple[Url, ...] = Field(
+        (),
+        strict=False,
+        max_length=16,
+        description="an array of at most 16 URLs that are tried in order after `url`",
+        examples=[["https://mirror.example/jq-1.7.1.tar.gz"]],
+    )
+    sha256: KitId | None = Field(
+        None,
+        description="the SHA-256 of what `url` gives, 64 hexadecimal digits in lower case",
+        examples=["0" * 64],
+    )
+    executable: bool = Field(
+        False, description="whether what `url` gives is a program", examples=[True]
+    )
+    oci: ImageReference | None = Field(
+        None,
+        description="an image in a registry, HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST; all "
+        "images of a component are one OCI layout",
+        examples=["registry.example/lnm/runner:1.0"],
+    )
+    platforms: tuple[Platform, ...] = Field(
+        (),
+        strict=False,
+        max_length=64,
+        description="an array of platforms, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT; without "
+        "it the image is carried for all",
+        examples=[["linux/amd64"]],
+    )
+    nondistributable: bool = Field(
+        False,
+        description="whether layers that may not be distributed are carried",
+        examples=[True],
+    )
     as_: KitPath | None = Field(
         None,
         alias="as",
-        description="where `file` lands, relative to the path",
+        description="where `file` or `url` lands, relative to the path; the name of `oci` in the "
+        "layout",
         examples=["bin/runner"],
     )
     exclude: tuple[Exclude, ...] = Field(
@@ -102,18 +158,27 @@ class Source(_Table):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
-        kinds = [kind for kind in ("file", "dir", "glob") if getattr(self, kind) is not None]
+        kinds = [kind for kind in _ONLY_BESIDE if getattr(self, kind) is not None]
         if len(kinds) != 1:
             raise mistake(
                 f"has {' and '.join(kinds) or 'none of them'}",
-                expected="exactly one of file, dir, glob",
+                expected=f"exactly one of {', '.join(_ONLY_BESIDE)}",
                 fix="write a table of its own for each",
             )
-        if self.as_ is not None and self.file is None:
-            raise mistake("has `as`", expected="`as` only beside `file`", fix="remove `as`")
-        if "exclude" in self.model_fields_set and self.file is not None:
+        for name in sorted(self.model_fields_set - set(_ONLY_BESIDE)):
+            beside = [kind for kind in _ONLY_BESIDE if name in _ONLY_BESIDE[kind]]
+            if kinds[0] not in beside:
+                shown = name.rstrip("_")
+                raise mistake(
+                    f"has `{shown}`",
+                    expected=f"`{shown}` only beside {' or '.join(f'`{kind}`' for kind in beside)}",
+                    fix="remove it",
+                )
+        if self.url is not None and self.sha256 is None:
             raise mistake(
-                "has `exclude`", expected="`exclude` only beside `dir` or `glob`", fix="remove it"
+                "has no `sha256`",
+                expected="the SHA-256 of the file beside `url`",
+                fix="run sha256sum on a copy that you trust, and write the digits",
             )
         return self
 
