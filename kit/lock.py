@@ -20,12 +20,17 @@ from kit.sources.errors import LockMissing, LockStale, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts, stale_parts
 from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock, render
 from kit.sources.oci import OciImages
+from kit.sources.repository import GitCommits
 from kit.sources.url import UrlFiles
 from kit.spec import KitSpec
 from kit.store import Store
 from kit.store.errors import ArtifactAbsent
 
-_KINDS: Mapping[str, Kind] = {"url": UrlFiles(), "oci": OciImages()}
+_KINDS: Mapping[str, Kind] = {
+    "url": UrlFiles(),
+    "oci": OciImages(),
+    "git": GitCommits(),
+}
 
 
 @dataclass(frozen=True)

@@ -102,3 +102,30 @@ class ImageNamesCollide(Usage):
 
     code = "image-names-collide"
     fix = "Give one of them another name with `as`, or a component of its own."
+
+
+class GitFailed(Undecided):
+    """git did not do what was asked of it: the repository does not answer, or lacks the revision.
+
+    git uses the credentials of this user and asks nobody for a password.
+    """
+
+    code = "git-failed"
+    fix = "Try `git fetch` of the same repository and revision, and mend what it says."
+
+
+class GitSubmodules(Usage):
+    """A commit refers to other repositories, and a bundle does not hold them.
+
+    A clone at the site would lack their files.
+    """
+
+    code = "git-submodules"
+    fix = "Add a source for each submodule, then write `submodules = true` in this one."
+
+
+class ToolMissing(Undecided):
+    """A program that a kind of source needs is not installed on this host."""
+
+    code = "tool-missing"
+    fix = "Install the program named; `offline-kit lock` uses it, and building does not."

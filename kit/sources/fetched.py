@@ -83,7 +83,7 @@ class Kind(Protocol):
         ...
 
 
-KINDS = ("url", "oci")
+KINDS = ("url", "oci", "git")
 
 
 def _kind(source: Source) -> str | None:

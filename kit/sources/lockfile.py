@@ -56,6 +56,9 @@ class LockedArtifact(_Table):
     purl: Text | None = Field(
         default=None, description="a package URL", examples=["pkg:pypi/pymongo@4.20.1"]
     )
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$(?!\n)")] | None = Field(
+        default=None, description="the commit that a bundle holds", examples=["0" * 40]
+    )
     size: int = Field(ge=0, le=limits.MAX_MEMBER, description="bytes", examples=[4096])
     sha256: _Sha256 = Field(description="the SHA-256 of the file", examples=["0" * 64])
     executable: bool = Field(

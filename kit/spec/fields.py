@@ -29,6 +29,8 @@ _URL = rf"^(https?://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
 _REFERENCE = (
     rf"^[a-zA-Z0-9.:\[\]-]+/[a-z0-9._/-]+(:[a-zA-Z0-9._-]+)?(@sha256:[0-9a-f]{{64}})?{_END}"
 )
+_GIT_URL = rf"^((https?|ssh)://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
+_GIT_REV = rf"^([A-Za-z0-9][A-Za-z0-9._/+@-]*)?{_END}"
 _PLATFORM = rf"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?{_END}"
 _PART = r'[^\x00-\x1f\x7f\\:*?"<>|/]+'
 _KIT_PATH = rf"^(?!.*[. ](/|$)){_PART}(/{_PART})*{_END}"
@@ -94,8 +96,18 @@ def _glob(value: str) -> str:
 
 def _url(value: str) -> str:
     """Hold a URL to what may stand in a spec; whether it is fetched is the client's question."""
-    if not re.match(_URL, value):
-        raise mistake("is no https, http or file URL in ASCII without spaces")
+    return _without_secret(value, _URL, "https, http or file")
+
+
+def _git_url(value: str) -> str:
+    if value.startswith("ssh://") and re.match(_GIT_URL, value):
+        return value  # a user name is part of ssh's addresses, a password is not asked for
+    return _without_secret(value, _GIT_URL, "https, http, ssh or file")
+
+
+def _without_secret(value: str, pattern: str, kinds: str) -> str:
+    if not re.match(pattern, value):
+        raise mistake(f"is no {kinds} URL in ASCII without spaces")
     if "@" in urlsplit(value).netloc:
         raise mistake(
             "has a user name or password in it", fix="remove it; ~/.netrc is the place for them"
@@ -128,6 +140,10 @@ GlobPattern = Annotated[
     str, AfterValidator(_glob), WithJsonSchema({"type": "string", "pattern": _GLOB})
 ]
 Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": _URL})]
+GitUrl = Annotated[
+    str, AfterValidator(_git_url), WithJsonSchema({"type": "string", "pattern": _GIT_URL})
+]
+GitRev = Annotated[str, StringConstraints(pattern=_GIT_REV, max_length=256)]
 ImageReference = Annotated[str, StringConstraints(pattern=_REFERENCE, max_length=512)]
 Platform = Annotated[str, StringConstraints(pattern=_PLATFORM, max_length=128)]
 Exclude = Annotated[

@@ -32,6 +32,8 @@ from kit.spec.fields import (
     DataPath,
     EvidencePath,
     Exclude,
+    GitRev,
+    GitUrl,
     GlobPattern,
     ImageReference,
     KitId,
@@ -66,6 +68,7 @@ _ONE_OF: dict[str, Any] = {
         {"required": ["glob"], "properties": {"as": False}},
         {"required": ["url", "sha256"], "properties": {"exclude": False}},
         {"required": ["oci"], "properties": {"exclude": False}},
+        {"required": ["git", "rev"], "properties": {"exclude": False}},
     ]
 }
 
@@ -77,6 +80,7 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "glob": ("exclude",),
     "url": ("as_", "executable", "mirrors", "sha256"),
     "oci": ("as_", "nondistributable", "platforms"),
+    "git": ("as_", "rev", "submodules"),
 }
 
 
@@ -141,6 +145,22 @@ class Source(_Table):
         description="whether layers that may not be distributed are carried",
         examples=[True],
     )
+    git: GitUrl | None = Field(
+        None,
+        description="a git repository by an https, ssh or file URL; one commit of it, `rev`, is "
+        "carried as a bundle",
+        examples=["https://git.example/lnm/tools.git"],
+    )
+    rev: GitRev = Field(
+        "",
+        description="what of the repository: a branch, a tag or a commit id",
+        examples=["v1.0"],
+    )
+    submodules: bool = Field(
+        False,
+        description="whether the commit may have submodules, which its bundle does not hold",
+        examples=[True],
+    )
     as_: KitPath | None = Field(
         None,
         alias="as",
@@ -179,6 +199,12 @@ class Source(_Table):
                 "has no `sha256`",
                 expected="the SHA-256 of the file beside `url`",
                 fix="run sha256sum on a copy that you trust, and write the digits",
+            )
+        if self.git is not None and not self.rev:
+            raise mistake(
+                "has no `rev`",
+                expected="a branch, a tag or a commit id beside `git`",
+                fix='add `rev = "v1.0"`',
             )
         return self
 

@@ -208,6 +208,24 @@ class Store:
                 partial.commit(artifact)
         return artifact
 
+    def take(self, path: Path) -> Artifact:
+        """Move a file of our own making into the store.
+
+        Raises:
+            StoreUnusable: It cannot be read, or the store cannot be written.
+        """
+        digest = hashlib.sha256()
+        with self._guarding(path), open(path, "rb") as file:
+            size = _feed(digest, file)
+            artifact = Artifact(digest.hexdigest(), size)
+            if not self.has(artifact):
+                file.seek(0)
+                with self.receive(artifact.sha256, fresh=True) as partial:
+                    while data := file.read(_STEP):
+                        partial.write(data)
+                    partial.commit(artifact)
+        return artifact
+
     # --- looking after it
 
     def verify(self) -> Damaged:
