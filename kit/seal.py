@@ -12,13 +12,14 @@ from pathlib import Path
 from kit.container.head import check_same_root, read_head, sealed_marker
 from kit.container.output import replace_file
 from kit.container.page import locked
+from kit.note import medium
 from kit.stock.beside import read_beside, write_beside
 from kit.stock.outputs import NAMES, SUMS_SSHSIG, StockFiles, stock_files
 from verifier.core.lists import SIG, TOOL
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD
 from verifier.core.pipeline import Job, Opened
-from verifier.core.trust import Root
+from verifier.core.trust import Root, parse_chain
 from verifier.run import default_workers, prove_file
 
 SEALED_TYPE = "https://offline-kit.example/sealed/v1"
@@ -109,13 +110,24 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
     assert manifest is not None
     assert signing is not None
     stock = _stock(path, opened, kept, root)
+    verifier = bytes(kept[index.bounds[TOOL]])
     files = {
-        "kit-verify.pyz": bytes(kept[index.bounds[TOOL]]),
+        "kit-verify.pyz": verifier,
         HEAD[0]: opened.page[512:],
+        medium.ROOT: root.line,
+        medium.README: medium.readme(manifest.kit),
+        medium.FIRST_CONTACT: medium.first_contact(
+            manifest.kit, _sha256(verifier), _sha256(root.line), str(opened.kit_id)
+        ),
         **stock.files,
     }
+    absent = dict(stock.absent)
+    if root.version > parse_chain(opened.roots[512:])[0].version:
+        files[medium.CHAIN] = opened.roots[512:]
+    else:
+        absent[medium.CHAIN] = "the kit carries one root, which is root.json"
     marker = sealed_marker(path)
-    write_beside(path, files, NAMES, marker)
+    write_beside(path, files, (*NAMES, medium.CHAIN), marker)
     sealed = SealedKit(
         kit=manifest.kit,
         kit_id=str(opened.kit_id),
@@ -124,9 +136,9 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
         size=path.stat().st_size,
         signers=tuple(signing.signers),
         threshold=root.targets.threshold,
-        outputs={name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+        outputs={name: _sha256(data) for name, data in sorted(files.items())},
         keys=dict(sorted(stock.keys.items())),
-        absent=dict(sorted(stock.absent.items())),
+        absent=dict(sorted(absent.items())),
     )
     replace_file(marker, _marker_bytes(path, sealed))
     return sealed
@@ -147,6 +159,10 @@ def _stock(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
         bytes(kept[index.bounds[SIG]]) if index.count(SIG) else None,
         read_beside(path, SUMS_SSHSIG),
     )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _file_digest(path: Path) -> str:

@@ -14,7 +14,7 @@ from kit.signing import SecretsHandler, load_signer
 from verifier.core.envelope import evaluate, parse_page
 from verifier.core.model import KitId, KitInfo
 from verifier.core.pipeline import Job, Opened, kit_id_of
-from verifier.core.trust import Root
+from verifier.core.trust import Role, Root
 from verifier.run import default_workers, prove_file
 
 
@@ -26,7 +26,7 @@ class SignedKit:
         added: Signers whose signature was written by this run.
         already: Signers who had signed before; nothing was written for them.
         signers: All signers now, each once.
-        threshold: How many the kit's root wants.
+        role: The kit signers of the kit's root.
         written: Bytes changed in the file.
     """
 
@@ -35,8 +35,13 @@ class SignedKit:
     added: tuple[str, ...]
     already: tuple[str, ...]
     signers: tuple[str, ...]
-    threshold: int
+    role: Role
     written: int
+
+    @property
+    def threshold(self) -> int:
+        """How many signers the kit's root wants."""
+        return self.role.threshold
 
 
 def sign(
@@ -99,6 +104,6 @@ def sign(
         added=tuple(sorted({signer.signer for signer in new})),
         already=tuple(sorted({s.signer for s in signers if s.keyid in valid})),
         signers=tuple(now.signers),
-        threshold=kit_root.targets.threshold,
+        role=kit_root.targets,
         written=written,
     )

@@ -21,7 +21,9 @@ from verifier.show.fingerprint import groups
 
 TOP = Path(__file__).resolve().parents[1]
 DEMO = TOP / "build" / "demo"
-KIT = "lnm-2026.11.0.tar.zst"
+NAME = "lnm-2026.11.0"
+RELEASE = DEMO / NAME
+KIT = f"{NAME}.tar.zst"
 KEYS = "fixtures/keys"
 NETWORK = "network: none, this runs in a network namespace of its own"
 NO_NAMESPACE = "network: not taken away, this host permits no network namespace"
@@ -30,6 +32,8 @@ PURPOSE = {
     KIT: "the kit",
     "kit-verify.pyz": "what proves it, with nothing but Python",
     "root.json": "the root of trust: who signs, and how many it takes",
+    "README.txt": "for whoever opens the medium",
+    "FIRST-CONTACT.txt": "the page to print for a site that has never taken a kit",
     "kit.dsse.json": "the signed page of the kit, for stock tools",
     "SHA256SUMS": "the digest of every member, for stock tools",
     "SHA256SUMS.sig": "its signature, for openssl and cosign",
@@ -37,7 +41,7 @@ PURPOSE = {
     "cosign.pub": "the public key of these two",
     "kit.sigstore.json": "one signature of the page as a sigstore bundle",
     "cosign-trusted-root.json": "keeps cosign from asking the network",
-    "lnm-2026.11.0.sealed.json": "the names of this kit: kitId, contentId, file digest",
+    f"{NAME}.sealed.json": "the names of this kit: kitId, contentId, file digest",
 }
 
 
@@ -126,7 +130,7 @@ def verify(kit: str, expected: int, *options: str, root: bool = True) -> str:
     """Verify as an operator does, in the directory where everything lies."""
     command = ["python3", "-I", "-S", "kit-verify.pyz", kit]
     command += ["--root", "root.json"] if root else []
-    return run([*command, *options], expected, directory=DEMO, wrap=isolation())
+    return run([*command, *options], expected, directory=RELEASE, wrap=isolation())
 
 
 def expect(text: str, *sentences: str) -> None:
@@ -146,10 +150,10 @@ def show_files() -> None:
     Raises:
         Unexpected: Something is missing or too much.
     """
-    found = sorted(path.name for path in DEMO.iterdir())
+    found = sorted(path.name for path in RELEASE.iterdir())
     if found != sorted(PURPOSE):
         raise Unexpected(f"these files were made: {', '.join(found)}")
-    say("build/demo/")
+    say(f"build/demo/{NAME}/")
     for name, purpose in PURPOSE.items():
         say(f"  {name:<26} {purpose}")
 
@@ -157,7 +161,7 @@ def show_files() -> None:
 def show_numbers() -> None:
     """Print the two numbers that an operator needs from elsewhere, in groups to be read aloud."""
     for name in ("kit-verify.pyz", "root.json"):
-        digest = hashlib.sha256((DEMO / name).read_bytes()).hexdigest()
+        digest = hashlib.sha256((RELEASE / name).read_bytes()).hexdigest()
         say(f"sha256 of {name}:")
         say("  " + groups(digest))
 
@@ -179,7 +183,7 @@ def show_tree(top: Path) -> None:
 
 def tamper(copy: Path) -> None:
     """Copy the kit and flip one bit in the last payload frame (FORMAT 10.1 says where it ends)."""
-    data = bytearray((DEMO / KIT).read_bytes())
+    data = bytearray((RELEASE / KIT).read_bytes())
     frames = int.from_bytes(data[-9:-5], "little")
     end = len(data) - (8 * frames + 17) - (14 + 3 + 1024)  # seek table, frame of the end
     data[end - 1000] ^= 1
@@ -192,7 +196,6 @@ def good() -> None:
     say("== Release host: build, sign with two signers out of three, seal ==")
     say("(The keys in fixtures/keys are public on purpose: they are for demos and tests only.)")
     expect(build("build/demo", "alice", "bob"), "signed by alice, bob (threshold 2)")
-    shutil.copyfile(TOP / KEYS / "root.json", DEMO / "root.json")
     say()
     say("== What is carried ==")
     show_files()
@@ -200,14 +203,14 @@ def good() -> None:
     say("== Two numbers that must not travel with it: paper, telephone, an earlier kit ==")
     show_numbers()
     say()
-    say("== Disconnected host: prove every byte (in build/demo) ==")
+    say(f"== Disconnected host: prove every byte (in build/demo/{NAME}) ==")
     say("environment: empty; installed packages: out of reach (-S)")
     say(NETWORK if isolation() else NO_NAMESPACE)
     expect(verify(KIT, 0), "VERIFIED: lnm 2026.11.0, line lnm/stable, sequence 1\n")
     say()
     say("== The same once more, and unpack what was proved ==")
     verify(KIT, 0, "--extract", "lnm", "--quiet")
-    show_tree(DEMO / "lnm")
+    show_tree(RELEASE / "lnm")
 
 
 def bad() -> None:
@@ -215,12 +218,11 @@ def bad() -> None:
     say()
     say("== A copy with one bit flipped in its payload ==")
     tamper(DEMO / "tampered" / KIT)
-    expect(verify(f"tampered/{KIT}", 4), "REJECTED: digest-mismatch\n")
+    expect(verify(f"../tampered/{KIT}", 4), "REJECTED: digest-mismatch\n")
     say()
     say("== The same release, signed by one signer only ==")
-    (DEMO / "one-signer").mkdir()
-    expect(build("build/demo/one-signer", "alice"), "not sealed: 1 more of alice, bob, carol")
-    expect(verify(f"one-signer/{KIT}", 4), "REJECTED: threshold-not-met\n", "('alice')")
+    expect(build("build/demo/one-signer", "alice"), "not sealed: 1 more of bob, carol must sign")
+    expect(verify(f"../one-signer/{NAME}/{KIT}", 4), "REJECTED: threshold-not-met\n", "('alice')")
     say()
     say("== The good kit, without a root of trust ==")
     text = verify(KIT, 3, root=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +48,16 @@ def secret(name: str) -> str:
 def say(text: str) -> None:
     """Print a line of the result."""
     print(text)
+
+
+def say_next(*words: object) -> None:
+    """Name the next command whole, so that it can be pasted; what is None is left out."""
+    say(f"next: {shlex.join(str(word) for word in words if word is not None)}")
+
+
+def with_value(option: str, value: object) -> list[object]:
+    """Return an option with its value as two words; nothing if there is no value."""
+    return [option, value] if value is not None else []
 
 
 @contextlib.contextmanager

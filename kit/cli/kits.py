@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kit.build import BuiltKit, Options, build
-from kit.cli.common import Jobs, Json, KeyArguments, OptionalRoot, app, progress, say, secret
+from kit.cli.common import (
+    Jobs,
+    Json,
+    KeyArguments,
+    OptionalRoot,
+    app,
+    progress,
+    say,
+    say_next,
+    secret,
+    with_value,
+)
 from kit.cli.review import attach_first, say_attached, sign_away
 from kit.rebuild import rebuild
+from kit.release import kit_path, new_release
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
 from kit.sign import SignedKit, sign
@@ -20,13 +33,16 @@ from kit.signing import load_signer, load_sums_signer
 from kit.spec import load_spec
 from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError
+from verifier.core.trust import Role
 
 
 @app.command("build")
 def _build(
     spec: Annotated[Path, typer.Argument(help="The spec: a TOML file.")],
     root: Annotated[Path, typer.Option("--root", help="The root of trust, or the chain.")],
-    out: Annotated[Path, typer.Option("--out", help="The directory for the kit.")] = Path("."),
+    out: Annotated[
+        Path, typer.Option("--out", help="The directory for releases; it gets NAME-VERSION/.")
+    ] = Path("."),
     key: KeyArguments = [],  # noqa: B006 - typer reads it, nobody changes it
     sums_key: Annotated[
         str | None,
@@ -44,26 +60,39 @@ def _build(
     signers = [load_signer(item, trusted.targets.keys, secrets=secret) for item in key]
     sums = load_sums_signer(sums_key, secrets=secret) if sums_key else None
     loaded = load_spec(spec)
-    with progress(json_) as show:
+    path = kit_path(out, loaded.kit.name, loaded.kit.version)
+    with progress(json_) as show, new_release(path):
         options = Options(
             store=store, workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show
         )
-        built = build(loaded, chain, out, options, signers=signers, sums=sums)
-        sealed = None
-        if signers and len(built.signers) >= trusted.targets.threshold:
-            sealed = seal(built.path, root=trusted, progress=lambda d, t: show("sealing", d, t))
+        built = build(loaded, chain, path.parent, options, signers=signers, sums=sums)
+    if not json_:
+        _show_built(built)
+        if chain[0].version > 1:
+            say(f"note: hosts with a root older than version {chain[0].version - 1} cannot follow")
+    sealed = None
+    if signers and len(built.signers) >= trusted.targets.threshold:
+        with progress(json_) as show:
+            sealed = seal(path, root=trusted, progress=lambda d, t: show("sealing", d, t))
     if json_:
         say(json.dumps(_built_value(built, sealed), indent=2, sort_keys=True))
+    elif sealed is not None:
+        _show_sealed(path, sealed)
+    else:
+        _show_missing(path, root, trusted.targets, built.signers)
+
+
+def _show_missing(kit: Path, root: Path | None, role: Role, signed: Sequence[str]) -> None:
+    """Say who has yet to sign, and with which command; or that nobody has to."""
+    need = role.threshold - len(signed)
+    if need <= 0:
+        say_next("offline-kit", "seal", kit, *with_value("--root", root))
         return
-    _show_built(built)
-    if chain[0].version > 1:
-        say(f"note: hosts with a root older than version {chain[0].version - 1} cannot follow")
-    if sealed is not None:
-        _show_sealed(built.path, sealed)
-        return
-    need = trusted.targets.threshold - len(built.signers)
-    say(f"not sealed: {need} more of {', '.join(trusted.targets.signers())} must sign")
-    say(f"next: offline-kit sign {built.path} --key SIGNER=URI, then offline-kit seal {built.path}")
+    missing = [name for name in role.signers() if name not in signed]
+    who = missing[0] if need == len(missing) == 1 else f"{need} more of {', '.join(missing)}"
+    say(f"not sealed: {who} must sign")
+    key = f"{missing[0]}=URI" if len(missing) == 1 else "SIGNER=URI"
+    say_next("offline-kit", "sign", kit, *with_value("--root", root), "--key", key)
 
 
 def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
@@ -154,6 +183,7 @@ def _sign(
         say(f"wrote {kept}, an SSH signature by {ssh.fingerprint}")
     say(f"kitId {signed.kit_id}")
     say(f"{len(signed.signers)} of {signed.threshold} signers: {', '.join(signed.signers)}")
+    _show_missing(kit, root, signed.role, signed.signers)
 
 
 def _signed_value(signed: SignedKit) -> dict[str, Any]:
@@ -227,6 +257,8 @@ def _show_sealed(kit: Path, sealed: SealedKit) -> None:
         say(f"  {name} is checked with {checked_with}")
     for name, why in sealed.absent.items():
         say(f"  {name} is absent: {why}")
+    say(f"to be carried: all of {kit.parent}")
+    say_next("offline-kit", "release-note", kit)
 
 
 @app.command("rebuild")

@@ -13,13 +13,13 @@ import typer
 from kit.cli.common import Jobs, Json, app, progress, say
 from kit.container.frames import write_parts
 from kit.container.output import new_file
+from kit.note import medium
 from kit.note.note import ROOT, VERIFIER, ReleaseNote, release_note
 from kit.note.qrcode import KINDS, qr_lines, qr_picture
 from verifier.core.errors import UsageError
 from verifier.show.fingerprint import groups
 
 _BLACK_ON_WHITE, _PLAIN = "\x1b[30;47m", "\x1b[0m"  # a code that is light on dark is hard to read
-_HALF = 39  # characters: 32 digits in groups of four, half a number
 
 
 @app.command("release-note")
@@ -94,8 +94,8 @@ def _number(title: str, digest: str) -> Iterator[str]:
     """Yield a number as people copy it: two lines, in groups of four digits."""
     digits = groups(digest)
     yield title
-    yield f"    {digits[:_HALF]}"
-    yield f"    {digits[_HALF + 1 :]}"
+    yield f"    {digits[: medium.HALF]}"
+    yield f"    {digits[medium.HALF + 1 :]}"
 
 
 def _lines(note: ReleaseNote) -> Iterator[str]:

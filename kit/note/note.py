@@ -55,7 +55,7 @@ class ReleaseRootMissing(Usage):
     """
 
     code = "release-root-missing"
-    fix = "Put root.json, the newest one, beside the kit, or give it with --root."
+    fix = "Run `offline-kit seal KIT` again: it puts root.json beside the kit."
 
 
 @dataclass(frozen=True)

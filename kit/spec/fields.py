@@ -13,7 +13,8 @@ from kit.spec.mistakes import mistake
 from kit.spec.patterns import Glob
 from verifier.core import limits
 from verifier.core.errors import KitError
-from verifier.core.manifest import HEX256, LINE, MAX_SUMMARY, NAME, TIME, VERSION
+from verifier.core.manifest import HEX256, LINE, MAX_SUMMARY, NAME, VERSION
+from verifier.core.model import TIME
 from verifier.core.names import RESERVED, fold, parse_member_path
 
 # `$(?!\n)`: the end of the text in Python too, where a bare `$` stands before a final LF

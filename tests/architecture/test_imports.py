@@ -30,7 +30,7 @@ BROUGHT_ALONG = frozenset(
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
-ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.seal", "kit.sign")
+ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.release", "kit.seal", "kit.sign")
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it
 

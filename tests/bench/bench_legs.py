@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 KEYS = TOP / "fixtures" / "keys"
 PYTHON = sys.executable
-KIT = "bench-1.0.0.tar.zst"
+NAME = "bench-1.0.0"
+KIT = f"{NAME}.tar.zst"
 SPEC = """\
 [kit]
 name = "bench"
@@ -101,6 +102,8 @@ def prepare(name: str, size: str, work: Path) -> DataSet:
     keys = ["--key", f"alice={KEYS / 'alice.pem'}", "--key", f"bob={KEYS / 'bob.pem'}"]
     root = os.fspath(KEYS / "root.json")
     _run([PYTHON, "-m", "kit.cli", "build", "kit.toml", "--root", root, *keys], directory)
+    for path in sorted((directory / NAME).iterdir()):
+        path.rename(directory / path.name)
     limit = os.fspath(HERE / "bench_limit.py")
     library = _run([PYTHON, limit, "plan", KIT, root, "plan"], directory).strip()
     counted = "import os,sys;s=[os.path.getsize(os.path.join(d,f)) for d,_,n in os.walk('data')"

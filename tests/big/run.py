@@ -95,11 +95,10 @@ class Run:
 
     def build(self, spec: Path, out: Path, *more: str) -> Path:
         """Build, sign and seal a kit; return it."""
-        out.mkdir()
         keys = ["--key", key("alice"), "--key", key("bob"), "--sums-key", key("sums")]
         command: list[str | Path] = [sys.executable, "-m", "kit.cli", "build", spec, "--out", out]
         self.program("build, sign, seal", [*command, "--root", ROOT_FILE, *keys, *more])
-        kit = out / NAME
+        kit = out / NAME.removesuffix(".tar.zst") / NAME
         taken = kit.stat().st_blocks * 512
         print(f"{'':>10} {kit.stat().st_size} bytes, {taken >> 20} MiB on the disk")
         return kit

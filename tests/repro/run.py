@@ -144,7 +144,7 @@ def build(where: Surroundings, out: Path) -> dict[str, str]:
         capture_output=True,
         text=True,
     )
-    return {path.name: _sha256(path) for path in sorted(out.iterdir())}
+    return {path.name: _sha256(path) for path in sorted((out / "demo-1.0").iterdir())}
 
 
 def _sha256(path: Path) -> str:

@@ -121,9 +121,8 @@ def test_a_token_signs_root_and_kit_end_to_end(
 
     make_sources(tmp_path / "release")
     spec = tmp_path / "release" / "kit.toml"
-    out = tmp_path / "out"
-    out.mkdir()
-    done = token.kit("build", spec, "--root", root, "--out", out, "--key", uri)
+    out = tmp_path / "out" / "demo-1.0"
+    done = token.kit("build", spec, "--root", root, "--out", out.parent, "--key", uri)
     assert done.returncode == 0, done.stderr
     kit = next(out.glob("*.tar.zst"))
     verified = token.run(sys.executable, "-I", out / "kit-verify.pyz", kit, "--root", root)

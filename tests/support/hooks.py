@@ -140,6 +140,7 @@ def handmade(
     window: bytes = b"\x38",
     size: bytes | None = None,
     extra: bytes = b"",
+    after: bytes = b"",
     checksum: bytes | None = None,
 ) -> bytes:
     """Return a zstd frame of raw and RLE blocks only, written by hand (RFC 8878 3.1.1).
@@ -149,6 +150,7 @@ def handmade(
         descriptor: By default an 8-byte content size, a window, and a checksum.
         size: The content size field; by default what is true.
         extra: What stands between the window and the content size: a dictionary id.
+        after: A block more, behind the second one.
         checksum: By default what is true.
     """
     pieces, start = [], 0
@@ -161,6 +163,7 @@ def handmade(
         same = len(set(piece)) == 1
         word = (number == len(pieces)) | same << 1 | len(piece) << 3
         blocks += struct.pack("<I", word)[:3] + (piece[:1] if same else piece)
+        blocks += after if number == 2 else b""
     if checksum is None:
         checksum = zstandard.ZstdCompressor(write_checksum=True).compress(content)[-4:]
     field = struct.pack("<Q", len(content)) if size is None else size

@@ -62,12 +62,22 @@ def block(
 
 def raw_literals(data: bytes) -> bytes:
     """Return literals as they are."""
-    return (RAW_LITERALS | 3 << 2 | len(data) << 4).to_bytes(3, "little") + data
+    return short_literals(data, 3)
 
 
-def rle_literals(byte: bytes, count: int) -> bytes:
+def short_literals(data: bytes, width: int) -> bytes:
+    """Return literals as they are, their number in a header of ``width`` bytes."""
+    return _plain_header(RAW_LITERALS, len(data), width) + data
+
+
+def rle_literals(byte: bytes, count: int, width: int = 3) -> bytes:
     """Return a literal many times."""
-    return (RLE_LITERALS | 3 << 2 | count << 4).to_bytes(3, "little") + byte
+    return _plain_header(RLE_LITERALS, count, width) + byte
+
+
+def _plain_header(kind: int, count: int, width: int) -> bytes:
+    form, low = ((0, 3), (1, 4), (3, 4))[width - 1]
+    return (kind | form << 2 | count << low).to_bytes(width, "little")
 
 
 def packed_literals(

@@ -16,7 +16,7 @@ FULL_BLOCK = (limits.BLOCK << 3).to_bytes(3, "little")
 _CHECKSUM = 0x04  # frame header descriptor, RFC 8878 3.1.1.1.1
 _SINGLE_SEGMENT = 0x20
 _CHECKSUM_SIZE = 4
-_RLE, _RESERVED = 1, 3  # block types, RFC 8878 3.1.1.2.2
+_RLE, _COMPRESSED, _RESERVED = 1, 2, 3  # block types, RFC 8878 3.1.1.2.2
 
 
 def raw_size(content: int) -> int:
@@ -56,29 +56,41 @@ def raw_content_size(head: bytes) -> int | None:
 def check_zstd_frame(frame: memoryview, content: int, where: str) -> None:
     """Hold a compressed frame to FORMAT 2.2 before any decoder sees it.
 
-    The blocks are walked too: some decoders take several frames for one, and a verdict must not
-    depend on the decoder of the host.
+    The blocks are walked too.  Decoders differ in what they make of several frames in a row, of a
+    block that is larger than a block may be, and of a compressed block without a byte; a verdict
+    must not depend on the decoder of the host.
 
     Raises:
         FrameInvalid: A field is not as planned, or it is not exactly one frame.
     """
-    at = _check_header(frame, content, where)
-    while True:
+    at, largest = _check_header(frame, content, where)
+    left, good = content, True
+    while good:
         block = int.from_bytes(frame[at : at + 3], "little")  # last, type, size: RFC 8878 3.1.1.2
-        kind = block >> 1 & 3
-        at += 3 + (1 if kind == _RLE else block >> 3)
-        if block & 1 or kind == _RESERVED or at >= len(frame):
+        kind, size = block >> 1 & 3, block >> 3
+        at += 3 + (1 if kind == _RLE else size)
+        if kind == _COMPRESSED:
+            good = 0 < size <= largest
+        else:
+            left -= size
+            good = size <= largest and left >= 0 and kind != _RESERVED
+        if block & 1 or at >= len(frame):
             break
-    if kind == _RESERVED or at + _CHECKSUM_SIZE != len(frame):
-        raise FrameInvalid("the bytes are not exactly one frame", where=where)
+    if not good or at + _CHECKSUM_SIZE != len(frame):
+        raise FrameInvalid("the bytes are not exactly one frame of blocks", where=where)
 
 
-def _check_header(frame: memoryview, content: int, where: str) -> int:
-    """Compare the fields of a frame header with the plan; return where the blocks begin."""
+def _check_header(frame: memoryview, content: int, where: str) -> tuple[int, int]:
+    """Compare the fields of a frame header with the plan.
+
+    Returns:
+        Where the blocks begin, and how large one may be.
+    """
     head = bytes(frame[:14]).ljust(14, b"\0")
     flags, at = head[4], 5
     if head[:4] != MAGIC or flags & 0x1F != _CHECKSUM:
         raise FrameInvalid("the frame header is not one that a kit may have", where=where)
+    window = content
     if not flags & _SINGLE_SEGMENT:
         window = (8 + (head[5] & 7)) << (7 + (head[5] >> 3))  # RFC 8878 3.1.1.1.2
         if window > limits.MAX_CONTENT:
@@ -88,7 +100,7 @@ def _check_header(frame: memoryview, content: int, where: str) -> int:
     size = int.from_bytes(head[at : at + width], "little") + (256 if width == 2 else 0)
     if not width or size != content:
         raise FrameInvalid("the frame gives another content size than planned", where=where)
-    return at + width
+    return at + width, min(window, limits.BLOCK)
 
 
 def seek_table(stored: array[int], content: array[int]) -> bytes:

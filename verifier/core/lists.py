@@ -17,12 +17,11 @@ from verifier.core import limits
 from verifier.core.errors import ListMalformed
 from verifier.core.names import (
     HEAD,
-    RESERVED,
     CollisionCheck,
     check_order,
     check_paths,
     first_components,
-    fold,
+    is_reserved,
 )
 
 INDEX_HEAD = b"offline-kit-index/1\n"
@@ -299,7 +298,7 @@ def _check_class(rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> Non
         good = all(name.startswith(_BELOW[rank]) for name in names)
     else:
         firsts = first_components(names)
-        good = not any(fold(first.decode("utf-8")) in RESERVED for first in firsts)
+        good = not any(is_reserved(first.decode("utf-8")) for first in firsts)
     if not good:
         kind = CLASSES[rank].decode()
         raise ListMalformed(f"a path does not belong to class {kind}", where="kit.index")

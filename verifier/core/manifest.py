@@ -13,6 +13,7 @@ from verifier.core.model import (
     FRAME_RULES,
     KIT_PREDICATE,
     STATEMENT_TYPE,
+    TIME,
     Blob,
     Built,
     Component,
@@ -22,16 +23,13 @@ from verifier.core.model import (
     Subject,
     parse_time,
 )
-from verifier.core.names import parse_member_path
+from verifier.core.names import is_reserved, parse_member_path
 from verifier.typed import Any, TypeVar
 
 T = TypeVar("T")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 LINE = re.compile(r"[a-z0-9][a-z0-9._/-]{0,63}")
-TIME = re.compile(
-    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
-)
 HEX256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"([0-9a-f]{2}){1,128}")
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -39,7 +37,9 @@ _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SUMS_KEY = re.compile(r"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]==")
 _FEATURE = re.compile(r"[!-~]{1,128}")
 # no control, and nothing that turns or breaks the line on a terminal
-_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*")
+_CHARACTER = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_TEXT = re.compile(f"{_CHARACTER}*")
+_SOME_TEXT = re.compile(f"{_CHARACTER}+")
 MAX_SUMMARY = 500  # characters, here and for every other text for people
 MAX_SUBJECTS = 102
 MAX_COMPONENTS = 1024
@@ -129,10 +129,7 @@ def _blob(reader: _Object, name: str, most: int) -> Blob:
 
 
 def _path(value: Any, name: str) -> str:
-    text = _text(value, name, _TEXT, limits.MAX_PATH)
-    if not text:
-        raise ManifestMalformed(f"{name!r} is empty", where=_WHERE)
-    return text
+    return _text(value, name, _SOME_TEXT, limits.MAX_PATH)
 
 
 def _some_paths(item: _Object) -> tuple[str, ...]:
@@ -153,7 +150,8 @@ def _subject(value: Any, name: str) -> Subject:
 def parse_manifest(payload: bytes) -> Manifest:
     """Return the manifest in a DSSE payload.
 
-    Its shape is what manifests/schema/manifest.v1.json says; `check_manifest` has the rest.
+    Its shape is what manifests/schema/manifest.v1.json says; `check_manifest` has the rest.  What
+    says that the kit is newer is asked before all that a newer kit may have changed (FORMAT 9.8).
 
     Raises:
         FormatNewer: It is of another version (predicateType, frame rules, requires).
@@ -183,16 +181,19 @@ def _predicate(value: Any, subjects: tuple[Subject, ...]) -> Manifest:
         return _text(item, name, _FEATURE)
 
     requires = top.each("requires", 32, feature)
+    if len(set(requires)) != len(requires):
+        raise ManifestMalformed("'predicate.requires' has one feature twice", where=_WHERE)
     missing = [name for name in requires if name not in KNOWN_FEATURES]
     if missing:
         raise FormatNewer(f"the kit requires {missing[0]!r}", where=_WHERE)
+    built = _built(top.object("built"))
 
     def component(item: Any, name: str) -> Component:
         return _component(_Object(item, name, unknown))
 
     def exemption(item: Any, name: str) -> Exemption:
         reader = _Object(item, name, unknown)
-        made = Exemption(_some_paths(reader), reader.text("reason", _TEXT))
+        made = Exemption(_some_paths(reader), reader.text("reason", _SOME_TEXT))
         reader.done()
         return made
 
@@ -205,7 +206,7 @@ def _predicate(value: Any, subjects: tuple[Subject, ...]) -> Manifest:
         frames=_blob(top, "frames", limits.MAX_LIST),
         roots=_blob(top, "roots", limits.MAX_ROOT_CHAIN),
         page_size=page_size,
-        built=_built(top.object("built")),
+        built=built,
         subjects=subjects,
         components=top.each("components", MAX_COMPONENTS, component),
         exemptions=top.each("exemptions", MAX_COMPONENTS, exemption),
@@ -249,19 +250,18 @@ def _component(item: _Object) -> Component:
         version=item.text("version", VERSION),
         paths=_some_paths(item),
         lands=item.text("lands", _TEXT),
-        placeholder=item.text("placeholder", _TEXT) if item.has("placeholder") else "",
+        placeholder=item.text("placeholder", _SOME_TEXT) if item.has("placeholder") else "",
     )
     item.done()
     return made
 
 
 def _built(item: _Object) -> Built:
-    made = Built(
-        item.text("compressor", _TEXT), item.integer("level", 0, 22), item.text("rules", _FEATURE)
-    )
+    rules = item.text("rules", _FEATURE)
+    if rules != FRAME_RULES:
+        raise FormatNewer(f"the kit is cut by the rules {rules!r}", where=_WHERE)
+    made = Built(item.text("compressor", _TEXT), item.integer("level", 0, 22), rules)
     item.done()
-    if made.rules != FRAME_RULES:
-        raise FormatNewer(f"the kit is cut by the rules {made.rules!r}", where=_WHERE)
     return made
 
 
@@ -295,6 +295,9 @@ def check_manifest(manifest: Manifest, page_size: int) -> None:
         if other.startswith(one):
             raise refuse(f"the component paths {one[:-1]!r} and {other[:-1]!r} overlap")
     named = [path for component in manifest.components for path in component.paths]
+    for path in named:
+        if is_reserved(path.partition("/")[0]):
+            raise refuse(f"the component path {path!r} is not one of the payload")
     for path in named + [path for item in manifest.exemptions for path in item.paths]:
         parse_member_path(path)
 

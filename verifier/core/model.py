@@ -15,12 +15,14 @@ FRAME_RULES = "offline-kit-frames/1"
 KitId = NewType("KitId", str)
 """SHA-256 of the DSSE payload, in hexadecimal: what the signers signed."""
 
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+TIME = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)  # narrower than what `datetime` takes: some versions of it know an hour 24
 
 
 def parse_time(text: str) -> int | None:
     """Return the seconds since the epoch of ``YYYY-MM-DDTHH:MM:SSZ``; None if no such moment."""
-    if not _TIME.fullmatch(text):
+    if not TIME.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)

@@ -64,6 +64,11 @@ def fold(path: str) -> str:
     return TABLES.normalize("NFC", TABLES.normalize("NFC", path).casefold())
 
 
+def is_reserved(first: str) -> bool:
+    """Whether no `data` path may have ``first`` as its first component (FORMAT 6.5)."""
+    return fold(first) in RESERVED
+
+
 def parse_member_path(raw: str) -> MemberPath:
     """Return ``raw`` if it means the same file, inside the target, on every host.
 

@@ -7,6 +7,7 @@ JSON of the page, and the root chain, which are how authentication begins.
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 
@@ -233,6 +234,7 @@ def _claims(payload: bytes) -> Manifest | None:
 
 # --- lists --------------------------------------------------------------------------------
 
+EVIDENCE_INDEX = b"evidence/evidence.index"
 _STEP = 256 << 10  # bytes of a list that are parsed at once: what they become fits in caches
 _KNOWN = frozenset({"sha256", "sha512"})  # algorithms that are compared (FORMAT 9.3)
 
@@ -289,10 +291,18 @@ def _whole_lines(name: str, pieces: list[memoryview]) -> Iterator[bytes]:
 def _lines_of(
     container: Container, name: str, blob: Blob, headers: Headers, first_line: bytes
 ) -> Iterator[bytes]:
-    """Yield the lines of a list behind its first, which must be ``first_line``."""
+    """Yield the lines of a list behind its first, which must be ``first_line``.
+
+    Raises:
+        FormatNewer: Its first line is that of a later version.
+        ListMalformed: Its first line is anything else, or there is none.
+    """
     lines = _whole_lines(name, _read_list(container, name, blob, headers))
-    if next(lines) != first_line:
-        raise FormatNewer(f"the first line is not {first_line!r}", where=name)
+    first = next(lines, b"")
+    if first != first_line:
+        newer = re.fullmatch(re.escape(first_line[:-2]) + rb"[1-9][0-9]{0,8}\n", first)
+        kind = FormatNewer if newer else ListMalformed
+        raise kind(f"the first line is not {first_line!r}", where=name)
     return lines
 
 
@@ -324,6 +334,7 @@ def _check_index(index: Index, manifest: Manifest) -> None:
     """Hold the index to the limits and to the components of the manifest (FORMAT 9.4, 9.5)."""
     if sum(index.sizes) > limits.MAX_STREAM:
         raise ListMalformed("the members are larger than any kit may be", where=HEAD[2])
+    _check_named(index, manifest)
     covered = 0
     for component in manifest.components:
         for path in component.paths:
@@ -335,6 +346,25 @@ def _check_index(index: Index, manifest: Manifest) -> None:
         raise ManifestMalformed(
             f"{index.count(DATA) - covered} members belong to no component", where="manifest"
         )
+
+
+def _check_named(index: Index, manifest: Manifest) -> None:
+    """Hold what the manifest says of members by their names to their lines (FORMAT 9.4)."""
+    evidence = manifest.evidence_index
+    if evidence is not None:
+        at = index.find(EVIDENCE_INDEX)
+        line = None if at is None else (index.sizes[at], index.digest(at).hex())
+        if line != (evidence.size, evidence.digest["sha256"]):
+            raise ManifestMalformed(
+                f"'predicate.evidenceIndex' is not {EVIDENCE_INDEX.decode()!r} of kit.index",
+                where="manifest",
+            )
+    for subject in manifest.subjects[2:]:
+        at = index.find(subject.name.encode("utf-8"))
+        if at is not None and index.digest(at).hex() != subject.digest["sha256"]:
+            raise ManifestMalformed(
+                f"subject {subject.name!r} has another digest than kit.index", where="manifest"
+            )
 
 
 # --- members -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tests.support.drafts import NOISE
 from tests.support.hooks import Hook, at, flip, handmade, reframe, swap
 from tests.support.naive import MIB, Entry
 from tests.support.vector import Case, bad
+from tests.support.zstdframes import block, raw_literals
 
 INVALID, MISMATCH, LAYOUT = "frame-invalid", "digest-mismatch", "layout-mismatch"
 ZEROS = Entry(b"tools/z", bytes(9999))
@@ -25,10 +26,17 @@ EMPTY_FRAME = zstd(b"")
 SKIPPABLE = b"\x50\x2a\x4d\x18" + struct.pack("<I", 4) + b"skip"
 
 
-def frame(name: str, why: str, make: Callable[[bytes], bytes], rules: str = "2.2") -> Case:
+def frame(
+    name: str,
+    why: str,
+    make: Callable[[bytes], bytes],
+    rules: str = "2.2",
+    draft: Draft | None = None,
+) -> Case:
     """Return a vector whose only zstd frame has these bytes, signed."""
     hooks = reframe(lambda content: z_frame(make(content)))
-    return bad(f"zstd_{name}", rules, INVALID, why, lambda: assemble(ONE_R, **hooks), quick="")
+    whole = draft or ONE_R
+    return bad(f"zstd_{name}", rules, INVALID, why, lambda: assemble(whole, **hooks), quick="")
 
 
 def remade(name: str, why: str, **parts: Any) -> Case:
@@ -77,6 +85,44 @@ FRAMES = [
     frame("checksum_wrong", "The checksum is wrong.", lambda c: flip(-1)(zstd(c))),
     frame("no_last_block", "No block is the last one.", no_last_block),
     frame("reserved_block", "A block of the reserved type.", reserved_block),
+    frame(
+        "rle_block_over_window",
+        "An RLE block of more than the window of 1,024 bytes.",
+        lambda c: handmade(c, window=b"\0"),
+    ),
+    frame(
+        "raw_block_over_window",
+        "A raw block of 1,025 bytes, with a window of 1,024.",
+        lambda c: handmade(c, (1025, *(1024,) * 9), window=b"\0"),
+    ),
+    frame(
+        "compressed_block_over_window",
+        "A compressed block of 1,025 bytes, with a window of 1,024.",
+        lambda c: handmade(
+            c[:1000] + c[2021:],
+            (500, 500, *(1024,) * 8),
+            window=b"\0",
+            size=struct.pack("<Q", len(c)),
+            after=block(raw_literals(c[1000:2021]) + b"\0", last=False),
+            checksum=zstd(c)[-4:],
+        ),
+    ),
+    frame(
+        "rle_block_over_128_kib",
+        "An RLE block of 131,073 bytes.",
+        lambda c: handmade(c, (512, 131_073), window=b"\x58"),
+        draft=Draft((*OWN, Entry(b"tools/z", bytes(200_000)))),
+    ),
+    frame(
+        "compressed_block_empty",
+        "A compressed block without a byte between two others.",
+        lambda c: handmade(c, (512, 1000), after=block(b"", last=False)),
+    ),
+    frame(
+        "blocks_over_content",
+        "A raw block that ends one byte behind the content.",
+        lambda c: handmade(c + b"\1", (512, len(c) - 512), size=struct.pack("<Q", len(c))),
+    ),
     remade("window_too_large", "A window of 8 MiB.", window=b"\x68"),
     remade("window_just_too_large", "A window of 4,718,592 bytes.", window=b"\x61"),
     remade("window_huge", "A window of 3.75 TiB.", window=b"\xff"),

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.support.assembler import assemble, component
+from tests.support.assembler import OWN, TOOLS, Draft, assemble, blob, component
 from tests.support.drafts import files
 from tests.support.hooks import Hook, add, both, drop, put
+from tests.support.naive import Entry
 from tests.support.people import person
 from tests.support.vector import CLAIMS, KIT, NOTHING, Case, bad
 
 MALFORMED, NEWER, MISMATCH = "manifest-malformed", "format-newer", "digest-mismatch"
 ZEROS = "0" * 64
+EVIDENCE = Entry(b"evidence/evidence.index", b"a list of evidence\n", b"evidence")
+WITH_EVIDENCE = Draft((*OWN, EVIDENCE, *TOOLS))
 
 
 def shape(name: str, rules: str, why: str, *changes: Hook, code: str = MALFORMED) -> Case:
@@ -86,6 +89,74 @@ TOP = [
         put("predicate.requires", ["deltas"]),
         code=NEWER,
     ),
+    shape(
+        "requires_longest",
+        "9.2 9.7",
+        "32 features of 128 characters each, the most there may be.",
+        put("predicate.requires", [f"{n:~>128}" for n in range(32)]),
+        code=NEWER,
+    ),
+    shape(
+        "requires_33",
+        "9.2",
+        "33 features.",
+        put("predicate.requires", [f"x{n}" for n in range(33)]),
+    ),
+    shape("requires_twice", "9.2", "One feature twice.", put("predicate.requires", ["x", "x"])),
+    shape("requires_empty", "9.2", "A feature without a name.", put("predicate.requires", [""])),
+    shape(
+        "requires_space", "9.2", "A space in a feature.", put("predicate.requires", ["new rules"])
+    ),
+    shape(
+        "requires_129",
+        "9.2",
+        "A feature of 129 characters.",
+        put("predicate.requires", ["x" * 129]),
+    ),
+    shape(
+        "order_type_before_predicate_type",
+        "9.8",
+        "Another _type and another predicateType: _type decides.",
+        put("_type", "https://in-toto.io/Statement/v2"),
+        put("predicateType", "https://offline-kit.example/kit/v2"),
+    ),
+    shape(
+        "order_predicate_type_before_top",
+        "9.8",
+        "Another predicateType, a member more at the top, and no subject: predicateType decides.",
+        put("predicateType", "https://offline-kit.example/kit/v2"),
+        put("x-new", 1),
+        drop("subject"),
+        code=NEWER,
+    ),
+    shape(
+        "order_top_before_requires",
+        "9.8",
+        "A member more at the top, and a feature that this version does not know: the top decides.",
+        put("x-new", 1),
+        put("predicate.requires", ["deltas"]),
+    ),
+    shape(
+        "order_subject_before_requires",
+        "9.8",
+        "A third member in a subject, and an unknown feature: the subject decides.",
+        put("subject.0.uri", "x"),
+        put("predicate.requires", ["deltas"]),
+    ),
+    shape(
+        "order_requires_before_shape",
+        "9.8",
+        "An unknown feature in a predicate that has no other member as it should: it decides.",
+        put("predicate", {"requires": ["deltas"], "pageSize": "any", "built": 7}),
+        code=NEWER,
+    ),
+    shape(
+        "order_rules_before_shape",
+        "9.8",
+        "Other rules in a predicate of another shape: they decide.",
+        put("predicate", {"requires": [], "pageSize": "any", "built": {"rules": "by-blocks/7"}}),
+        code=NEWER,
+    ),
     shape("requires_text", "9.2", "requires is a string.", put("predicate.requires", "deltas")),
     shape("requires_missing", "9.2", "No requires.", drop("predicate.requires")),
     shape(
@@ -95,12 +166,61 @@ TOP = [
         put("predicate.built.rules", "offline-kit-frames/2"),
         code=NEWER,
     ),
+    shape(
+        "rules_other",
+        "9.2 13",
+        "Frames cut by rules of another name.",
+        put("predicate.built.rules", "by-blocks"),
+        code=NEWER,
+    ),
+    shape("rules_empty", "9.2", "Rules without a name.", put("predicate.built.rules", "")),
+    shape("rules_number", "9.2", "Rules that are a number.", put("predicate.built.rules", 1)),
+    shape(
+        "rules_space",
+        "9.2",
+        "A space in the name of the rules.",
+        put("predicate.built.rules", "a b"),
+    ),
+    shape("predicate_type_empty", "9.1", "An empty predicateType.", put("predicateType", "")),
+    shape(
+        "predicate_type_129",
+        "9.1",
+        "A predicateType of 129 characters.",
+        put("predicateType", "https://offline-kit.example/".ljust(129, "x")),
+    ),
     shape("built_missing", "9.2", "No built.", drop("predicate.built")),
     shape(
         "evidence_index_text",
         "9.2",
         "evidenceIndex is a string.",
         put("predicate.evidenceIndex", ZEROS),
+    ),
+    bad(
+        "evidence_index_absent",
+        "9.4",
+        MALFORMED,
+        "evidenceIndex, and no member evidence/evidence.index.",
+        lambda: assemble(statement=put("predicate.evidenceIndex", blob(b""))),
+    ),
+    bad(
+        "evidence_index_digest_lie",
+        "9.4",
+        MALFORMED,
+        "evidenceIndex has another digest than its line in the index.",
+        lambda: assemble(
+            WITH_EVIDENCE,
+            statement=put("predicate.evidenceIndex", blob(EVIDENCE.data.upper())),
+        ),
+    ),
+    bad(
+        "evidence_index_size_lie",
+        "9.4",
+        MALFORMED,
+        "evidenceIndex has another size than its line in the index.",
+        lambda: assemble(
+            WITH_EVIDENCE,
+            statement=put("predicate.evidenceIndex", {**blob(EVIDENCE.data), "size": 7}),
+        ),
     ),
     shape(
         "sums_key_pem",
@@ -145,6 +265,15 @@ SUBJECTS = [
         "9.2",
         "101 primary artifacts.",
         add("subject", *({"name": f"a{i}", "digest": {"sha256": ZEROS}} for i in range(101))),
+    ),
+    bad(
+        "subject_member_lie",
+        "9.4",
+        MALFORMED,
+        "A primary artifact is called as a member is, and has another digest.",
+        lambda: assemble(
+            statement=add("subject", {"name": "tools/run", "digest": {"sha256": ZEROS}})
+        ),
     ),
     shape("subject_more", "9.7", "A third member in a subject.", put("subject.0.uri", "x")),
     shape("subject_no_name", "9.2", "A subject without a name.", drop("subject.0.name")),
@@ -235,6 +364,18 @@ INFO = [
         "created_too_late", "One second more than eleven octal digits hold.", "2242-03-16T12:56:32Z"
     ),
     rule(
+        "expires_before_1970",
+        "9.6",
+        "It expires one second before 1970.",
+        put("predicate.kit.expires", "1969-12-31T23:59:59Z"),
+    ),
+    rule(
+        "expires_year_zero",
+        "9.6",
+        "It expires in the year 0.",
+        put("predicate.kit.expires", "0000-01-01T00:00:00Z"),
+    ),
+    rule(
         "expires_february_30",
         "9.6",
         "It expires on 30 February.",
@@ -294,6 +435,30 @@ COMPONENTS = [
         component("one", "a", "c", "/etc"),
         code="member-path-unsafe",
     ),
+    cover(
+        "component_path_evidence",
+        "A placeholder at a path that only evidence may have.",
+        component("one", "a", "c"),
+        component("two", "evidence/x", placeholder="later"),
+    ),
+    cover(
+        "component_path_verifier",
+        "The verifier as a component.",
+        component("one", "a", "c", "verifier"),
+    ),
+    cover(
+        "component_path_readme_folded",
+        "A placeholder whose path folds to readme.txt.",
+        component("one", "a", "c"),
+        component("two", "ReadMe.txt", placeholder="later"),
+    ),
+    cover(
+        "component_placeholder_empty",
+        "A placeholder that says nothing.",
+        component("one", "a", "c"),
+        component("two", "d", placeholder=""),
+        shown=NOTHING,
+    ),
     cover("component_path_empty", "An empty path.", component("one", "a", "c", ""), shown=NOTHING),
     cover(
         "component_no_paths",
@@ -337,6 +502,19 @@ COMPONENTS = [
         "9.2",
         "An exemption without a reason.",
         put("predicate.exemptions", [{"paths": ["a"]}]),
+    ),
+    shape(
+        "exemption_reason_empty",
+        "9.2",
+        "An exemption with an empty reason.",
+        put("predicate.exemptions", [{"paths": ["a"], "reason": ""}]),
+    ),
+    rule(
+        "exemption_path_device",
+        "9.5",
+        "An exemption for a device of Windows.",
+        put("predicate.exemptions", [{"paths": ["a/NUL.txt"], "reason": "why"}]),
+        code="member-path-unsafe",
     ),
     shape(
         "exemption_no_paths",

@@ -53,6 +53,14 @@ MIXED = with_zeros(4 * MIB, 3, NOISE)
 TWO_R = with_zeros(5 * MIB, 0)
 
 CASES: list[Case] = [
+    table("frames_no_bytes", "6.6 13", "kit.frames has no bytes.", lambda text: b""),
+    table("frames_first_line_cut", "6.6 13", "Cut in its first line.", lambda text: text[:20]),
+    table(
+        "frames_first_line_index",
+        "6.6 13",
+        "The first line is that of kit.index.",
+        swap(b"-frames/1", b"-index/1"),
+    ),
     table(
         "frames_newer",
         "6.6 13",

@@ -18,12 +18,16 @@ from tests.support.making import REPOSITORY, Made, key, make_kit, pinned
 from tests.support.people import person
 from verifier.core.errors import ExitStatus, KitError
 
-ALWAYS = ["SHA256SUMS", "cosign-trusted-root.json", "kit-verify.pyz", "kit.dsse.json"]
+ALWAYS = ["FIRST-CONTACT.txt", "README.txt", "SHA256SUMS", "cosign-trusted-root.json"]
+ALWAYS += ["kit-verify.pyz", "kit.dsse.json", "root.json"]
 OF_THE_SUMS_KEY = ["SHA256SUMS.sig", "SHA256SUMS.sigstore.json", "cosign.pub"]
 OUTPUTS = [*ALWAYS, *OF_THE_SUMS_KEY, "kit.sigstore.json"]
 MARKER = "demo-1.0.sealed.json"
 SCHEMA = json.loads((REPOSITORY / "manifests" / "schema" / "sealed.v1.json").read_bytes())
-NO_SSH = {"SHA256SUMS.sshsig": "nobody gave --ssh-key to `offline-kit sign`"}
+NO_SSH = {
+    "SHA256SUMS.sshsig": "nobody gave --ssh-key to `offline-kit sign`",
+    "roots.json": "the kit carries one root, which is root.json",
+}
 
 
 @pytest.fixture(scope="module")

@@ -363,7 +363,7 @@ def test_progress_is_for_terminals(place: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", run, REPOSITORY, "build", "kit.toml", "--root", ROOT_FILE]
     status, shown = on_a_terminal(command, tmp_path)
     assert (status, b"building" in shown, b"\x1b[" in shown) == (0, True, True)
-    (tmp_path / "demo-1.0.tar.zst").unlink()
+    shutil.rmtree(tmp_path / "demo-1.0")
     assert on_a_terminal([*command, "--json"], tmp_path) == (0, b"")
 
 
@@ -386,7 +386,7 @@ KIT_STATUSES: dict[str, tuple[Sequence[str], int, str]] = {
     "build, no such root": (["build", "SPEC", "--root", "missing"], 2, "root-invalid"),
     "build, no such spec": (["build", "missing.toml", *PIN], 2, "spec-missing"),
     "build, a kit for a spec": (["build", "kit", *PIN], 2, "spec-invalid"),
-    "build, no such directory": (["build", "SPEC", *PIN, "--out", "nope"], 3, "output-unwritable"),
+    "build, no directory": (["build", "SPEC", *PIN, "--out", "root"], 3, "output-unwritable"),
     "build, mallory's key": (
         ["build", "SPEC", *PIN, "--key", key("mallory")],
         2,
@@ -495,16 +495,21 @@ def test_the_life_of_a_kit(offline_kit: Run, spec: str, tmp_path: Path) -> None:
     words = ["build", spec, "--root", root, "--out", out_dir, "--sums-key", f"{keys}/sums.pem"]
     status, out, _ = offline_kit(*words)
     assert (status, "not sealed: 2 more of ann, ben must sign" in out) == (0, True)
-    kit = str(tmp_path / "out" / "demo-1.0.tar.zst")
-    assert f"next: offline-kit sign {kit} --key SIGNER=URI" in out
+    kit = str(tmp_path / "out" / "demo-1.0" / "demo-1.0.tar.zst")
+    assert f"next: offline-kit sign {kit} --root {root} --key SIGNER=URI\n" in out
     status, out, _ = offline_kit("sign", kit, "--key", f"ann={keys}/ann.pem")
     assert (status, "1 of 2 signers: ann" in out) == (0, True)
+    assert out.endswith(f"not sealed: ben must sign\nnext: offline-kit sign {kit} --key ben=URI\n")
     status, out, err = offline_kit("seal", kit)
     assert (status, out, "error[threshold-not-met]" in err) == (4, "", True)
     status, out, _ = offline_kit("sign", kit, "--key", f"{keys}/ben.pem", "--root", root)
     assert (status, "2 of 2 signers: ann, ben" in out) == (0, True)
+    assert out.endswith(f"next: offline-kit seal {kit} --root {root}\n")
     status, out, _ = offline_kit("seal", kit, "--root", root)
     assert (status, out.startswith(f"sealed {kit}: signed by ann, ben (threshold 2)")) == (0, True)
+    assert out.endswith(
+        f"to be carried: all of {tmp_path}/out/demo-1.0\nnext: offline-kit release-note {kit}\n"
+    )
     status, out, err = offline_kit("sign", kit, "--key", f"{keys}/ben.pem")
     assert (status, "error[kit-sealed]" in err) == (2, True)
     assert offline_kit("verify", kit, "--root", root)[0] == 0
@@ -513,7 +518,7 @@ def test_the_life_of_a_kit(offline_kit: Run, spec: str, tmp_path: Path) -> None:
 
 def test_json_of_each_step(offline_kit: Run, spec: str, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
-    kit = str(tmp_path / "out" / "demo-1.0.tar.zst")
+    kit = str(tmp_path / "out" / "demo-1.0" / "demo-1.0.tar.zst")
     words = ["build", spec, *PIN, "--out", out, "--sums-key", key("sums"), "--json"]
     built = json.loads(offline_kit(*words)[1])
     assert (built["kit"], built["members"], built["signers"]) == (kit, 4, [])
@@ -528,7 +533,7 @@ def test_json_of_each_step(offline_kit: Run, spec: str, tmp_path: Path) -> None:
     assert 0 < second["bytesWritten"] < 1000
     sealed = json.loads(offline_kit("seal", kit, "--json")[1])
     assert {value["kitId"] for value in (built, first, second, sealed)} == {built["kitId"]}
-    marker = json.loads((tmp_path / "out" / "demo-1.0.sealed.json").read_bytes())
+    marker = json.loads((tmp_path / "out" / "demo-1.0" / "demo-1.0.sealed.json").read_bytes())
     assert sealed["fileDigest"] == marker["file"]["sha256"]
     assert sealed["outputs"] == marker["outputs"]
 
@@ -542,12 +547,10 @@ def test_build_with_enough_keys_does_all_of_it(
     status, out, err = offline_kit(*words)
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].startswith(f"built {tmp_path}/out/demo-1.0.tar.zst: 4 members, ")
+    assert lines[0].startswith(f"built {tmp_path}/out/demo-1.0/demo-1.0.tar.zst: 4 members, ")
     assert any(line.startswith("sealed ") for line in lines)
-    built = (tmp_path / "out" / "demo-1.0.tar.zst").read_bytes()
+    built = (tmp_path / "out" / "demo-1.0" / "demo-1.0.tar.zst").read_bytes()
     assert built == (place / "kit").read_bytes()
-    status, _, err = offline_kit(*words)
-    assert (status, "error[output-exists]" in err) == (2, True)
 
 
 def test_a_directory_that_does_not_arrive_is_named(

@@ -83,7 +83,7 @@ def test_the_root_is_the_file_that_is_given(kit: Path, tmp_path: Path) -> None:
     assert note.root == sha256(pretty) != sha256(ROOT_FILE)
     kit.with_name("root.json").unlink()
     assert refused(kit) == ("release-root-missing", USAGE)
-    assert release_note(kit, root_file=pretty) == note
+    assert refused(kit, pretty) == ("release-differs", REJECTED)
 
 
 def test_a_root_that_the_kit_does_not_end_in_is_not_noted(kit: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.support.zstdframes import (
     raw_literals,
     rle_literals,
 )
+from tests.support.zstdlimits import LIMITS
 from verifier.core.limits import BLOCK, MAX_CONTENT
 from verifier.core.members import Decoder
 from verifier.decoders import FINDERS, PlainDecoder
@@ -38,7 +39,11 @@ def plain() -> Decoder:
     return make()
 
 
-@pytest.mark.parametrize(("data", "content"), GOOD.values(), ids=GOOD.keys())
+@pytest.mark.parametrize(
+    ("data", "content"),
+    [*GOOD.values(), *LIMITS.values()],
+    ids=[*GOOD.keys(), *LIMITS.keys()],
+)
 def test_good_frame_gives_its_content(data: bytes, content: bytes) -> None:
     assert decode(data, len(content)) == content
 
