@@ -22,6 +22,7 @@ from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock, render
 from kit.sources.oci import OciImages
 from kit.sources.repository import GitCommits
 from kit.sources.url import UrlFiles
+from kit.sources.wheels import PythonWheels
 from kit.spec import KitSpec
 from kit.store import Store
 from kit.store.errors import ArtifactAbsent
@@ -30,6 +31,7 @@ _KINDS: Mapping[str, Kind] = {
     "url": UrlFiles(),
     "oci": OciImages(),
     "git": GitCommits(),
+    "wheels": PythonWheels(),
 }
 
 
@@ -154,6 +156,8 @@ def _still_true(known: Sequence[Part], old: Lock, update: frozenset[str]) -> dic
         part.path: Resolved(
             [item for item in old.artifacts if _belongs(item, part)],
             [image for image in old.images if image.path == part.path],
+            [entry for entry in old.requirements if entry.path == part.path],
+            {name: old.tools[name] for name in part.tools() if name in old.tools},
         )
         for part in known
         if then.get(part.path) == part.locked().digest and not update & {part.component, part.path}
@@ -174,6 +178,8 @@ def _resolve(part: Part, means: Means) -> Resolved:
             found = kind.resolve(only, means)
             both.artifacts += found.artifacts
             both.images += found.images
+            both.requirements += found.requirements
+            both.tools |= found.tools
     return both
 
 
@@ -205,9 +211,14 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
             path = one.path.encode()
             raise SourcesCollide((path, path), (path, path), "they would be one file")
     images = (image for one in found.values() for image in one.images)
+    needed = (entry for one in found.values() for entry in one.requirements)
     return Lock(
         version=1,
+        tools={name: text for one in found.values() for name, text in one.tools.items()},
         source=tuple(sorted((part.locked() for part in known), key=lambda item: item.path)),
         image=tuple(sorted(images, key=lambda item: (item.path, item.name))),
+        requirement=tuple(
+            sorted(needed, key=lambda item: (item.path, item.name, item.version, item.marker or ""))
+        ),
         artifact=tuple(artifacts),
     )

@@ -129,3 +129,20 @@ class ToolMissing(Undecided):
 
     code = "tool-missing"
     fix = "Install the program named; `offline-kit lock` uses it, and building does not."
+
+
+class ResolveFailed(Undecided):
+    """A resolver found no answer to what the spec asks for, or could not reach its index."""
+
+    code = "resolve-failed"
+    fix = "Read what the program says, correct the requirements or its settings, and run again."
+
+
+class WheelAbsent(Undecided):
+    """A package exists as no wheel for a Python and platform that the spec names, or no longer.
+
+    Source distributions are not carried: a site would have to build them.
+    """
+
+    code = "wheel-absent"
+    fix = "Choose another version or fewer targets, or build the wheel and carry it as a file."

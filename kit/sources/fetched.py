@@ -9,7 +9,14 @@ from typing import Any, Protocol
 from kit.net.client import Client
 from kit.net.download import Downloads
 from kit.net.registry import Logins
-from kit.sources.lockfile import Lock, LockedArtifact, LockedImage, LockedSources, digest_of
+from kit.sources.lockfile import (
+    Lock,
+    LockedArtifact,
+    LockedImage,
+    LockedRequirement,
+    LockedSources,
+    digest_of,
+)
 from kit.spec import KitSpec, Source
 from kit.store import Store
 
@@ -45,6 +52,11 @@ class Part:
         ]
         return LockedSources(path=self.path, digest=digest_of(tables))
 
+    def tools(self) -> Sequence[str]:
+        """Return the programs whose versions decide what its sources are."""
+        kinds = {_kind(source) for _, source in self.sources}
+        return [tool for kind, tool in DECIDES.items() if kind in kinds]
+
     def only(self, kind: str) -> Part:
         """Return the part with those of its sources that are of one kind."""
         return Part(
@@ -58,6 +70,8 @@ class Resolved:
 
     artifacts: list[LockedArtifact] = field(default_factory=list)
     images: list[LockedImage] = field(default_factory=list)
+    requirements: list[LockedRequirement] = field(default_factory=list)
+    tools: dict[str, str] = field(default_factory=dict)
 
 
 class Kind(Protocol):
@@ -83,11 +97,12 @@ class Kind(Protocol):
         ...
 
 
-KINDS = ("url", "oci", "git")
+DECIDES = {"wheels": "uv"}
+KINDS = ("url", "oci", "git", "wheels")
 
 
 def _kind(source: Source) -> str | None:
-    return next((kind for kind in KINDS if getattr(source, kind) is not None), None)
+    return next((kind for kind in KINDS if getattr(source, kind)), None)
 
 
 def parts(spec: KitSpec) -> Iterator[Part]:

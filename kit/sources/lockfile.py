@@ -96,6 +96,19 @@ class LockedImage(_Table):
     sha256: _Sha256 = Field(description="the SHA-256 of the manifest", examples=["0" * 64])
 
 
+class LockedRequirement(_Table):
+    """A Python package at one version, and where it is needed (PEP 508)."""
+
+    path: KitPath = Field(description="its directory inside the kit", examples=["wheels"])
+    name: Text = Field(description="the package", examples=["pymongo"])
+    version: Text = Field(description="its version", examples=["4.20.1"])
+    marker: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = Field(
+        default=None,
+        description="where it is needed",
+        examples=["python_full_version >= '3.11'"],
+    )
+
+
 class Lock(_Table):
     """All that a spec's sources are."""
 
@@ -111,12 +124,15 @@ class Lock(_Table):
     images: tuple[LockedImage, ...] = Field(
         default=(), alias="image", strict=False, description="an array of tables, [[image]]"
     )
+    requirements: tuple[LockedRequirement, ...] = Field(
+        default=(), alias="requirement", strict=False, description="an array, [[requirement]]"
+    )
     artifacts: tuple[LockedArtifact, ...] = Field(
         default=(), alias="artifact", strict=False, description="an array of tables, [[artifact]]"
     )
 
 
-_Entry = LockedSources | LockedImage | LockedArtifact
+_Entry = LockedSources | LockedImage | LockedRequirement | LockedArtifact
 
 
 def digest_of(tables: Any) -> str:
@@ -184,11 +200,20 @@ def _twice(lock: Lock, lines: Lines) -> list[Problem]:
 
 def _place(entry: _Entry) -> str:
     """Return what an entry is sorted by, and may be there once; UTF-8 sorts as code points do."""
-    return f"{entry.path}\n{entry.name}" if isinstance(entry, LockedImage) else entry.path
+    if isinstance(entry, LockedImage):
+        return f"{entry.path}\n{entry.name}"
+    if isinstance(entry, LockedRequirement):
+        return f"{entry.path}\n{entry.name}\n{entry.version}\n{entry.marker}"
+    return entry.path
 
 
 def _arrays(lock: Lock) -> tuple[tuple[str, tuple[_Entry, ...]], ...]:
-    return ("source", lock.sources), ("image", lock.images), ("artifact", lock.artifacts)
+    return (
+        ("source", lock.sources),
+        ("image", lock.images),
+        ("requirement", lock.requirements),
+        ("artifact", lock.artifacts),
+    )
 
 
 def render(lock: Lock) -> bytes:

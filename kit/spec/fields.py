@@ -7,6 +7,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import packaging.requirements
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from kit.spec.mistakes import mistake
@@ -32,7 +33,13 @@ _REFERENCE = (
 )
 _GIT_URL = rf"^((https?|ssh)://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
 _GIT_REV = rf"^([A-Za-z0-9][A-Za-z0-9._/+@-]*)?{_END}"
-_PLATFORM = rf"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?{_END}"
+_IMAGE_PLATFORM = rf"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?{_END}"
+_WHEEL_PLATFORM = (
+    "^(manylinux_2_[0-9]{1,2}_[a-z0-9_]+|musllinux_1_[0-9]{1,2}_[a-z0-9_]+"
+    f"|macosx_[0-9]{{1,2}}_[0-9]{{1,2}}_(x86_64|arm64)|win_amd64|win_arm64|win32){_END}"
+)
+_PLATFORM = rf"^[a-z0-9._/-]+{_END}"
+_PYTHON = rf"^3\.([89]|[1-9][0-9]){_END}"
 _PART = r'[^\x00-\x1f\x7f\\:*?"<>|/]+'
 _KIT_PATH = rf"^(?!.*[. ](/|$)){_PART}(/{_PART})*{_END}"
 _SOURCE_PATH = rf"^(?!/)[^\x00-\x1f\x7f\\]+{_END}"
@@ -116,6 +123,26 @@ def _without_secret(value: str, pattern: str, kinds: str) -> str:
     return value
 
 
+def _requirement(value: str) -> str:
+    try:
+        parsed = packaging.requirements.Requirement(value)
+    except packaging.requirements.InvalidRequirement as error:
+        raise mistake(f"is no requirement: {str(error).splitlines()[0]}") from None
+    if parsed.url is not None:
+        raise mistake("names a URL", fix="carry that file with `url` in a source of its own")
+    return value
+
+
+def check_platforms(platforms: tuple[str, ...], *, of_wheels: bool) -> None:
+    """Hold platforms to the form of their kind."""
+    pattern = _WHEEL_PLATFORM if of_wheels else _IMAGE_PLATFORM
+    for text in platforms:
+        if not re.match(pattern, text):
+            known = "manylinux_2_28_x86_64, musllinux_1_2_aarch64, win_amd64, macosx_11_0_arm64"
+            expected = f"a tag like {known}" if of_wheels else "OS/ARCHITECTURE, like linux/amd64"
+            raise mistake(f"has the platform {text!r}", expected=expected)
+
+
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 Version = Annotated[str, StringConstraints(pattern=_VERSION)]
 Line = Annotated[str, StringConstraints(pattern=_LINE)]
@@ -146,6 +173,8 @@ GitUrl = Annotated[
 ]
 GitRev = Annotated[str, StringConstraints(pattern=_GIT_REV, max_length=256)]
 ImageReference = Annotated[str, StringConstraints(pattern=_REFERENCE, max_length=512)]
+PythonVersion = Annotated[str, StringConstraints(pattern=_PYTHON)]
+Requirement = Annotated[str, AfterValidator(_requirement)]
 Platform = Annotated[str, StringConstraints(pattern=_PLATFORM, max_length=128)]
 Exclude = Annotated[
     str, AfterValidator(_source_path), WithJsonSchema({"type": "string", "pattern": _SOURCE_PATH})

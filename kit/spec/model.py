@@ -42,10 +42,13 @@ from kit.spec.fields import (
     Moment,
     Name,
     Platform,
+    PythonVersion,
+    Requirement,
     SourcePath,
     Text,
     Url,
     Version,
+    check_platforms,
     filled,
 )
 from kit.spec.mistakes import explain, field_name, mistake
@@ -69,6 +72,7 @@ _ONE_OF: dict[str, Any] = {
         {"required": ["url", "sha256"], "properties": {"exclude": False}},
         {"required": ["oci"], "properties": {"exclude": False}},
         {"required": ["git", "rev"], "properties": {"exclude": False}},
+        {"required": ["wheels", "pythons", "platforms"], "properties": {"as": False}},
     ]
 }
 
@@ -81,6 +85,7 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "url": ("as_", "executable", "mirrors", "sha256"),
     "oci": ("as_", "nondistributable", "platforms"),
     "git": ("as_", "rev", "submodules"),
+    "wheels": ("platforms", "pythons"),
 }
 
 
@@ -136,8 +141,9 @@ class Source(_Table):
         (),
         strict=False,
         max_length=64,
-        description="an array of platforms, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT; without "
-        "it the image is carried for all",
+        description="an array of platforms: of `oci` OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT "
+        "(without it the image is carried for all); of `wheels` platform tags such as "
+        "manylinux_2_28_x86_64, the newest that a site's hosts take",
         examples=[["linux/amd64"]],
     )
     nondistributable: bool = Field(
@@ -161,6 +167,21 @@ class Source(_Table):
         description="whether the commit may have submodules, which its bundle does not hold",
         examples=[True],
     )
+    wheels: tuple[Requirement, ...] = Field(
+        (),
+        strict=False,
+        max_length=1024,
+        description="an array of requirements as pip writes them; they and what they need are "
+        "carried as wheels, with a requirements.txt",
+        examples=[["pymongo>=4.18"]],
+    )
+    pythons: tuple[PythonVersion, ...] = Field(
+        (),
+        strict=False,
+        max_length=32,
+        description="an array of the Pythons of the sites that `wheels` are for",
+        examples=[["3.11", "3.12"]],
+    )
     as_: KitPath | None = Field(
         None,
         alias="as",
@@ -178,7 +199,7 @@ class Source(_Table):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
-        kinds = [kind for kind in _ONLY_BESIDE if getattr(self, kind) is not None]
+        kinds = [kind for kind in _ONLY_BESIDE if getattr(self, kind) not in {None, ()}]
         if len(kinds) != 1:
             raise mistake(
                 f"has {' and '.join(kinds) or 'none of them'}",
@@ -200,6 +221,13 @@ class Source(_Table):
                 expected="the SHA-256 of the file beside `url`",
                 fix="run sha256sum on a copy that you trust, and write the digits",
             )
+        if self.wheels and not (self.pythons and self.platforms):
+            raise mistake(
+                "does not say what it is for",
+                expected="`pythons` and `platforms` beside `wheels`",
+                fix='add `pythons = ["3.11"]` and `platforms = ["manylinux_2_28_x86_64"]`',
+            )
+        check_platforms(self.platforms, of_wheels=bool(self.wheels))
         if self.git is not None and not self.rev:
             raise mistake(
                 "has no `rev`",
