@@ -230,6 +230,18 @@ class OutputExists(Usage):
     fix = "Move the file named away, or give the kit another directory or version."
 
 
+class OutputForeign(Usage):
+    """Something that offline-kit did not make has the name of a file that it is writing.
+
+    Unfinished files, and the old page of a kit that is being signed, have fixed names beside what
+    they belong to.  Whoever else may write in that directory could put a link, a FIFO or a file of
+    their own there; nothing is written to it or read from it.
+    """
+
+    code = "output-foreign"
+    fix = "Remove what is named, and work in a directory that only you can write to."
+
+
 class OutputUnwritable(Undecided):
     """The host refused to create, write or rename a file in the directory for the output."""
 
@@ -397,6 +409,7 @@ __all__ = [
     "KitError",
     "KitTooLarge",
     "OutputExists",
+    "OutputForeign",
     "OutputUnwritable",
     "PassphraseMissing",
     "PassphraseWrong",

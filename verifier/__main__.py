@@ -18,6 +18,26 @@ if sys.version_info[:2] < OLDEST:
     sys.exit(3)
 
 
+NEEDED_BY_WINDOWS = ("SYSTEMROOT", "TEMP", "TMP")  # without them it starts no program
+
+
+def _forget():
+    """Empty the environment, before anything that could obey it is imported.
+
+    OPENSSL_CONF makes OpenSSL, which hashlib loads, run somebody else's code; LANGUAGE gives the
+    parser of options somebody else's sentences.  There are more such variables than anybody can
+    list, and the verifier needs none: what it starts gets an empty environment too.
+    """
+    import os
+
+    for name in list(os.environ):
+        if os.name != "nt" or name.upper() not in NEEDED_BY_WINDOWS:
+            try:
+                del os.environ[name]
+            except OSError:  # a name that is empty: nobody can ask for it
+                pass
+
+
 def _restart():
     """Run this again with -I and -B, so that nothing planted nearby is imported.
 
@@ -25,6 +45,12 @@ def _restart():
     """
     import os
 
+    if not sys.executable:
+        sys.stderr.write(
+            "kit-verify cannot find its own Python to start it isolated.\n"
+            "Nothing was checked. Run: python3 -I kit-verify.pyz KIT\n"
+        )
+        sys.exit(3)
     here = os.path.dirname(os.path.abspath(__file__))
     cache = "pycache_prefix=" + os.path.join(here, "no-cache")
     command = [sys.executable, "-I", "-B", "-X", cache]
@@ -52,10 +78,16 @@ def _compile_once():
         zipimport._get_module_code = once  # type: ignore[attr-defined]
 
 
-if __name__ == "__main__":
+def main():
+    """Run the verifier as a program, isolated."""
+    _forget()
     if not sys.flags.isolated:
         _restart()
     _compile_once()
     from verifier.cli import entry
 
     entry()
+
+
+if __name__ == "__main__":
+    main()

@@ -248,6 +248,27 @@ def silence(descriptor: int) -> None:
     os.close(nowhere)
 
 
+def occupy_standard_descriptors() -> None:
+    """Open what is closed of descriptors 0 to 2, nowhere: no file of ours shall get their number.
+
+    Whatever writes to standard error without asking would write into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # the lowest free number is the one that a new descriptor gets
+            os.open(os.devnull, os.O_RDWR)
+
+
+def stands_somewhere() -> bool:
+    """Whether the working directory is still there."""
+    try:
+        os.path.abspath(".")
+    except OSError:
+        return False
+    return True
+
+
 def cores() -> int:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):

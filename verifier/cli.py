@@ -14,9 +14,10 @@ from verifier.core.errors import ExitStatus, UsageError
 from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Job, Opened
 from verifier.decoders import PlainDecoder
+from verifier.options import Parser, check_no_file_is_an_option, nearest
 from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
 from verifier.show.report import Report, render_text, report_value
-from verifier.streams import guarded
+from verifier.streams import guarded, move
 from verifier.typed import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -45,45 +46,31 @@ COMMANDS = {
 }
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """The one of argparse, told its width: asking for it would load 3 ms of other modules."""
-
-    def __init__(self, prog: str) -> None:
-        try:
-            columns = os.get_terminal_size(1).columns
-        except OSError:
-            columns = 80
-        super().__init__(prog, width=max(columns, 40) - 2)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="kit-verify",
         description="Proves an offline kit with no network and nothing but Python.",
         epilog=_EPILOG,
-        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"kit-verify {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text, formatter_class=_Formatter)
-        _add_options(command, name)
+        _add_options(commands.add_parser(name, help=text, description=text), name)
     return parser
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     """Parse a command line; a parser of all commands takes longer to make than to check a kit."""
-    name = arguments[0] if arguments else ""
+    name = arguments[0]
     if name not in _OF_A_KIT:
-        return _parser().parse_args(arguments)
-    parser = argparse.ArgumentParser(
-        prog=f"kit-verify {name}", description=COMMANDS[name], formatter_class=_Formatter
-    )
+        return _parser().parse_args(arguments)  # type: ignore[no-any-return]
+    parser = Parser(prog=f"kit-verify {name}", description=COMMANDS[name])
     _add_options(parser, name)
-    return parser.parse_args(arguments[1:], argparse.Namespace(command=name))
+    options = parser.parse_args(arguments[1:], argparse.Namespace(command=name))
+    return options  # type: ignore[no-any-return]
 
 
-def _add_options(command: argparse.ArgumentParser, name: str) -> None:
+def _add_options(command: Parser, name: str) -> None:
     if name in _OF_A_KIT:
         _add_kit(command, root=name != "accept")
     if name in ("verify", "accept"):
@@ -101,12 +88,13 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             "--accept", action="store_true", help="then remember it, as `accept` does"
         )
     if name == "accept":
-        command.set_defaults(root=None, quick=False, only=[], accept=True)
+        command.add_argument("--root", metavar="FILE", help=argparse.SUPPRESS)
+        command.set_defaults(quick=False, only=[], accept=True)
     if name == "explain":
         command.add_argument("code", metavar="CODE")
 
 
-def _add_kit(command: argparse.ArgumentParser, *, root: bool) -> None:
+def _add_kit(command: Parser, *, root: bool) -> None:
     command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
     pinned = command.add_mutually_exclusive_group()
     if root:
@@ -122,7 +110,7 @@ def _add_kit(command: argparse.ArgumentParser, *, root: bool) -> None:
     command.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
-def _add_proof(command: argparse.ArgumentParser) -> None:
+def _add_proof(command: Parser) -> None:
     command.add_argument("--expect", metavar="NAME[@VERSION]", help="refuse any other kit")
     command.add_argument(
         "--extract", metavar="DIR", help="also write the members to a new directory"
@@ -138,20 +126,42 @@ def _add_proof(command: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the verifier and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    first = next((item for item in arguments if item == "-" or not item.startswith("-")), None)
-    if first is not None and first not in COMMANDS:
-        arguments.insert(0, "verify")
-    if first in _OF_THE_HOST:
+    if "--accept" in arguments or arguments[:1] in (["accept"], ["trust"], ["policy"]):
+        return guarded(lambda: _run(arguments), interrupted=_INTERRUPTED, still=True)
+    return guarded(lambda: _run(arguments), still=True)
+
+
+def _run(arguments: list[str]) -> int:
+    arguments = _with_command(arguments)
+    check_no_file_is_an_option(arguments)
+    if arguments[0] in _OF_THE_HOST:
         from verifier.cli_trust import command  # here, since a zipapp compiles what it imports
 
-        return guarded(lambda: int(command(arguments)), interrupted=_INTERRUPTED)
+        return int(command(arguments))
+    return int(_command(_parse(arguments)))
 
-    def program() -> int:
-        return int(_command(_parse(arguments)))
 
-    if first == "accept" or "--accept" in arguments:
-        return guarded(program, interrupted=_INTERRUPTED)
-    return guarded(program)
+def _with_command(arguments: list[str]) -> list[str]:
+    """Return the arguments behind a command; `verify` where there is none.
+
+    Raises:
+        UsageError: There is nothing, or the first word is nearly a command and no file.
+    """
+    if not arguments:
+        raise UsageError(
+            "nothing to do: there is neither a kit nor a command",
+            fix="Try `kit-verify KIT --root root.json`, or `kit-verify --help`.",
+        )
+    first = arguments[0]
+    if first in COMMANDS or first in ("-h", "--help", "--version"):
+        return arguments
+    meant = "" if first.startswith("-") or os.path.lexists(first) else nearest(first, COMMANDS)
+    if meant:
+        raise UsageError(
+            f"{first!r} is neither a command nor a file",
+            fix=f"Did you mean `kit-verify {meant}`? See `kit-verify --help`.",
+        )
+    return ["verify", *arguments]
 
 
 def entry() -> NoReturn:
@@ -199,6 +209,11 @@ def _host(options: argparse.Namespace, clock: int) -> Host | None:
 
 
 def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
+    if options.command == "accept" and options.root is not None:
+        raise UsageError(
+            "accept believes the root that this host keeps, and takes no --root",
+            fix="Keep the root first: `kit-verify trust init --root FILE --fingerprint HEX`.",
+        )
     if options.quick and (options.extract or options.only):
         raise UsageError("--quick does not go with --extract or --only: those are always full")
     if options.accept and (options.quick or options.only):
@@ -228,7 +243,7 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
         openssl=options.openssl,
     )
     if job.progress is not None and sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+        move(sys.stderr, "\r\x1b[K")
     _print(report, options.json, options.quiet)
     if options.receipt and is_verified(report):
         write_receipt(options.receipt, report, clock)
@@ -246,8 +261,7 @@ def _progress(stream: TextIO, job: Job, opened: Opened) -> Callable[[int, int], 
             print(_SLOW, file=stream)
         percent = 100 * done // total if total else 100
         if percent != shown and terminal:
-            line = f"\rchecking {percent:3d} % of {total >> 20} MiB"
-            print(line, end="", file=stream, flush=True)
+            move(stream, f"\rchecking {percent:3d} % of {total >> 20} MiB")
         shown = percent
 
     return show

@@ -15,6 +15,7 @@ from verifier.core.trust import Root, parse_chain
 from verifier.host.directory import TrustDirectory
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
+from verifier.options import Parser
 from verifier.run import load_root
 from verifier.show.host import memory_lines, policy_lines, trusted_lines
 from verifier.source import FileSource, open_source
@@ -33,15 +34,12 @@ kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kit-verify")
+def _parser() -> Parser:
+    parser = Parser(prog="kit-verify")
     commands = parser.add_subparsers(dest="command", required=True)
-    form = argparse.RawDescriptionHelpFormatter
 
-    def group(
-        name: str, text: str, epilog: str
-    ) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-        made = commands.add_parser(name, description=text, epilog=epilog, formatter_class=form)
+    def group(name: str, text: str, epilog: str) -> argparse._SubParsersAction[Parser]:
+        made = commands.add_parser(name, description=text, epilog=epilog)
         return made.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     trust = group("trust", "Show or change whom this host believes.", _TRUST)

@@ -6,34 +6,52 @@ neither "verified" nor "rejected".  Standard error only accompanies it and may f
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 
 from verifier import _compat
-from verifier.core.errors import ExitStatus, KitError, OutputLost
+from verifier.core.errors import ExitStatus, KitError, OutputLost, StandingNowhere
 from verifier.typed import Any, TextIO
 
 _INTERRUPTED = "UNDECIDED: interrupted; nothing was decided and nothing was kept"
+# Controls (an escape sequence begins with one), and what turns the direction of writing round.
+_MOVING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class _Stream:
     """A stream of text; everything but writing is the stream's own."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None, *, still: bool) -> None:
         self._stream = stream
-        if hasattr(stream, "reconfigure"):  # a name that the console cannot show is escaped
-            stream.reconfigure(errors="backslashreplace")
+        self._still = still
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # what the console cannot show
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write text."""
+        """Write text; what would move the cursor is escaped where the program wants no such."""
+        if self._still and _MOVING.search(text):
+            text = _MOVING.sub(lambda found: ascii(found[0])[1:-1], text)
+        return self.raw(text)
+
+    def raw(self, text: str) -> int:
+        """Write text that is our own and may move the cursor."""
+        if self._stream is None:
+            self._failed("is closed", None)
+            return 0
         return int(self._do(self._stream.write, text) or 0)
+
+    def isatty(self) -> bool:
+        """Whether somebody is looking."""
+        return self._stream is not None and self._stream.isatty()
 
     def flush(self) -> None:
         """Hand on what is buffered."""
-        self._do(self._stream.flush)
+        if self._stream is not None:
+            self._do(self._stream.flush)
 
     def _do(self, call: Callable[..., Any], *arguments: str) -> Any:
         try:
@@ -42,45 +60,59 @@ class _Stream:
             import contextlib  # here: it takes longer to load than the rest of this module
 
             with contextlib.suppress(OSError):  # what is buffered must not fail again at the end
-                _compat.silence(self._stream.fileno())
-            self._failed(error)
+                _compat.silence(self.fileno())
+            self._failed(error.strerror or str(error), error)
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, why: str, error: OSError | None) -> None:
         """Do nothing: there is nobody left to tell."""
 
 
+def move(stream: TextIO, text: str) -> None:
+    """Write text of our own that moves the cursor, and have it shown now."""
+    if isinstance(stream, _Stream):
+        stream.raw(text)
+    else:
+        stream.write(text)
+    stream.flush()
+
+
 class _Output(_Stream):
-    def _failed(self, error: OSError) -> None:
-        raise OutputLost(error.strerror or str(error), where="standard output") from error
+    def _failed(self, why: str, error: OSError | None) -> None:
+        raise OutputLost(why, where="standard output") from error
 
 
-def guarded(program: Callable[[], int], *, interrupted: str = _INTERRUPTED) -> int:
+def guarded(
+    program: Callable[[], int], *, interrupted: str = _INTERRUPTED, still: bool = False
+) -> int:
     """Run a program on the streams of this process and return its exit status.
 
     Errors of ours become their message and status.  A reader that has gone (``| head``) wanted no
     more and hears nothing; the status still is not 0.
+
+    Args:
+        program: What to run.
+        interrupted: What to say when somebody stops it.
+        still: Whether what it prints may contain nothing that moves the cursor.
     """
+    _compat.occupy_standard_descriptors()
     out, err = sys.stdout, sys.stderr
-    # closed streams are None, and printing to None prints nothing
-    sys.stdout = _Output(out) if out is not None else out
-    sys.stderr = _Stream(err) if err is not None else err
+    # a closed stream is None, and printing to None would print nothing and say nothing of it
+    sys.stdout, sys.stderr = _Output(out, still=still), _Stream(err, still=still)
     try:
         try:
             return program()
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not _compat.stands_somewhere():
+                raise StandingNowhere("the working directory is no longer there") from None
+            raise
         finally:  # the program may also end by SystemExit, after --help
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except KitError as error:
         if not isinstance(error.__cause__, BrokenPipeError):
-            _tell(str(error))
+            print(error, file=sys.stderr)
         return int(error.status)
     except KeyboardInterrupt:
-        _tell(interrupted)
+        print(interrupted, file=sys.stderr)
         return int(ExitStatus.UNDECIDED)
     finally:
         sys.stdout, sys.stderr = out, err
-
-
-def _tell(text: str) -> None:
-    if sys.stderr is not None:  # else print would take standard output
-        print(text, file=sys.stderr)

@@ -18,6 +18,7 @@ import typer
 from kit import __version__
 from kit.cli import keys, kits, looking, note, passphrase, review, roots
 from kit.cli.common import app, say
+from kit.cli.options import told
 from verifier.core.errors import ExitStatus
 from verifier.streams import guarded
 
@@ -50,11 +51,8 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    try:
-        app(standalone_mode=True)
-    except SystemExit as ended:
-        if ended.code != _INTERRUPTED:
-            raise
-        print("interrupted; nothing was kept", file=sys.stderr)
-        return int(ExitStatus.UNDECIDED)
-    return 0
+    status = told(lambda: app(standalone_mode=False))
+    if status != _INTERRUPTED:
+        return status
+    print("interrupted; nothing was kept", file=sys.stderr)
+    return int(ExitStatus.UNDECIDED)

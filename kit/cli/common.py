@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +13,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from kit.cli import passphrase
+from kit.cli.options import App
+from verifier.show.plain import plain, shell
 
-app = typer.Typer(
+app = App(
     name="offline-kit",
     help="Builds offline kits: one reproducible, signed file that a disconnected site can prove.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-key_app = typer.Typer(help="Make and show keys.", no_args_is_help=True)
-root_app = typer.Typer(help="Make roots of trust.", no_args_is_help=True)
+key_app = App(help="Make and show keys.", no_args_is_help=True)
+root_app = App(help="Make roots of trust.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(root_app, name="root")
 
@@ -46,13 +47,13 @@ def secret(name: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line of the result."""
-    print(text)
+    """Print a line of the result, or JSON; what is foreign in a line neither moves nor ends it."""
+    print(text if text.startswith("{\n") else plain(text))
 
 
 def say_next(*words: object) -> None:
     """Name the next command whole, so that it can be pasted; what is None is left out."""
-    say(f"next: {shlex.join(str(word) for word in words if word is not None)}")
+    say(f"next: {shell(*(str(word) for word in words if word is not None))}")
 
 
 def with_value(option: str, value: object) -> list[object]:

@@ -28,7 +28,7 @@ def _verify(context: typer.Context) -> None:
 @app.command("explain")
 def _explain(code: Annotated[str, typer.Argument(help="An error code.")]) -> None:
     """Explain an error code of either program."""
-    say(explain(code).rstrip("\n"))
+    print(explain(code), end="")
 
 
 @app.command("schema")

@@ -53,7 +53,7 @@ def _release_note(
     for line in _lines(note):
         say(line)
     for line in _code(note):
-        say(line)
+        print(line)  # with colours, on a terminal
     if qr is not None:
         say(f"wrote {qr}")
 

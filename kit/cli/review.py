@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from kit.cli.common import Json, OptionalRoot, app, progress, say, secret
+from kit.cli.options import App, Group
 from kit.container.head import check_same_root
 from kit.review.attach import Attached, attach
 from kit.review.detached import SignedAway, sign_detached
@@ -20,6 +20,7 @@ from kit.review.words import CHECKED, NOT_SEEN, words
 from kit.roots.files import load_roots
 from verifier.core.errors import UsageError
 from verifier.show.fingerprint import groups
+from verifier.show.plain import shell
 
 _READ = {
     "pack": "all of the pack was checked; the contents of the kit were not read",
@@ -28,7 +29,7 @@ _READ = {
 }
 
 
-class _ShowUnlessNamed(TyperGroup):
+class _ShowUnlessNamed(Group):
     """A group whose command is `show` where the first word is none of its commands."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -37,7 +38,7 @@ class _ShowUnlessNamed(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-review_app = typer.Typer(
+review_app = App(
     cls=_ShowUnlessNamed,
     help="Tell a signer who does not have the kit what would be signed: offline-kit review PACK.",
     no_args_is_help=True,
@@ -69,7 +70,7 @@ def _pack(
         old = made.against.manifest.kit
         say(f"diff.txt compares with {old.name} {old.version}, kitId {made.against.kit_id}")
     say(f"kitId {made.head.kit_id}")
-    say(f"next: offline-kit review {made.path}, where the signer is")
+    say(f"next: {shell('offline-kit', 'review', made.path)}, where the signer is")
 
 
 def _pack_value(made: MadePack) -> dict[str, Any]:
@@ -100,8 +101,9 @@ def _show(
     _say_diff(seen)
     say("")
     info = seen.head.manifest.kit
-    say(f"to sign {info.name} {info.version}: offline-kit sign --detached {pack} \\")
-    say(f"    --key SIGNER=URI --checked {seen.head.kit_id}")
+    say(f"to sign {info.name} {info.version}:")
+    say(f"  {shell('offline-kit', 'sign', '--detached', '--checked', seen.head.kit_id)} \\")
+    say(f"    --key SIGNER=URI {shell('--', pack)}")
 
 
 def _say_diff(seen: Review) -> None:
@@ -197,7 +199,8 @@ def sign_away(
     for path in made.files:
         say(f"wrote {path}")
     say(f"signed by {', '.join(made.signers)}")
-    say(f"next, where the kit is: offline-kit seal KIT --attach {made.files[0].name}")
+    attach_it = shell("--attach", made.files[0].name)
+    say(f"next, where the kit is: offline-kit seal KIT {attach_it}")
 
 
 def _away_value(made: SignedAway) -> dict[str, Any]:

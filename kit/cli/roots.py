@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +20,7 @@ from verifier.core.errors import RootInvalid, UsageError
 from verifier.core.model import parse_time
 from verifier.core.trust import Root, chain_bytes, read_root
 from verifier.host.policy import parse_policy
+from verifier.show.plain import shell
 
 RootsArgument = Annotated[
     Path, typer.Argument(metavar="ROOTS", help="A root.json, or the chain file roots.json.")
@@ -150,7 +150,8 @@ def _root_rotate(
     say(f"wrote {out}: version {new.version}, not signed yet")
     _say_all(f"  {line}" for line in words.changes(old, new))
     _say_all(words.progress(ceremony.standing(new, old)))
-    say(f"next: offline-kit root sign {out} --roots {roots} --key SIGNER=URI")
+    command = shell("offline-kit", "root", "sign", out, "--roots", roots)
+    say(f"next: {command} --key SIGNER=URI")
 
 
 def _policy(argument: str) -> bytes | None:
@@ -212,7 +213,7 @@ def _root_verify(
     _say_all(words.changes(held.last, merged))
     _say_all(words.progress(ceremony.standing(merged, held.last)))
     ceremony.check_complete(merged, held.last)
-    say(f"complete: offline-kit root accept {roots} {' '.join(map(os.fspath, new))}")
+    say(f"complete: {shell('offline-kit', 'root', 'accept', roots, *new)}")
 
 
 def _say_held(path: Path, held: Roots) -> None:

@@ -116,9 +116,14 @@ class FrameMaker:
             SourceChanged: A file is not what it was when it was found.
             OutputUnwritable: The host refuses to write.
         """
-        threads = [threading.Thread(target=self._guarded) for _ in range(self._workers - 1)]
-        for thread in threads:
-            thread.start()
+        threads: list[threading.Thread] = []
+        for _ in range(self._workers - 1):
+            thread = threading.Thread(target=self._guarded)
+            try:
+                thread.start()
+            except RuntimeError:
+                break  # a limit of the host: so many do it all
+            threads.append(thread)
         self._guarded()
         for thread in threads:
             thread.join()

@@ -1,4 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all.
+
+One discipline for every file that we make: it is created, never opened; no link is followed; what
+lies under its name is removed unless a living run holds it; and before and after it gets its final
+name it is looked at again, so that nobody else's file is ever written to or passed off as ours.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,17 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from kit.errors import BuildDiskFull, KitError, OutputExists, OutputUnwritable, show
+from kit.errors import BuildDiskFull, KitError, OutputExists, OutputForeign, OutputUnwritable, show
 
 _SUFFIX = ".offline-kit-partial"
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
+_TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
 def refused(error: OSError, path: Path) -> KitError:
@@ -22,7 +32,7 @@ def refused(error: OSError, path: Path) -> KitError:
 
 
 def partial_of(path: Path) -> Path:
-    """Return the unfinished file of ``path``: always the same; a later run takes it over."""
+    """Return the unfinished file of ``path``: always the same, so that two runs meet."""
     return path.with_name(f".{path.name}{_SUFFIX}")
 
 
@@ -31,56 +41,156 @@ def new_file(path: Path) -> Iterator[int]:
     """Give a descriptor of an unfinished file that becomes ``path`` when the block ends well.
 
     The file is synced, then renamed.  Whatever ends the block early, the unfinished file goes.
+    So do unfinished files of other names in the directory that a dead run left.
 
     Raises:
         OutputExists: ``path`` is there already, or another run is writing it.
+        OutputForeign: Something that is not ours has the name of the unfinished file.
         OutputUnwritable: The host refuses.
         BuildDiskFull: The disk is full.
     """
-    partial = partial_of(path)
     try:
-        descriptor = _open_partial(partial, path)
-    except OSError as error:
-        raise refused(error, path) from None
-    try:
-        try:
-            os.ftruncate(descriptor, 0)  # what a killed run left
-            os.fchmod(descriptor, 0o644)
+        if os.path.lexists(path):
+            raise OutputExists("is there already", where=show(path))
+        _sweep(path.parent)
+        with _unfinished(path) as (descriptor, partial):
             yield descriptor
             os.fsync(descriptor)
+            _check_still(partial, descriptor)
             publish(partial, path)
+            _check_still(path, descriptor)
+    except OSError as error:
+        raise refused(error, path) from None
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[tuple[int, Path]]:
+    """Give a new, empty, locked file beside ``path``; unless the block ends well, it goes."""
+    partial = partial_of(path)
+    descriptor = _create(partial, path)
+    try:
+        try:
+            os.fchmod(descriptor, 0o644)
+            yield descriptor, partial
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(partial)
             raise
-    except OSError as error:
-        raise refused(error, path) from None
     finally:
         os.close(descriptor)
 
 
-def _open_partial(partial: Path, path: Path) -> int:
-    """Open and lock an unfinished file that nobody else has and that is no finished kit.
+def _create(partial: Path, path: Path) -> int:
+    """Create and lock an unfinished file; what a dead run left under its name is removed.
 
-    A run killed between the two steps of `publish` left its kit under both names, and a run that
-    ends while we wait for its lock leaves us its finished kit: neither may be cut to nothing.
+    It is never taken over: whoever made it may still write to it, or it may have a second name.
+    A run killed between the two steps of `publish` left its finished kit under both names.
     """
-    while True:
-        if os.path.lexists(path):
-            raise OutputExists("is there already", where=show(path))
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    for _ in range(_TRIES):
+        if not _clear(partial):
+            continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise OutputExists("is being written by another run", where=show(path)) from None
-        facts = os.fstat(descriptor)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.lstat(partial), facts):
-                if facts.st_nlink <= 1:  # some file systems do not count
-                    return descriptor
-                os.unlink(partial)
+            descriptor = os.open(partial, _NEW, 0o644)
+        except FileExistsError:
+            continue
+        if _lock(descriptor) is not False and is_still(partial, descriptor):
+            return descriptor
+        os.close(descriptor)  # another run cleared up between our two calls
+    raise OutputExists("is being written by another run", where=show(path))
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock a file; False if another run holds it, None where the file system has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in _BUSY else None
+    return True
+
+
+def _clear(partial: Path) -> bool:
+    """Remove an unfinished file that no living run holds; False if one may hold it.
+
+    Raises:
+        OutputForeign: It cannot be removed, or is nothing that a run of ours leaves.
+    """
+    try:
+        facts = os.lstat(partial)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OutputForeign(f"is {_kind(facts)}, not an unfinished file", where=show(partial))
+        descriptor = os.open(partial, _LEFT)
+    except FileNotFoundError:
+        return True
+    except PermissionError:
+        raise OutputForeign("belongs to somebody else", where=show(partial)) from None
+    try:
+        if _lock(descriptor) is not True or not is_still(partial, descriptor):
+            return False
+        os.unlink(partial)  # a second name of it stays what it is
+    except FileNotFoundError:
+        pass
+    except PermissionError:
+        raise OutputForeign("belongs to somebody else", where=show(partial)) from None
+    finally:
         os.close(descriptor)
+    return True
+
+
+def _sweep(directory: Path) -> None:
+    """Remove unfinished files that dead runs left, whatever they were to become."""
+    with os.scandir(directory) as entries:
+        left = sorted(entry.name for entry in entries if entry.name.endswith(_SUFFIX))
+    for name in left:
+        # what is not ours to remove is in nobody's way under this name
+        with contextlib.suppress(OSError, OutputForeign):
+            _clear(directory / name)
+
+
+def _kind(facts: os.stat_result) -> str:
+    kinds = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO"}
+    return kinds.get(stat.S_IFMT(facts.st_mode), "a device or a socket")
+
+
+def open_left(path: Path) -> int | None:
+    """Open a file that an earlier run of ours may have left; None if there is none.
+
+    Raises:
+        OutputForeign: It is a link, a device, a FIFO, or a file with a second name.
+        OSError: The host refuses.
+    """
+    try:
+        facts = os.lstat(path)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OutputForeign(f"is {_kind(facts)}", where=show(path))
+        descriptor = os.open(path, _LEFT)
+    except FileNotFoundError:
+        return None
+    facts = os.fstat(descriptor)
+    if stat.S_ISREG(facts.st_mode) and facts.st_nlink <= 1:  # some file systems do not count
+        return descriptor
+    os.close(descriptor)
+    raise OutputForeign("has a second name", where=show(path))
+
+
+def is_still(path: Path, descriptor: int) -> bool:
+    """Whether ``path`` names the open file.
+
+    Some file systems make up an inode number at each look; there, the rest must be the same.
+    """
+    try:
+        named = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    one, again = os.fstat(descriptor), os.fstat(descriptor)
+    if one.st_ino == again.st_ino:
+        return os.path.samestat(named, one)
+    kept = (stat.S_IFMT(one.st_mode), one.st_dev, one.st_size)
+    return kept == (stat.S_IFMT(named.st_mode), named.st_dev, named.st_size)
+
+
+def _check_still(path: Path, descriptor: int) -> None:
+    if not is_still(path, descriptor):
+        raise OutputForeign("was exchanged while it was written", where=show(path))
 
 
 def publish(partial: Path, path: Path) -> None:
@@ -91,7 +201,7 @@ def publish(partial: Path, path: Path) -> None:
         OSError: The host refuses.
     """
     try:
-        os.link(partial, path)  # unlike a rename, never replaces
+        os.link(partial, path, follow_symlinks=False)  # unlike a rename, never replaces
     except FileExistsError:
         raise OutputExists("has appeared meanwhile", where=show(path)) from None
     except OSError:  # a file system without hard links, such as FAT
@@ -116,24 +226,19 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write a small file, replacing one that is there.
 
     Raises:
+        OutputExists: Another run is writing it.
+        OutputForeign: Something that is not ours has the name of the unfinished file.
         OutputUnwritable: The host refuses.
         BuildDiskFull: The disk is full.
     """
-    partial = partial_of(path)
     try:
-        descriptor = os.open(
-            partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644
-        )
-        try:
-            os.fchmod(descriptor, 0o644)
+        with _unfinished(path) as (descriptor, partial):
             with open(descriptor, "wb", closefd=False) as stream:
                 stream.write(data)
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(partial, path)
-        sync_directory(path.parent)
+            _check_still(partial, descriptor)
+            os.replace(partial, path)
+            _check_still(path, descriptor)
+            sync_directory(path.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
         raise refused(error, path) from None

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.container.frames import write_parts
-from kit.container.output import refused, sync_directory
+from kit.container.frames import read_content, write_parts
+from kit.container.output import open_left, refused, sync_directory
 from kit.errors import show
 from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size
@@ -26,6 +26,8 @@ from verifier.source import FileSource
 
 if TYPE_CHECKING:
     from kit.signing import KitSigner  # slow to load, and a page may need no key
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class KitBusy(Usage):
@@ -74,12 +76,16 @@ def locked(path: Path) -> Iterator[int]:
 def _recover(descriptor: int, path: Path) -> None:
     """Undo a page that was being written when a run was killed."""
     backup = _backup_of(path)
-    if not backup.exists():
-        return
     try:
-        old = backup.read_bytes()
-        if _is_older(old, os.pread(descriptor, len(old), 0)) and not _is_done(path, backup):
-            write_parts(descriptor, [old], 0)
+        kept = open_left(backup)
+        if kept is None:
+            return
+        try:
+            frame = _to_restore(descriptor, kept, path)
+        finally:
+            os.close(kept)
+        if frame:
+            write_parts(descriptor, [frame], 0)
             os.fsync(descriptor)
         backup.unlink()
         sync_directory(path.parent)
@@ -87,33 +93,47 @@ def _recover(descriptor: int, path: Path) -> None:
         raise refused(error, path) from None
 
 
-def _is_older(old: bytes, now: bytes) -> bool:
-    """Whether a kept frame is whole and of this kit: signing changes nothing before `signatures`.
+def _to_restore(descriptor: int, kept: int, path: Path) -> bytes:
+    """Return the first frame that a kit should have; empty if it has it.
 
-    One that is not whole was being written itself, and the page had not been touched.
+    A kept frame counts when it is whole and of this kit: signing changes nothing before
+    `signatures`.  One that is not whole was being written itself, and the page had not been
+    touched.  Anybody may have put it there, so its signatures are judged as those of the page are,
+    and no good signature is ever lost: a page cut short may parse and be valid, half of it old.
     """
-    end = old.find(b'"signatures":')
-    return end > 0 and old[:end] == now[:end] and len(old) == _frame_size(old)
+    frame, size = _frame(descriptor)
+    old, end = os.pread(kept, len(frame) + 1, 0), frame.find(b'"signatures":')
+    if len(old) != len(frame) or end < 0 or old[:end] != frame[:end]:
+        return b""
+    now = _good_page(bytes(read_content(descriptor, 0, size + 512)[512:]), path)
+    before = _good_page(bytes(read_content(kept, 0, size + 512)[512:]), path)
+    if now is None:
+        mine = os.fstat(kept).st_uid == os.geteuid()
+        return old if before is not None or mine else b""
+    if before is None or before.signatures.items() <= now.signatures.items():
+        return b""
+    both = Envelope(now.payload, {**before.signatures, **now.signatures})
+    try:
+        page = encode_page(both, size)
+    except ValueError:  # no page of ours: one that was being written had room for all
+        return b""
+    return b"".join(map(bytes, raw_parts(memoryview(bytes(frame[17 : 17 + 512]) + page))))
 
 
-def _is_done(path: Path, backup: Path) -> bool:
-    """Whether a page has all signatures of the one before, and only good ones.
-
-    That it can be parsed says too little: half of one signature and half of another can be.
-    """
-    source, before = FileSource(os.fspath(path)), FileSource(os.fspath(backup))
+def _good_page(page: bytes, path: Path) -> Envelope | None:
+    """Return a page that has only good signatures under the kit's own root."""
+    source = FileSource(os.fspath(path))
     try:
         container = Container(source)
-        envelope = parse_page(container.read_page()[512:])
+        container.read_page()  # as it is; roots stand behind it
         root = parse_chain(container.read_roots()[512:])[-1]
+        envelope = parse_page(page)
         check_surplus(evaluate(envelope, root.targets))
-        kept = parse_page(Container(before).read_page()[512:])
     except KitError:
-        return False
+        return None
     finally:
         source.close()
-        before.close()
-    return kept.signatures.items() <= envelope.signatures.items()
+    return envelope
 
 
 def _frame_size(head: bytes | bytearray) -> int:
@@ -162,7 +182,7 @@ def replace_page(descriptor: int, path: Path, page: bytes) -> int:
     backup = _backup_of(path)
     try:
         old, _ = _frame(descriptor)
-        kept = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        kept = os.open(backup, _NEW, 0o600)
         try:
             write_parts(kept, [bytes(old)], 0)
             os.fsync(kept)

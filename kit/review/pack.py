@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.container.frames import write_parts
-from kit.container.output import refused, sync_directory
-from kit.errors import OutputExists, show
+from kit.container.output import is_still, refused, sync_directory
+from kit.errors import OutputExists, OutputForeign, show
 from kit.review.diff import NO_OLD, diff_text
 from kit.review.errors import ReviewDiffDiffers
 from kit.review.head import DIFF, PACK_FILES, Head, load_head
@@ -146,7 +146,7 @@ def _read_diff(path: Path) -> bytes:
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o644)
     try:
         os.fchmod(descriptor, 0o644)
@@ -166,17 +166,23 @@ def _new_directory(path: Path) -> Iterator[Path]:
     try:
         if os.path.lexists(path):
             raise OutputExists("is there already", where=show(path))
-        with contextlib.suppress(FileExistsError):  # a killed run left it: taken over
-            os.mkdir(staging, 0o755)
+        left = _make(staging)
         descriptor = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except NotADirectoryError:
+        raise OutputForeign("is no directory that a run left", where=show(staging)) from None
     except OSError as error:
         raise refused(error, path) from None
     try:
         _lock(descriptor, path)
+        if left:
+            _check_ours(descriptor, staging)
+            _remove(staging, keep=True)
         try:
             os.fchmod(descriptor, 0o755)
             yield staging
             os.fsync(descriptor)
+            if not is_still(staging, descriptor):
+                raise OutputForeign("was exchanged while it was written", where=show(staging))
             if os.path.lexists(path):  # a rename would replace an empty directory
                 raise OutputExists("has appeared meanwhile", where=show(path))
             os.rename(staging, path)
@@ -197,8 +203,26 @@ def _lock(descriptor: int, path: Path) -> None:
         raise OutputExists("is being written by another run", where=show(path)) from None
 
 
-def _remove(staging: Path) -> None:
+def _make(staging: Path) -> bool:
+    """Make a directory; return whether a killed run had left it, which is then taken over."""
+    try:
+        os.mkdir(staging, 0o755)
+    except FileExistsError:
+        return True
+    return False
+
+
+def _check_ours(descriptor: int, staging: Path) -> None:
+    """Refuse a directory in which somebody else could exchange what is written."""
+    facts = os.fstat(descriptor)
+    if facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+        raise OutputForeign("others may write in it", where=show(staging))
+
+
+def _remove(staging: Path, *, keep: bool = False) -> None:
+    """Remove what a pack holds, and, unless told otherwise, its directory."""
     with contextlib.suppress(OSError):
         for name in PACK_FILES:
             (staging / name).unlink(missing_ok=True)
-        staging.rmdir()
+        if not keep:
+            staging.rmdir()

@@ -69,10 +69,30 @@ def only_the_command_line_talks(source: Source) -> Iterator[str]:
             yield source.at(line, f"imports {name}: only {SCREEN_ROOM} may")
 
 
+# It empties the environment before anything reads it: the names that are there, and no value.
+FORGETS = "verifier/__main__.py"
+
+
 def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
+    forgotten = set(_forgotten(source)) if source.path == FORGETS else set()
     for line, name in [*source.uses(), *source.imports()]:
+        if (line, name) in forgotten:
+            continue
         if is_below(name, *SURROUNDINGS) or name.endswith((".expanduser", ".cwd")):
             yield source.at(line, f"reads {name}: whoever left the kit may have set it")
+
+
+def _forgotten(source: Source) -> Iterator[tuple[int, str]]:
+    """Yield where a source lists the names of the environment, or takes one of them out."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Delete):
+            yield from ((node.lineno, "os.environ") for target in node.targets if _is_item(target))
+        if isinstance(node, ast.Call) and ast.unparse(node) == "list(os.environ)":
+            yield node.lineno, "os.environ"
+
+
+def _is_item(target: ast.expr) -> bool:
+    return isinstance(target, ast.Subscript) and ast.unparse(target.value) == "os.environ"
 
 
 def verifier_writes_nothing(source: Source) -> Iterator[str]:
@@ -189,6 +209,16 @@ def test_law_can_fail(law: Law, text: str) -> None:
 @pytest.mark.parametrize("law", [law for law, _ in LAWS])
 def test_what_is_allowed_passes(law: Law) -> None:
     assert list(law(parse("verifier/a.py", GOOD))) == []
+
+
+FORGETTING = "import os\nfor name in list(os.environ):\n    del os.environ[name]\n"
+
+
+def test_only_the_start_empties_the_environment_and_it_reads_no_value() -> None:
+    assert list(verifier_ignores_surroundings(parse(FORGETS, FORGETTING))) == []
+    assert list(verifier_ignores_surroundings(parse("verifier/cli.py", FORGETTING)))
+    for more in ("home = os.environ['HOME']", "os.getenv('HOME')", "x = dict(os.environ)"):
+        assert list(verifier_ignores_surroundings(parse(FORGETS, FORGETTING + more)))
 
 
 def test_those_who_may_are_let() -> None:

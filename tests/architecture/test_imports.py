@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterator
 
@@ -31,6 +32,7 @@ BROUGHT_ALONG = frozenset(
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
 ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.release", "kit.seal", "kit.sign")
+ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it
 
@@ -87,6 +89,38 @@ def rooms_stand_below_orders(source: Source) -> Iterator[str]:
             )
 
 
+def evidence_is_asked_for(source: Source) -> Iterator[str]:
+    """Yield where a module brings in evidence when it is itself imported."""
+    if source.path.startswith("verifier/evidence/") or source.path == ERROR_PAGES:
+        return
+    later = [*source.functions(), *filter(_is_for_checkers, ast.walk(source.tree))]
+    inside = {id(node) for outer in later for node in ast.walk(outer)}
+    for node in ast.walk(source.tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
+            single = Source(source.path, source.text, ast.Module([node], []))
+            for line, name in single.imports():
+                if is_below(name, "verifier.evidence"):
+                    yield source.at(
+                        line, f"imports {name}: evidence is imported where it is asked for"
+                    )
+
+
+def _is_for_checkers(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
+
+
+def evidence_knows_no_host(source: Source) -> Iterator[str]:
+    for line, name in source.imports():
+        if is_below(name, "verifier") and not is_below(
+            name, *BELOW_CORE, "verifier.core", "verifier.evidence"
+        ):
+            yield source.at(line, f"imports {name}: evidence is judged, by rules that come in")
+
+
 def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = [text.split(";")[0].split("[")[0] for text in project["dependencies"]]
@@ -103,6 +137,8 @@ LAWS = [
     (verifier_stands_alone, ["verifier"]),
     (core_stands_alone, ["verifier/core"]),
     (crypto_knows_no_kit, ["verifier/crypto"]),
+    (evidence_is_asked_for, ["verifier"]),
+    (evidence_knows_no_host, ["verifier/evidence"]),
     (nothing_needs_kit, folders_without_builder()),
     (kit_names_its_dependencies, ["kit"]),
     (rooms_stand_below_orders, ["kit"]),
@@ -120,6 +156,10 @@ BROKEN = [
     (core_stands_alone, "verifier/core/a.py", "from .. import report"),
     (core_stands_alone, "verifier/core/a.py", "from ..report import text"),
     (crypto_knows_no_kit, "verifier/crypto/a.py", "from verifier.core import names"),
+    (core_stands_alone, "verifier/core/a.py", "from verifier.evidence import errors"),
+    (evidence_is_asked_for, "verifier/run.py", "from verifier.evidence import errors"),
+    (evidence_is_asked_for, "verifier/run.py", "if x:\n    import verifier.evidence.foreign"),
+    (evidence_knows_no_host, "verifier/evidence/a.py", "from verifier.host import policy"),
     (nothing_needs_kit, "verifier/a.py", "import kit.build"),
     (kit_names_its_dependencies, "kit/a.py", "import requests"),
     (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
@@ -142,6 +182,9 @@ def test_what_is_allowed_passes() -> None:
     good = "import json\nfrom compression import zstd\nfrom verifier.core import names"
     assert list(verifier_stands_alone(parse("verifier/a.py", good))) == []
     assert list(core_stands_alone(parse("verifier/core/a.py", "from . import names"))) == []
+    good = "def f():\n    from verifier.evidence import errors"
+    good += "\nif TYPE_CHECKING:\n    from verifier.evidence.errors import SctMissing"
+    assert list(evidence_is_asked_for(parse("verifier/run.py", good))) == []
     good = "import tuf\nfrom securesystemslib.signer import Signer\nfrom kit import spec"
     assert list(kit_names_its_dependencies(parse("kit/a.py", good))) == []
 

@@ -35,11 +35,13 @@ class KitError(Exception):
 
     code: ClassVar[str]  # no default: a crash is no verdict
     status: ClassVar[ExitStatus]
-    fix: ClassVar[str]
+    fix: str
 
-    def __init__(self, message: str, *, where: str = "") -> None:
+    def __init__(self, message: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(message)
         self.where = where
+        if fix:  # this once there is better advice than that of the class
+            self.fix = fix
 
     @property
     def message(self) -> str:
@@ -167,6 +169,16 @@ class DecoderMissing(Undecided):
 
     code = "decoder-missing"
     fix = "Run again with --quick to prove the file as it is, or install the zstd package."
+
+
+class StandingNowhere(Undecided):
+    """The directory in which the program was started is no longer there.
+
+    It was removed, or the medium it is on was taken away.  A relative path means nothing then.
+    """
+
+    code = "standing-nowhere"
+    fix = "Change to a directory that exists, with `cd`, and run again."
 
 
 class KitUnreadable(Undecided):

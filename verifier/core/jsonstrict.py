@@ -88,11 +88,16 @@ def compact(value: Any) -> bytes:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     if "\\ud" in text:
-        _no_surrogate(value)
+        refuse_surrogates(value)
     return text.encode("ascii")
 
 
-def _no_surrogate(value: Any) -> None:
+def refuse_surrogates(value: Any) -> None:
+    """Refuse half of a character, which no file can hold and JSON can spell.
+
+    Raises:
+        NotStrict: A string holds one.
+    """
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

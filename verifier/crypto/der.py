@@ -16,23 +16,38 @@ def take(data: bytes, tag: int, what: str) -> tuple[bytes, bytes]:
     """
     if len(data) < 2 or data[0] != tag:
         raise ValueError(f"The DER lacks {what}.")
-    start, size = 2, data[1]
+    start, end = span(data, 0, what)
+    return data[start:end], data[end:]
+
+
+def span(data: bytes, at: int, what: str) -> tuple[int, int]:
+    """Return where the contents of the DER element that begins at ``at`` begin and end.
+
+    Raises:
+        ValueError: As `take` says, whatever the tag, which must be of one byte.
+    """
+    wrong = f"The DER gives {what} a length that is wrong or not the shortest."
+    if len(data) < at + 2 or data[at] & 0x1F == 0x1F:
+        raise ValueError(f"The DER lacks {what}.")
+    start, size = at + 2, data[at + 1]
     if size >= 0x80:
-        start = 2 + size - 0x80
-        size = int.from_bytes(data[2:start], "big")
-    whole, after = data[: start + size], data[start + size :]
-    if whole != element(tag, whole[start:]):
-        raise ValueError(f"The DER gives {what} a length that is wrong or not the shortest.")
-    return whole[start:], after
+        start = at + 2 + size - 0x80
+        size = int.from_bytes(data[at + 2 : start], "big")
+    if start + size > len(data) or data[at + 1 : start] != _length(size):
+        raise ValueError(wrong)
+    return start, start + size
 
 
 def element(tag: int, contents: bytes) -> bytes:
     """Return an element with its tag and its length in the shortest form."""
-    size = len(contents)
+    return bytes([tag]) + _length(len(contents)) + contents
+
+
+def _length(size: int) -> bytes:
     if size < 0x80:
-        return bytes([tag, size]) + contents
+        return bytes([size])
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + contents
+    return bytes([0x80 | len(length)]) + length
 
 
 def parse_number(contents: bytes, end: int, what: str) -> int:
@@ -68,7 +83,16 @@ def parse_spki(pem: str, kind: bytes, what: str) -> tuple[bytes, bytes]:
     Raises:
         ValueError: Another spelling, or another kind of key.
     """
-    key, after = take(_parse_pem(pem), SEQUENCE, "the key")
+    return parse_key_info(_parse_pem(pem), kind, what)
+
+
+def parse_key_info(data: bytes, kind: bytes, what: str) -> tuple[bytes, bytes]:
+    """Return the algorithm's parameters and the key in a SubjectPublicKeyInfo in DER.
+
+    Raises:
+        ValueError: It is no such thing, or another kind of key.
+    """
+    key, after = take(data, SEQUENCE, "the key")
     algorithm, bits = take(key, SEQUENCE, "the algorithm")
     name, parameters = take(algorithm, OBJECT_IDENTIFIER, "the algorithm's name")
     if name != kind:

@@ -92,7 +92,7 @@ P384 = Curve(  # SEC 2 (version 2.0) 2.5.1, FIPS 186-5; used with SHA-384
     ),
 )
 
-_EC_PUBLIC_KEY = bytes.fromhex("2a8648ce3d0201")  # 1.2.840.10045.2.1, RFC 5480 2.1.1
+EC_PUBLIC_KEY = bytes.fromhex("2a8648ce3d0201")  # 1.2.840.10045.2.1, RFC 5480 2.1.1
 
 _Point = tuple[int, int, int]  # (X, Y, Z): x = X/Z**2, y = Y/Z**3; Z = 0 is the point at infinity
 _INFINITY: _Point = (1, 1, 0)
@@ -133,6 +133,11 @@ def verify(curve: Curve, point: bytes, digest: bytes, signature: bytes, *, low_s
     return z != 0 and x * pow(z, -2, curve.p) % curve.p % curve.n == r
 
 
+def fit(curve: Curve, digest: bytes) -> bytes:
+    """Return a digest of another hash as `verify` takes it: its first bits (FIPS 186-5 6.4.2)."""
+    return digest[: curve.size].rjust(curve.size, b"\0")
+
+
 def parse_spki(pem: str, curve: Curve = P256) -> bytes:
     """Return the uncompressed point in the PEM of a SubjectPublicKeyInfo (RFC 5480 2).
 
@@ -142,7 +147,19 @@ def parse_spki(pem: str, curve: Curve = P256) -> bytes:
     Raises:
         ValueError: Another spelling, another kind of key, or a point that is not on ``curve``.
     """
-    parameters, point = der.parse_spki(pem, _EC_PUBLIC_KEY, "for an elliptic curve")
+    return _on_curve(curve, *der.parse_spki(pem, EC_PUBLIC_KEY, "for an elliptic curve"))
+
+
+def parse_key_info(data: bytes, curve: Curve) -> bytes:
+    """Return the same of a SubjectPublicKeyInfo in DER.
+
+    Raises:
+        ValueError: It is no such thing, or no key for ``curve``.
+    """
+    return _on_curve(curve, *der.parse_key_info(data, EC_PUBLIC_KEY, "for an elliptic curve"))
+
+
+def _on_curve(curve: Curve, parameters: bytes, point: bytes) -> bytes:
     name, extra = der.take(parameters, der.OBJECT_IDENTIFIER, "the curve's name")
     if name != curve.oid:
         raise ValueError(f"The key is for another curve than {curve.name}.")

@@ -1,5 +1,6 @@
-"""RSA signatures with SHA-256, checked strictly: PKCS #1 v1.5 and PSS (RFC 8017 8; FORMAT 4.5).
+"""RSA signatures, checked strictly: PKCS #1 v1.5 and PSS (RFC 8017 8; FORMAT 4.5).
 
+Those of kits are over SHA-256; what others signed may be over its longer brothers.
 Everything here is public, so nothing needs to run in constant time.  There is no signing.
 """
 
@@ -16,8 +17,12 @@ from verifier.crypto import der
 MIN_BITS, MAX_BITS = 2048, 8192
 MIN_E, MAX_E = 65537, 2**64 - 1
 
-_RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")  # 1.2.840.113549.1.1.1, RFC 3279 2.3.1
-_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017 9.2, SHA-256
+RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")  # 1.2.840.113549.1.1.1, RFC 3279 2.3.1
+_DIGEST_INFO = {  # RFC 8017 9.2
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
 _SALT = 32  # bytes: the length of the digest, as securesystemslib, clouds and FIPS 186-5 have it
 
 
@@ -29,7 +34,19 @@ def parse_spki(pem: str) -> bytes:
     Raises:
         ValueError: Another spelling, another kind of key, or numbers out of the ranges above.
     """
-    parameters, key = der.parse_spki(pem, _RSA_ENCRYPTION, "for RSA (rsaEncryption)")
+    return _checked(*der.parse_spki(pem, RSA_ENCRYPTION, "for RSA (rsaEncryption)"))
+
+
+def parse_key_info(data: bytes) -> bytes:
+    """Return the same of a SubjectPublicKeyInfo in DER.
+
+    Raises:
+        ValueError: It is no such thing, or no RSA key that `parse_spki` would take.
+    """
+    return _checked(*der.parse_key_info(data, RSA_ENCRYPTION, "for RSA (rsaEncryption)"))
+
+
+def _checked(parameters: bytes, key: bytes) -> bytes:
     if parameters != der.element(der.NULL, b""):
         raise ValueError("The parameters of an RSA key are NULL.")
     _parse_key(key)
@@ -39,14 +56,21 @@ def parse_spki(pem: str) -> bytes:
 def verify_pkcs1v15(key: bytes, message: bytes, signature: bytes) -> bool:
     """Return whether the owner of ``key`` signed ``message`` (RFC 8017 8.2.2).
 
-    The padding is written and compared, never parsed.  Whatever the bytes are, the answer is True
-    or False.
+    Whatever the bytes are, the answer is True or False.
+    """
+    return verify_digest(key, "sha256", hashlib.sha256(message).digest(), signature)
+
+
+def verify_digest(key: bytes, hash_name: str, digest: bytes, signature: bytes) -> bool:
+    """Return the same, given what the message hashes to.
+
+    The padding is written and compared, never parsed.
     """
     bits, opened = _open(key, signature)
     if opened < 0:
         return False
     size = (bits + 7) // 8
-    tail = b"\0" + _DIGEST_INFO + hashlib.sha256(message).digest()
+    tail = b"\0" + _DIGEST_INFO[hash_name] + digest
     padded = b"\0\1" + b"\xff" * (size - 2 - len(tail)) + tail
     return opened == int.from_bytes(padded, "big")
 

@@ -229,7 +229,7 @@ def test_a_link_in_place_of_the_unfinished_file_is_not_followed(spec: KitSpec, o
     theirs.write_bytes(b"theirs")
     partial_of(out / NAME).symlink_to(theirs)
     error = refused(lambda: made(spec, out))
-    assert (error.code, error.status) == ("output-unwritable", ExitStatus.UNDECIDED)
+    assert (error.code, error.status) == ("output-foreign", ExitStatus.USAGE)
     assert theirs.read_bytes() == b"theirs"
 
 

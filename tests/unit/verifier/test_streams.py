@@ -101,13 +101,122 @@ def test_full_standard_error_changes_nothing(kit: Made) -> None:
     assert run(OFFLINE_KIT, "build", "gone.toml", err=FULL)[0] == 2
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_leave_the_status(kit: Made, closed: str) -> None:
+def closed(program: tuple[str, ...], which: str, *words: str) -> tuple[int, bytes]:
+    """Run a program with streams closed; return its status and what it said on the others."""
+    line = ["sh", "-c", f'exec "$@" {which}', "sh", *program, *words]
+    done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("program", "words"), SAYS.values(), ids=SAYS.keys())
+def test_closed_output_is_undecided(
+    names: dict[str, str], program: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """It was 0: a report that nobody could read."""
+    given = [names.get(word, word) for word in words]
+    status, said = closed(program, ">&-", *given)
+    assert (status, said.startswith(b"error[output-lost]: standard output: is closed")) == (3, True)
+    assert closed(program, ">&- 2>&-", *given) == (3, b""), "nobody can be told"
+
+
+def test_closed_standard_error_changes_nothing(kit: Made) -> None:
     path, root = os.fspath(kit.path), os.fspath(ROOT_FILE)
-    for words, expected in (((path, "--root", root), 0), ((path,), 3)):
-        line = ["sh", "-c", f'"$@" {closed}', "sh", *KIT_VERIFY, *words]
-        done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, check=False)
-        assert done.returncode == expected, done.stderr
+    for words, expected in (((path, "--root", root), 0), ((path,), 3), (("--nonsense",), 2)):
+        assert closed(KIT_VERIFY, "2>&-", *words)[0] == expected
+
+
+def test_no_file_of_ours_gets_the_number_of_a_closed_stream(kit: Made, tmp_path: Path) -> None:
+    """What writes to standard error without asking would write into a member."""
+    status, _ = closed(
+        KIT_VERIFY,
+        "2>&- <&-",
+        *(os.fspath(kit.path), "--root", os.fspath(ROOT_FILE)),
+        *("--extract", os.fspath(tmp_path / "new"), "--quiet"),
+    )
+    assert status == 0
+    taken = "import os; from verifier._compat import occupy_standard_descriptors as occupy; "
+    taken += "occupy(); print(os.open('/dev/null', os.O_RDONLY))"
+    assert closed((sys.executable, "-c", taken), "2>&- <&-") == (0, b"3\n")
+
+
+# --- where a program stands ----------------------------------------------------------------------
+
+GONE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int, str]] = {
+    "a verdict": (KIT_VERIFY, ("KIT", "--root", "ROOT"), 0, "VERIFIED"),
+    "a relative kit": (KIT_VERIFY, ("kit", "--root", "ROOT"), 3, "UNDECIDED: kit-unreadable"),
+    "a relative target": (
+        KIT_VERIFY,
+        ("KIT", "--root", "ROOT", "--extract", "new"),
+        3,
+        "standing-nowhere",
+    ),
+    "a relative receipt": (
+        KIT_VERIFY,
+        ("KIT", "--root", "ROOT", "--receipt", "new"),
+        3,
+        "standing-nowhere",
+    ),
+    "a relative trust directory": (KIT_VERIFY, ("trust", "show", "--trust", "t"), 3, "error["),
+    "an explanation by the other": (OFFLINE_KIT, ("explain", "no-root"), 0, "no-root"),
+    "a verdict by the other": (OFFLINE_KIT, ("verify", "KIT", "--root", "ROOT"), 0, "VERIFIED"),
+    "a build": (OFFLINE_KIT, ("build", "kit.toml", "--root", "ROOT"), 2, "error["),
+    "new keys": (OFFLINE_KIT, ("key", "new", "alice"), 3, "error["),
+    "a seal": (OFFLINE_KIT, ("seal", "kit.tar.zst"), 3, "error["),
+}
+
+
+@pytest.mark.parametrize(("program", "words", "status", "said"), GONE.values(), ids=GONE.keys())
+def test_a_working_directory_that_has_gone_is_no_traceback(
+    names: dict[str, str],
+    tmp_path: Path,
+    program: tuple[str, ...],
+    words: tuple[str, ...],
+    status: int,
+    said: str,
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    given = [names.get(word, word) for word in words]
+    line = ["sh", "-c", 'cd "$1"; rmdir "$1"; shift; exec "$@"', "sh", os.fspath(gone)]
+    done = subprocess.run(
+        [*line, *program, *given],
+        env={"PYTHONPATH": os.fspath(REPOSITORY), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done
+
+
+NO_THREADS = """
+import threading
+def refuse(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+"""
+
+
+def test_a_host_that_starts_no_thread_still_builds_and_proves(tmp_path: Path) -> None:
+    """A limit on processes counts threads; no such limit binds root, so here Python says so."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "big").write_bytes(os.urandom(9 << 20))
+    spec = 'name = "demo"\nversion = "1.0"\nline = "demo/stable"\nsequence = 1\nsummary = "s"\n'
+    (tmp_path / "kit.toml").write_text(
+        f"[kit]\n{spec}created = 2026-11-24T00:00:00Z\n\n[[component]]\n"
+        'id = "all"\nversion = "1"\npath = "all"\nlands = "/opt"\n'
+        '[[component.source]]\ndir = "sources"\n'
+    )
+    build = f"{NO_THREADS}\nfrom kit.cli import main\nmain()"
+    status, said, complaint = run(
+        (sys.executable, "-c", build),
+        *("build", tmp_path / "kit.toml", "--root", ROOT_FILE, "--out", tmp_path, "--jobs", "4"),
+    )
+    assert (status, complaint) == (0, ""), said
+    verify = f"{NO_THREADS}\nfrom verifier.cli import entry\nentry()"
+    status, said, complaint = run(
+        (sys.executable, "-c", verify), tmp_path / "demo-1.0.tar.zst", "--root", ROOT_FILE
+    )
+    assert (status, "threshold-not-met" in said) == (4, True)
 
 
 @pytest.mark.parametrize(
