@@ -19,6 +19,7 @@ from kit.net.registry import Logins
 from kit.sources.errors import LockMissing, LockStale, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts, stale_parts
 from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock, render
+from kit.sources.npm import NpmPackages
 from kit.sources.oci import OciImages
 from kit.sources.repository import GitCommits
 from kit.sources.url import UrlFiles
@@ -32,6 +33,7 @@ _KINDS: Mapping[str, Kind] = {
     "oci": OciImages(),
     "git": GitCommits(),
     "wheels": PythonWheels(),
+    "npm": NpmPackages(),
 }
 
 

@@ -6,6 +6,7 @@ gets its name.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -39,10 +40,11 @@ class Wanted:
     Attributes:
         name: What people call it.
         urls: Where it may be, in the order of asking.
-        sha256: What it is.
+        sha256: What it is; empty if only another digest is known yet.
         size: Bytes; None if only its digest is known yet.
         limit: Bytes that it may have at the most.
         authorize: Who gives credentials; None: netrc.
+        other: Algorithm and hexadecimal digits of another digest that it must have: npm's.
     """
 
     name: str
@@ -51,6 +53,15 @@ class Wanted:
     size: int | None = None
     limit: int = limits.MAX_MEMBER
     authorize: Authorize | None = None
+    other: tuple[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """What the store keeps a broken transfer under."""
+        if self.sha256:
+            return self.sha256
+        assert self.other is not None
+        return hashlib.sha256(" ".join(self.other).encode()).hexdigest()
 
 
 class Downloads:
@@ -90,8 +101,8 @@ class Downloads:
             ArtifactTooLarge: It is larger than it may be.
             KitError: No place has it; see `kit.net.client`.
         """
-        with self._store.receive(wanted.sha256) as partial:
-            size = self._store.size_of(wanted.sha256)
+        with self._store.receive(wanted.key) as partial:
+            size = self._store.size_of(wanted.sha256) if wanted.sha256 else None
             if size is not None and wanted.size in {None, size}:
                 self._progress(wanted.name, size, size)
                 return Artifact(wanted.sha256, size)
@@ -120,8 +131,12 @@ class Downloads:
             self._copy(url, wanted, partial)
         else:
             self._receive(url, wanted, partial)
-        size = partial.size if wanted.size is None else wanted.size
-        artifact = Artifact(wanted.sha256, size)
+        there = partial.artifact()
+        if wanted.other is not None and partial.other_digest(wanted.other[0]) != wanted.other[1]:
+            partial.restart()
+            raise ArtifactDiffers(f"has another {wanted.other[0]}", where=wanted.name)
+        size = there.size if wanted.size is None else wanted.size
+        artifact = Artifact(wanted.sha256 or there.sha256, size)
         try:
             partial.commit(artifact)
         except ArtifactDiffers as error:

@@ -146,3 +146,16 @@ class WheelAbsent(Undecided):
 
     code = "wheel-absent"
     fix = "Choose another version or fewer targets, or build the wheel and carry it as a file."
+
+
+class NpmLockUnusable(Usage):
+    """A package-lock.json is missing, is none, or names what cannot be carried as a tarball.
+
+    Packages from git, from directories and from workspaces have no tarball in a registry, and one
+    without an integrity of SHA-256 or stronger cannot be told from another.
+    """
+
+    code = "npm-lock-unusable"
+    fix = (
+        "Publish what is named to a registry, or leave it out; then write the lock with npm again."
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from kit.net.client import Client
@@ -38,18 +40,21 @@ class Part:
     Attributes:
         component: Its id; None for evidence.
         path: Its directory in the kit.
+        base: The directory of the spec.
         sources: Each with the place in the spec, for messages.
     """
 
     component: str | None
     path: str
+    base: Path
     sources: tuple[tuple[str, Source], ...]
 
     def locked(self) -> LockedSources:
-        """Return what the lock says of the sources themselves."""
-        tables: list[Any] = [
-            source.model_dump(by_alias=True, exclude_defaults=True) for _, source in self.sources
-        ]
+        """Return what the lock says of the sources themselves, and of files that they name."""
+        tables: list[Any] = []
+        for _, source in self.sources:
+            tables.append(source.model_dump(by_alias=True, exclude_defaults=True))
+            tables += [_sha256(self.base / source.npm / name) for name in NPM_FILES if source.npm]
         return LockedSources(path=self.path, digest=digest_of(tables))
 
     def tools(self) -> Sequence[str]:
@@ -59,9 +64,8 @@ class Part:
 
     def only(self, kind: str) -> Part:
         """Return the part with those of its sources that are of one kind."""
-        return Part(
-            self.component, self.path, tuple(s for s in self.sources if _kind(s[1]) == kind)
-        )
+        mine = tuple(pair for pair in self.sources if _kind(pair[1]) == kind)
+        return Part(self.component, self.path, self.base, mine)
 
 
 @dataclass
@@ -97,12 +101,21 @@ class Kind(Protocol):
         ...
 
 
+NPM_FILES = ("package.json", "package-lock.json")
 DECIDES = {"wheels": "uv"}
-KINDS = ("url", "oci", "git", "wheels")
+KINDS = ("url", "oci", "git", "wheels", "npm")
 
 
 def _kind(source: Source) -> str | None:
     return next((kind for kind in KINDS if getattr(source, kind)), None)
+
+
+def _sha256(path: Path) -> str:
+    """Return the digest of a file; empty if it is not there, which its kind of source names."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def parts(spec: KitSpec) -> Iterator[Part]:
@@ -110,11 +123,11 @@ def parts(spec: KitSpec) -> Iterator[Part]:
     for number, component in enumerate(spec.components):
         found = _fetched(spec, ("component", number), component.sources)
         if found:
-            yield Part(component.id, component.path, found)
+            yield Part(component.id, component.path, spec.base, found)
     for number, evidence in enumerate(spec.evidence):
         found = _fetched(spec, ("evidence", number), evidence.sources)
         if found:
-            yield Part(None, f"evidence/{evidence.path}", found)
+            yield Part(None, f"evidence/{evidence.path}", spec.base, found)
 
 
 def _fetched(

@@ -73,6 +73,7 @@ _ONE_OF: dict[str, Any] = {
         {"required": ["oci"], "properties": {"exclude": False}},
         {"required": ["git", "rev"], "properties": {"exclude": False}},
         {"required": ["wheels", "pythons", "platforms"], "properties": {"as": False}},
+        {"required": ["npm"], "properties": {"as": False, "exclude": False}},
     ]
 }
 
@@ -86,6 +87,7 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "oci": ("as_", "nondistributable", "platforms"),
     "git": ("as_", "rev", "submodules"),
     "wheels": ("platforms", "pythons"),
+    "npm": (),
 }
 
 
@@ -181,6 +183,12 @@ class Source(_Table):
         max_length=32,
         description="an array of the Pythons of the sites that `wheels` are for",
         examples=[["3.11", "3.12"]],
+    )
+    npm: SourcePath | None = Field(
+        None,
+        description="a directory, relative to the spec, with package.json and package-lock.json; "
+        "what the lock names is carried as tarballs, with a lock that finds them",
+        examples=["web"],
     )
     as_: KitPath | None = Field(
         None,
