@@ -138,7 +138,7 @@ def test_npm_installs_it_without_a_network(project: Project, judge: Judge, tmp_p
     inner = tree / "@scope/plain/node_modules/plain/package.json"
     assert json.loads(inner.read_text())["version"] == "0.9.0"
     changed = tmp_path / "site" / "tarballs" / "plain-1.0.0.tgz"
-    changed.write_bytes(changed.read_bytes()[:-1] + b"?")
+    changed.write_bytes(tarball("plain", "1.0.0", evil=1))
     subprocess.run(["rm", "-rf", tree, tmp_path / "empty"], check=True)
     again = subprocess.run(command, cwd=tmp_path / "site", capture_output=True)
     assert again.returncode
