@@ -159,3 +159,10 @@ class NpmLockUnusable(Usage):
     fix = (
         "Publish what is named to a registry, or leave it out; then write the lock with npm again."
     )
+
+
+class ImageFileUnusable(Usage):
+    """A layout or an archive cannot be read, is none, or does not have the image that is named."""
+
+    code = "image-file-unusable"
+    fix = "Write oci:DIR:NAME, oci-archive:FILE:NAME or docker-archive:FILE:TAG, as it is there."

@@ -7,16 +7,20 @@ itself travels as evidence, so that a signature over it still reaches them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from kit.net.download import Wanted
-from kit.net.registry import INDEXES, MAX_MANIFEST, Reference, Registry, parse_reference
+from kit.net.registry import INDEXES, MAX_MANIFEST, Registry, parse_reference
 from kit.sources.errors import ImageNamesCollide
 from kit.sources.fetched import Means, Part, Resolved
+from kit.sources.imagefiles import parse_image_file, unpack
 from kit.sources.images import Descriptor, media_type_of, narrow, parse_manifest, walk
 from kit.sources.lockfile import LockedArtifact, LockedImage
 from kit.spec import Source
@@ -57,16 +61,14 @@ class OciImages:
         """Ask each registry what a reference means now, and have the whole graph below it."""
         resolved = Resolved()
         for where, source in part.sources:
-            assert source.oci is not None
-            reference = parse_reference(source.oci)
-            origin = _Remote(Registry(means.client, reference, means.logins))
-            images, kept = _choose(reference, source, part, origin, where)
-            resolved.images += images
-            if kept is not None:
-                means.store.add(kept)
-                resolved.artifacts.append(_kept_index(part, kept))
-            for image in images:
-                _take(image, source, part, origin, means, where)
+            with _opened(source.oci or "", part, means, where) as (origin, asked, name):
+                images, kept = _choose(asked, source.as_ or name, source, part, origin, where)
+                resolved.images += images
+                if kept is not None:
+                    means.store.add(kept)
+                    resolved.artifacts.append(_kept_index(part, kept))
+                for image in images:
+                    _take(image, source, part, origin, means, where)
         _check_names(resolved.images, part)
         resolved.artifacts += _artifacts(resolved.images, part, means)
         return resolved
@@ -79,22 +81,36 @@ class OciImages:
             where, source = by_reference.get(image.reference, ("", None))
             if source is None:
                 continue
-            registry = Registry(means.client, parse_reference(image.reference), means.logins)
-            origin = _Remote(registry)
-            if image.index is not None and image.index in missing:
-                means.store.add(origin.manifest(f"sha256:{image.index}")[0])
-            _take(image, source, part, origin, means, where)
+            with _opened(image.reference, part, means, where) as (origin, _, _):
+                if image.index is not None and image.index in missing:
+                    means.store.add(origin.manifest(f"sha256:{image.index}")[0])
+                _take(image, source, part, origin, means, where)
+
+
+@contextlib.contextmanager
+def _opened(text: str, part: Part, means: Means, where: str) -> Iterator[tuple[_Origin, str, str]]:
+    """Give where an image comes from, what it is asked for by, and what it is called there."""
+    file = parse_image_file(text)
+    if file is None:
+        reference = parse_reference(text)
+        remote = _Remote(Registry(means.client, reference, means.logins))
+        name = f"{reference.repository}:{reference.tag or reference.digest[7:19]}"
+        yield remote, reference.manifest, name
+        return
+    with tempfile.TemporaryDirectory(prefix="offline-kit-") as scratch:
+        layout = unpack(file, part.base, Path(scratch), where)
+        yield layout, layout.find(file.name), file.name or Path(file.path).stem
 
 
 def _choose(
-    reference: Reference, source: Source, part: Part, origin: _Origin, where: str
+    asked: str, name: str, source: Source, part: Part, origin: _Origin, where: str
 ) -> tuple[list[LockedImage], bytes | None]:
     """Return the entries of the layout's index for a source, and an index that was narrowed."""
-    data, declared = origin.manifest(reference.manifest)
+    data, declared = origin.manifest(asked)
     media = media_type_of(data, declared)
     value = parse_manifest(data, media, where)
     digest = hashlib.sha256(data).hexdigest()
-    name = source.as_ or f"{reference.repository}:{reference.tag or digest[:12]}"
+    reference = source.oci or ""
     if not source.platforms or media not in INDEXES:
         return [_image(part, name, reference, Descriptor(media, digest, len(data)))], None
     several = len(source.platforms) > 1
@@ -112,12 +128,12 @@ def _choose(
 
 
 def _image(
-    part: Part, name: str, reference: Reference, found: Descriptor, index: str | None = None
+    part: Part, name: str, reference: str, found: Descriptor, index: str | None = None
 ) -> LockedImage:
     return LockedImage(
         path=part.path,
         name=name,
-        reference=str(reference),
+        reference=reference,
         index=index,
         platform=found.platform or None,
         media=found.media_type,

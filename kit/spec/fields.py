@@ -28,9 +28,10 @@ _TEXT = rf"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*{_
 _YEAR = "(19[7-9][0-9]|2[01][0-9]{2}|22[0-3][0-9]|224[0-2])"
 _MOMENT = rf"^{_YEAR}{TIME.pattern.removeprefix('[0-9]{4}')}{_END}"
 _URL = rf"^(https?://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
-_REFERENCE = (
-    rf"^[a-zA-Z0-9.:\[\]-]+/[a-z0-9._/-]+(:[a-zA-Z0-9._-]+)?(@sha256:[0-9a-f]{{64}})?{_END}"
-)
+_TAG = r"(:[a-zA-Z0-9._-]+)?(@sha256:[0-9a-f]{64})?"
+_REMOTE = rf"[a-zA-Z0-9.:\[\]-]+/[a-z0-9._/-]+{_TAG}"
+_IN_FILE = r"(oci|oci-archive|docker-archive):[^:/\\\x00-\x1f\x7f][^:\\\x00-\x1f\x7f]*(:[!-~]+)?"
+_REFERENCE = rf"^({_REMOTE}|{_IN_FILE}){_END}"
 _GIT_URL = rf"^((https?|ssh)://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
 _GIT_REV = rf"^([A-Za-z0-9][A-Za-z0-9._/+@-]*)?{_END}"
 _IMAGE_PLATFORM = rf"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?{_END}"

@@ -135,7 +135,8 @@ class Source(_Table):
     )
     oci: ImageReference | None = Field(
         None,
-        description="an image in a registry, HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST; all "
+        description="an image: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST in a registry, or "
+        "oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:TAG relative to the spec; all "
         "images of a component are one OCI layout",
         examples=["registry.example/lnm/runner:1.0"],
     )

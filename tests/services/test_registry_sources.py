@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -203,6 +204,75 @@ def test_an_image_that_is_gone(site: str, tmp_path: Path) -> None:
     with pytest.raises(KitError) as caught:
         Host(tmp_path, f'oci = "{site}/lnm/gone:1"').lock()
     assert caught.value.code == "artifact-gone"
+
+
+# --- images in files ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["oci", "oci-archive"])
+def test_a_layout_gives_what_the_registry_gives(
+    kind: str, site: str, layout: Path, judge: Judge, tmp_path: Path
+) -> None:
+    host = Host(tmp_path, f'oci = "{site}/lnm/both:1"\nas = "both"')
+    expected = {item.path: item.sha256 for item in host.lock().lock.artifacts}
+    made = tmp_path / "image"
+    copy: list[str | Path] = [judge("skopeo"), "copy", "--quiet", "--all", "--preserve-digests"]
+    copy += ["--insecure-policy", f"oci:{layout}:both", f"{kind}:{made}:both"]
+    subprocess.run(copy, check=True)
+    host.write(f'oci = "{kind}:image:both"')
+    assert {item.path: item.sha256 for item in host.lock().lock.artifacts} == expected
+    host.store = Store(tmp_path / "fresh")
+    assert not host.lock().changed, "a fresh machine takes it out of the file again"
+
+
+def test_a_docker_archive_gets_one_manifest_of_ours(
+    layout: Path, judge: Judge, tmp_path: Path
+) -> None:
+    made = tmp_path / "saved.tar"
+    copy: list[str | Path] = [judge("skopeo"), "copy", "--quiet", "--insecure-policy"]
+    copy += [f"oci:{layout}:many", f"docker-archive:{made}:site.example/many:1"]
+    subprocess.run(copy, check=True)
+    host = Host(tmp_path, 'oci = "docker-archive:saved.tar:site.example/many:1"')
+    first = host.lock()
+    assert len(first.lock.images) == 1
+    host.store = Store(tmp_path / "fresh")
+    assert host.lock("images").lock == first.lock
+    target = tmp_path / "site"
+    for item in first.lock.artifacts:
+        path = target / item.path.removeprefix("images/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(host.store.path(item.sha256).read_bytes())
+    inspect: list[str | Path] = [judge("skopeo"), "inspect", "--raw"]
+    raw = subprocess.run([*inspect, f"oci:{target}"], check=True, capture_output=True).stdout
+    assert hashlib.sha256(raw).hexdigest() == first.lock.images[0].sha256
+    with_layers: list[str | Path] = [
+        judge("skopeo"),
+        "copy",
+        "--quiet",
+        "--insecure-policy",
+        "--preserve-digests",
+    ]
+    subprocess.run([*with_layers, f"oci:{target}", f"dir:{tmp_path / 'copied'}"], check=True)
+
+
+FILES = [
+    ("oci:nowhere", "No such file"),
+    ("oci:layout:gone", "it has 'both', 'many'"),
+    ("oci:layout", "has 3 images"),
+    ("oci-archive:file:both", "is no tar archive"),
+    ("docker-archive:empty.tar:a", "has no manifest.json"),
+]
+
+
+@pytest.mark.parametrize(("source", "said"), FILES)
+def test_image_files_that_are_none(source: str, said: str, layout: Path, tmp_path: Path) -> None:
+    (tmp_path / "layout").symlink_to(layout)
+    (tmp_path / "file").write_bytes(b"no archive at all" * 100)
+    (tmp_path / "empty.tar").write_bytes(bytes(10240))
+    with pytest.raises(KitError) as caught:
+        Host(tmp_path, f'oci = "{source}"').lock()
+    assert caught.value.code == "image-file-unusable"
+    assert said in str(caught.value)
 
 
 # --- a registry that lies ------------------------------------------------------------------------
