@@ -269,6 +269,16 @@ class KeyUnreadable(Usage):
     fix = "Check the path and the file; a key file begins with `-----BEGIN` and is PEM text."
 
 
+class KeyVariableUnset(Usage):
+    """A key was given as ``envvar:NAME``, and the variable is not set, or there is nothing in it.
+
+    Systems for continuous integration set no secrets for changes that come from elsewhere.
+    """
+
+    code = "key-variable-unset"
+    fix = "Set the variable to the private key: its PEM text, or that text in base64."
+
+
 class KeyUnsupported(Usage):
     """The file holds a key, but not one that this command can use.
 
@@ -406,6 +416,7 @@ __all__ = [
     "KeyOfAnotherSigner",
     "KeyUnreadable",
     "KeyUnsupported",
+    "KeyVariableUnset",
     "KitError",
     "KitTooLarge",
     "OutputExists",

@@ -121,11 +121,8 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
         ),
         **stock.files,
     }
-    absent = dict(stock.absent)
     if root.version > parse_chain(opened.roots[512:])[0].version:
         files[medium.CHAIN] = opened.roots[512:]
-    else:
-        absent[medium.CHAIN] = "the kit carries one root, which is root.json"
     marker = sealed_marker(path)
     write_beside(path, files, (*NAMES, medium.CHAIN), marker)
     sealed = SealedKit(
@@ -138,7 +135,7 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
         threshold=root.targets.threshold,
         outputs={name: _sha256(data) for name, data in sorted(files.items())},
         keys=dict(sorted(stock.keys.items())),
-        absent=dict(sorted(absent.items())),
+        absent=dict(sorted(stock.absent.items())),
     )
     replace_file(marker, _marker_bytes(path, sealed))
     return sealed

@@ -37,7 +37,7 @@ from kit.build import Options, build
 from kit.cli import app
 from kit.seal import seal
 from kit.signing import load_signer, load_sums_signer
-from kit.spec import Component, Evidence, Exemption, KitTable, Source, load_spec
+from kit.spec import Component, Evidence, Exemption, KitTable, Release, Source, load_spec
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
 from verifier.cli import COMMANDS
 from verifier.core.errors import KitError, all_errors
@@ -247,6 +247,7 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[[component.source]] and [[evidence.source]]", Source),
     ("[[evidence]]", Evidence),
     ("[[exemption]]", Exemption),
+    ("[release]", Release),
 ]
 
 
@@ -274,6 +275,8 @@ def _spec_row(name: str, field: FieldInfo) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
     if hasattr(value, "strftime"):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Annotated, NoReturn
 
@@ -16,13 +17,13 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import keys, kits, looking, note, passphrase, review, roots
-from kit.cli.common import app, say
+from kit.cli import build, config, keys, kits, looking, note, passphrase, review, roots
+from kit.cli.common import app, failure_value, say
 from kit.cli.options import told
-from verifier.core.errors import ExitStatus
+from verifier.core.errors import ExitStatus, KitError
 from verifier.streams import guarded
 
-__all__ = ["app", "keys", "kits", "looking", "main", "note", "review", "roots"]
+__all__ = ["app", "build", "config", "keys", "kits", "looking", "main", "note", "review", "roots"]
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
@@ -51,7 +52,13 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    status = told(lambda: app(standalone_mode=False))
+    """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
+    try:
+        status = told(lambda: app(standalone_mode=False))
+    except KitError as error:
+        if "--json" in sys.argv[1:]:
+            say(json.dumps(failure_value(error), indent=2, sort_keys=True))
+        raise
     if status != _INTERRUPTED:
         return status
     print("interrupted; nothing was kept", file=sys.stderr)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from kit.cli import passphrase
 from kit.cli.options import App
+from verifier.core.errors import KitError
 from verifier.show.plain import plain, shell
 
 app = App(
@@ -46,6 +48,11 @@ def secret(name: str) -> str:
     return passphrase.ask(name)
 
 
+def now() -> int:
+    """Return the time, in seconds since 1970, for those who ask for it by name."""
+    return int(time.time())
+
+
 def say(text: str) -> None:
     """Print a line of the result, or JSON; what is foreign in a line neither moves nor ends it."""
     print(text if text.startswith("{\n") else plain(text))
@@ -54,6 +61,17 @@ def say(text: str) -> None:
 def say_next(*words: object) -> None:
     """Name the next command whole, so that it can be pasted; what is None is left out."""
     say(f"next: {shell(*(str(word) for word in words if word is not None))}")
+
+
+def failure_value(error: KitError) -> dict[str, Any]:
+    """Return what ``--json`` says of a command that failed; the members of a report's finding."""
+    finding = {
+        "code": error.code,
+        "message": error.message,
+        "where": error.where,
+        "fix": error.fix,
+    }
+    return {"error": finding, "exitStatus": int(error.status)}
 
 
 def with_value(option: str, value: object) -> list[object]:

@@ -1,20 +1,18 @@
-"""The life of a kit: build, sign, seal, rebuild."""
+"""What a kit that was built still needs: sign, seal."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kit.build import BuiltKit, Options, build
 from kit.cli.common import (
     Jobs,
     Json,
-    KeyArguments,
     OptionalRoot,
     app,
     progress,
@@ -23,67 +21,25 @@ from kit.cli.common import (
     secret,
     with_value,
 )
+from kit.cli.defaults import Chosen, KitArgument
 from kit.cli.review import attach_first, say_attached, sign_away
-from kit.rebuild import rebuild
-from kit.release import kit_path, new_release
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
 from kit.sign import SignedKit, sign
-from kit.signing import load_signer, load_sums_signer
-from kit.spec import load_spec
 from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError
 from verifier.core.trust import Role
 
 
-@app.command("build")
-def _build(
-    spec: Annotated[Path, typer.Argument(help="The spec: a TOML file.")],
-    root: Annotated[Path, typer.Option("--root", help="The root of trust, or the chain.")],
-    out: Annotated[
-        Path, typer.Option("--out", help="The directory for releases; it gets NAME-VERSION/.")
-    ] = Path("."),
-    key: KeyArguments = [],  # noqa: B006 - typer reads it, nobody changes it
-    sums_key: Annotated[
-        str | None,
-        typer.Option("--sums-key", metavar="URI", help="Sign SHA256SUMS with this P-256 key file."),
-    ] = None,
-    store: Annotated[
-        bool, typer.Option("--store", help="Do not compress: raw frames only.")
-    ] = False,
-    jobs: Jobs = 0,
-    json_: Json = False,
+def say_missing(
+    kit: Path, root: Path | None, role: Role, signed: Sequence[str], known: Collection[str]
 ) -> None:
-    """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
-    chain = load_roots(root).chain
-    trusted = chain[-1]
-    signers = [load_signer(item, trusted.targets.keys, secrets=secret) for item in key]
-    sums = load_sums_signer(sums_key, secrets=secret) if sums_key else None
-    loaded = load_spec(spec)
-    path = kit_path(out, loaded.kit.name, loaded.kit.version)
-    with progress(json_) as show, new_release(path):
-        options = Options(
-            store=store, workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show
-        )
-        built = build(loaded, chain, path.parent, options, signers=signers, sums=sums)
-    if not json_:
-        _show_built(built)
-        if chain[0].version > 1:
-            say(f"note: hosts with a root older than version {chain[0].version - 1} cannot follow")
-    sealed = None
-    if signers and len(built.signers) >= trusted.targets.threshold:
-        with progress(json_) as show:
-            sealed = seal(path, root=trusted, progress=lambda d, t: show("sealing", d, t))
-    if json_:
-        say(json.dumps(_built_value(built, sealed), indent=2, sort_keys=True))
-    elif sealed is not None:
-        _show_sealed(path, sealed)
-    else:
-        _show_missing(path, root, trusted.targets, built.signers)
+    """Say who has yet to sign, and with which command; or that nobody has to.
 
-
-def _show_missing(kit: Path, root: Path | None, role: Role, signed: Sequence[str]) -> None:
-    """Say who has yet to sign, and with which command; or that nobody has to."""
+    Args:
+        root: As it was given; None where the next command finds it by itself.
+        known: Signers whose key the next command finds by itself.
+    """
     need = role.threshold - len(signed)
     if need <= 0:
         say_next("offline-kit", "seal", kit, *with_value("--root", root))
@@ -91,40 +47,25 @@ def _show_missing(kit: Path, root: Path | None, role: Role, signed: Sequence[str
     missing = [name for name in role.signers() if name not in signed]
     who = missing[0] if need == len(missing) == 1 else f"{need} more of {', '.join(missing)}"
     say(f"not sealed: {who} must sign")
-    key = f"{missing[0]}=URI" if len(missing) == 1 else "SIGNER=URI"
-    say_next("offline-kit", "sign", kit, *with_value("--root", root), "--key", key)
-
-
-def _built_value(built: BuiltKit, sealed: SealedKit | None) -> dict[str, Any]:
-    return {
-        "kit": os.fspath(built.path),
-        "kitId": built.kit_id,
-        "contentId": built.content_id,
-        "size": built.size,
-        "members": built.members,
-        "signers": list(built.signers),
-        "emptyDirectories": list(built.empty_directories),
-        "sealed": sealed_value(sealed) if sealed else None,
-    }
-
-
-def _show_built(built: BuiltKit) -> None:
-    members = f"{built.members} member{'' if built.members == 1 else 's'}"
-    say(f"built {built.path}: {members}, {built.size} bytes")
-    say(f"contentId  {built.content_id}")
-    say(f"kitId      {built.kit_id}")
-    for name in built.empty_directories:
-        say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
-    if built.signers:
-        say(f"signed by  {', '.join(built.signers)}")
+    ready = any(name in known for name in missing)
+    name = f"{missing[0] if len(missing) == 1 else 'SIGNER'}=URI"
+    say_next(
+        *("offline-kit", "sign", kit, *with_value("--root", root)),
+        *([] if ready else ["--key", name]),
+    )
 
 
 @app.command("sign")
 def _sign(
-    kit: Annotated[
-        Path, typer.Argument(help="The kit to sign in place; with --detached also a review pack.")
-    ],
-    key: KeyArguments,
+    kit: KitArgument = None,
+    key: Annotated[
+        list[str],
+        typer.Option(
+            "--key",
+            metavar="SIGNER=URI",
+            help="Sign with this key; several times. If not given: all of [release.keys].",
+        ),
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
     root: OptionalRoot = None,
     checked: Annotated[
         str,
@@ -147,20 +88,25 @@ def _sign(
     json_: Json = False,
 ) -> None:
     """Verify a kit in full, then add signatures in place; or sign a review pack of it."""
+    chosen = Chosen()
+    keys = chosen.keys(key)
     if detached:
         if reopen or ssh_key:
             raise UsageError("--detached changes no kit: it goes with no --reopen or --ssh-key")
-        sign_away(kit, key, out=out, root=root, checked=checked, jobs=jobs, json_=json_)
+        what = chosen.kit_to_finish(kit)
+        sign_away(what, keys, out=out, root=root, checked=checked, jobs=jobs, json_=json_)
         return
-    if out is not None or kit.is_dir():
-        what = "--out" if out is not None else "a review pack"
-        raise UsageError(f"{what} needs --detached: `sign --detached PACK --key SIGNER=URI`")
-    trusted = load_roots(root).last if root else None
-    ssh = sign_sums(kit, ssh_key) if ssh_key else None
+    path = chosen.kit_to_finish(kit)
+    if out is not None or path.is_dir():
+        what_for = "--out" if out is not None else "a review pack"
+        raise UsageError(f"{what_for} needs --detached: `sign --detached PACK --key SIGNER=URI`")
+    root_file = chosen.root(root)
+    trusted = load_roots(root_file).last if root_file else None
+    ssh = sign_sums(path, ssh_key) if ssh_key else None
     with progress(json_) as show:
         signed = sign(
-            kit,
-            key,
+            path,
+            keys,
             root=trusted,
             checked=checked,
             reopen=reopen,
@@ -168,13 +114,13 @@ def _sign(
             progress=lambda done, total: show("checking", done, total),
             secrets=secret,
         )
-    kept = keep_sums(kit, ssh, signed.kit_id) if ssh else None
+    kept = keep_sums(path, ssh, signed.kit_id) if ssh else None
     if json_:
         value = {**_signed_value(signed), "sshSignature": os.fspath(kept) if kept else None}
         say(json.dumps(value, indent=2, sort_keys=True))
         return
     how = "not read again (--checked)" if checked else "every frame and member checked"
-    say(f"{kit}: {signed.kit.name} {signed.kit.version}, {how}")
+    say(f"{path}: {signed.kit.name} {signed.kit.version}, {how}")
     for name in signed.already:
         say(f"{name} had signed before; nothing was changed")
     if signed.added:
@@ -183,7 +129,7 @@ def _sign(
         say(f"wrote {kept}, an SSH signature by {ssh.fingerprint}")
     say(f"kitId {signed.kit_id}")
     say(f"{len(signed.signers)} of {signed.threshold} signers: {', '.join(signed.signers)}")
-    _show_missing(kit, root, signed.role, signed.signers)
+    say_missing(path, root, signed.role, signed.signers, chosen.defaults.keys)
 
 
 def _signed_value(signed: SignedKit) -> dict[str, Any]:
@@ -199,7 +145,7 @@ def _signed_value(signed: SignedKit) -> dict[str, Any]:
 
 @app.command("seal")
 def _seal(
-    kit: Annotated[Path, typer.Argument(help="The kit to seal.")],
+    kit: KitArgument = None,
     more: Annotated[
         list[Path], typer.Argument(metavar="FILE", help="More signatures for --attach.")
     ] = [],  # noqa: B006 - typer reads it, nobody changes it
@@ -215,11 +161,13 @@ def _seal(
     json_: Json = False,
 ) -> None:
     """Verify a kit under its root's threshold and write what belongs beside it."""
-    attached = attach_first(kit, attach, more, root=root, reopen=reopen)
-    trusted = load_roots(root).last if root else None
+    chosen = Chosen()
+    path, root_file = chosen.kit_to_finish(kit), chosen.root(root)
+    attached = attach_first(path, attach, more, root=root_file, reopen=reopen)
+    trusted = load_roots(root_file).last if root_file else None
     with progress(json_) as show:
         sealed = seal(
-            kit,
+            path,
             root=trusted,
             workers=jobs,
             progress=lambda done, total: show("sealing", done, total),
@@ -230,7 +178,7 @@ def _seal(
         return
     if attached is not None:
         say_attached(attached)
-    _show_sealed(kit, sealed)
+    say_sealed(path, sealed)
 
 
 def sealed_value(sealed: SealedKit) -> dict[str, Any]:
@@ -248,7 +196,7 @@ def sealed_value(sealed: SealedKit) -> dict[str, Any]:
     }
 
 
-def _show_sealed(kit: Path, sealed: SealedKit) -> None:
+def say_sealed(kit: Path, sealed: SealedKit) -> None:
     say(f"sealed {kit}: signed by {', '.join(sealed.signers)} (threshold {sealed.threshold})")
     say(f"file       {sealed.file_digest}")
     for name, digest in sealed.outputs.items():
@@ -259,26 +207,3 @@ def _show_sealed(kit: Path, sealed: SealedKit) -> None:
         say(f"  {name} is absent: {why}")
     say(f"to be carried: all of {kit.parent}")
     say_next("offline-kit", "release-note", kit)
-
-
-@app.command("rebuild")
-def _rebuild(
-    kit: Annotated[Path, typer.Argument(help="The kit to compare with.")],
-    spec: Annotated[Path, typer.Argument(help="The spec it was built from.")],
-    check: Annotated[bool, typer.Option("--check", help="Compare and keep nothing.")] = False,
-    root: OptionalRoot = None,
-    jobs: Jobs = 0,
-    json_: Json = False,
-) -> None:
-    """Build again from the spec and say whether the bytes are those of KIT, else where not."""
-    if not check:
-        raise UsageError("`rebuild` only compares so far: give --check")
-    trusted = load_roots(root).last if root else None
-    with progress(json_) as show:
-        options = Options(workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show)
-        same = rebuild(kit, load_spec(spec), options, root=trusted)
-    if json_:
-        value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}
-        say(json.dumps({**value, "size": same.size}, indent=2, sort_keys=True))
-    else:
-        say(f"identical: {same.size} bytes, kitId {same.kit_id}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from kit.cli.common import Jobs, Json, app, progress, say
+from kit.cli.defaults import Chosen
 from kit.container.frames import write_parts
 from kit.container.output import new_file
 from kit.note import medium
@@ -24,7 +25,12 @@ _BLACK_ON_WHITE, _PLAIN = "\x1b[30;47m", "\x1b[0m"  # a code that is light on da
 
 @app.command("release-note")
 def _release_note(
-    kit: Annotated[Path, typer.Argument(help="The sealed kit; what was sealed lies beside it.")],
+    kit: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[KIT]", help="The sealed kit, or its directory; else the newest release."
+        ),
+    ] = None,
     root: Annotated[
         Path | None, typer.Option("--root", help="The root.json that sites pin, if not beside.")
     ] = None,
@@ -39,7 +45,7 @@ def _release_note(
     kind = _kind(qr) if qr is not None else ""
     with progress(json_) as show:
         note = release_note(
-            kit,
+            Chosen().sealed_kit(kit),
             root_file=root,
             workers=jobs,
             progress=lambda done, total: show("verifying", done, total),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -11,25 +12,37 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 
 from kit.keys import cosign
 from kit.keys.kinds import Ask, PrivateKey, describe, schemes_of
-from kit.keys.reading import MAKE, ask_for, label, parse, read, unsupported
+from kit.keys.reading import MAKE, ask_for, label, parse, read, read_variable, unsupported
 
 _PEM = frozenset({"PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"})
 _HALVES = {"PUBLIC KEY": ("a public key", "give its private half, the .pem or .key file")}
 
 
-def load_private(path: Path, ask: Ask | None = None) -> PrivateKey:
+@dataclass(frozen=True)
+class Variable:
+    """Where a key is: a variable of this process, by its name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"variable {self.name!r}"
+
+
+def load_private(place: Path | Variable, ask: Ask | None = None) -> PrivateKey:
     """Read a private key that a root may name: PEM (PKCS#8, SEC 1, PKCS#1) or a cosign.key.
 
     Args:
+        place: A file, or a variable of this process.
         ask: Asks for the passphrase if the file is encrypted.
 
     Raises:
         KeyUnreadable: There is no file, or it is no key.
+        KeyVariableUnset: There is no such variable.
         KeyUnsupported: It is a key that does not serve; the message says which.
         PassphraseMissing: It is encrypted, and nobody is there to be asked.
         PassphraseWrong: It is encrypted, and not with this passphrase.
     """
-    data, where = read(path)
+    data, where = read_variable(place.name) if isinstance(place, Variable) else read(place)
     found = label(data, where, wanted=_PEM | cosign.LABELS, halves=_HALVES)
     if found in cosign.LABELS:
         box = cosign.parse(data, where)

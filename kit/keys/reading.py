@@ -1,14 +1,24 @@
-"""Key files as bytes, and refusals that say what a file is."""
+"""Keys as bytes, from files and variables, and refusals that say what a file is."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from kit.errors import KeyUnreadable, KeyUnsupported, PassphraseMissing, PassphraseWrong, show
+from kit.errors import (
+    KeyUnreadable,
+    KeyUnsupported,
+    KeyVariableUnset,
+    PassphraseMissing,
+    PassphraseWrong,
+    show,
+)
 from kit.keys.kinds import Ask
 
 MAX_KEY_FILE = 64 * 1024  # bytes; a key of any kind is far smaller
@@ -52,6 +62,29 @@ def read(path: Path) -> tuple[bytes, str]:
         raise KeyUnreadable("the file is empty", where=where)
     if len(data) > MAX_KEY_FILE:
         raise KeyUnreadable(f"the file has more than {MAX_KEY_FILE} bytes", where=where)
+    return data, where
+
+
+def read_variable(name: str) -> tuple[bytes, str]:
+    """Return the key in a variable, as PEM or as base64 of it, and how messages call it.
+
+    Base64 is for systems that hide only what is on one line.
+
+    Raises:
+        KeyVariableUnset: There is no such variable, or nothing is in it.
+        KeyUnreadable: It is far too large.
+    """
+    where = f"variable {name!r}"
+    text = os.environ.get(name, "")
+    if not text.strip():
+        raise KeyVariableUnset("is empty" if name in os.environ else "is not set", where=where)
+    if len(text) > MAX_KEY_FILE:
+        raise KeyUnreadable(f"it has more than {MAX_KEY_FILE} characters", where=where)
+    data = os.fsencode(text)
+    if b"-----BEGIN" not in data:
+        with contextlib.suppress(ValueError):
+            decoded = base64.b64decode(b"".join(data.split()), validate=True)
+            data = decoded if b"-----BEGIN" in decoded else data
     return data, where
 
 

@@ -14,6 +14,7 @@ from kit.errors import SignerArgumentInvalid, SignerNotInRoot
 from kit.signing.model import Targets
 
 SSH = "ssh"
+VARIABLE = "envvar"
 FILES = frozenset({"file", "file2"})
 REFUSED = {
     "gnupg": "GnuPG signs OpenPGP packets, not the DSSE encoding, and no root can name such a key",
@@ -51,8 +52,8 @@ def parse_uri(uri: str) -> tuple[str, Path]:
     path = Path(rest[2:] if rest.startswith("///") else rest)
     if scheme in FILES:
         return "", path
-    if scheme == SSH and not os.path.exists(uri):
-        return SSH, path
+    if scheme in (SSH, VARIABLE) and not os.path.exists(uri):
+        return scheme, path
     if scheme in SIGNER_FOR_URI_SCHEME or scheme in REFUSED or not os.path.exists(uri):
         return scheme, Path()
     return "", Path(uri)

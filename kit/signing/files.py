@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, SignerUnavailable, show
 from kit.keys.kinds import Ask, PrivateKey, material_of
-from kit.keys.private import load_private
+from kit.keys.private import Variable, load_private
 from kit.signing.model import KitSigner, Make, Targets, evaluated, signer_of
 from verifier.core.signature import P256, RSA_PKCS1, SSHSIG
 from verifier.crypto import sshsig
@@ -21,17 +21,19 @@ from verifier.crypto import sshsig
 _SALT = 32  # bytes, FORMAT 4.5
 
 
-def file_signer(path: Path, name: str | None, targets: Targets, ask: Ask | None) -> KitSigner:
-    """Return the signer whose key is in a file; see `kit.signing.load_signer`.
+def file_signer(
+    place: Path | Variable, name: str | None, targets: Targets, ask: Ask | None
+) -> KitSigner:
+    """Return the signer whose key is in a file or a variable; see `kit.signing.load_signer`.
 
     Raises:
         KeyNotInRoot: The root does not name the key.
         KeyOfAnotherSigner: The root names the key for somebody else.
         KitError: The file does not serve; see `load_private`.
     """
-    private = load_private(path, ask)
+    private = load_private(place, ask)
     # not by key id: a PEM has many spellings, and other programs compute the id from theirs
-    wanted, where = material_of(private.public_key()), f"key {show(path)}"
+    wanted, where = material_of(private.public_key()), place_of(place)
     named = [key for key in evaluated(targets) if key.material == wanted]
     if not named:
         raise KeyNotInRoot("the root does not name this key", where=where)
@@ -40,6 +42,11 @@ def file_signer(path: Path, name: str | None, targets: Targets, ask: Ask | None)
             return signer_of(key, maker(private, key.scheme))
     owner = named[0].signer
     raise KeyOfAnotherSigner(f"the root names it for {owner!r}, not for {name!r}", where=where)
+
+
+def place_of(place: Path | Variable) -> str:
+    """Return how messages call the place of a key."""
+    return str(place) if isinstance(place, Variable) else f"key {show(place)}"
 
 
 def maker(private: PrivateKey, scheme: str) -> Make:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from kit.errors import SignerArgumentInvalid
 from kit.keys.kinds import Ask
-from kit.signing.arguments import SSH, parse_uri, split
+from kit.keys.private import Variable
+from kit.signing.arguments import SSH, VARIABLE, parse_uri, split
 from kit.signing.files import file_signer
 from kit.signing.model import KitSigner, Targets
 from kit.signing.services import service_signer
@@ -15,7 +18,8 @@ def load_signer(argument: str, targets: Targets, *, secrets: Ask | None = None) 
     """Return the signer that a ``--key`` argument means under a root.
 
     ``SIGNER=URI`` names the signer, or the key id of one of its keys; a key file may stand alone,
-    as a path or as ``file:PATH``, ``file2:PATH`` or ``ssh:PATH``, and is matched by its public key.
+    as a path or as ``file:PATH``, ``file2:PATH``, ``ssh:PATH`` or, for a key in a variable,
+    ``envvar:NAME``, and is matched by its public key.
     What follows these schemes is the path as it is: nothing is decoded or looked up in the
     environment.  For a signer with several keys and a URI that is no file, the first one (by key
     id) counts whose scheme the signer can make and that securesystemslib takes;
@@ -42,6 +46,8 @@ def load_signer(argument: str, targets: Targets, *, secrets: Ask | None = None) 
     scheme, path = parse_uri(uri)
     if not scheme:
         return file_signer(path, name, targets, secrets)
+    if scheme == VARIABLE:
+        return file_signer(Variable(os.fspath(path)), name, targets, secrets)
     if scheme == SSH:
         return ssh_signer(path, name, targets)
     if name is None:

@@ -14,7 +14,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
 
 from kit.errors import KitError, SignerUnavailable, SignerUnsupported
 from kit.keys.kinds import Ask
-from kit.signing.arguments import FILES, REFUSED, SSH
+from kit.signing.arguments import FILES, REFUSED, SSH, VARIABLE
 from kit.signing.model import KitSigner, Targets, evaluated, signer_of
 from verifier.core.signature import ED25519, KEYTYPES, P256, P384, RSA_PKCS1, RSA_PSS, SSHSIG
 
@@ -43,7 +43,7 @@ def service_signer(
     """
     where = f"signer {name!r}, '{scheme}:'"
     if scheme in REFUSED or scheme not in SIGNER_FOR_URI_SCHEME:
-        known = sorted({*FILES, SSH, *SIGNER_FOR_URI_SCHEME} - set(REFUSED))
+        known = sorted({*FILES, SSH, VARIABLE, *SIGNER_FOR_URI_SCHEME} - set(REFUSED))
         raise SignerUnsupported(REFUSED.get(scheme, f"known are {', '.join(known)}"), where=where)
     own = [key for key in targets.values() if name in (key.signer, key.keyid)]
     makes = _MAKES.get(scheme, _ALL)

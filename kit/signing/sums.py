@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -12,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from kit.errors import KeyUnsupported, SignerUnsupported, show
+from kit.errors import KeyUnsupported, SignerUnsupported
 from kit.keys.kinds import Ask, describe, public_pem
-from kit.keys.private import load_private
-from kit.signing.arguments import parse_uri
-from kit.signing.files import rfc_6979
+from kit.keys.private import Variable, load_private
+from kit.signing.arguments import VARIABLE, parse_uri
+from kit.signing.files import place_of, rfc_6979
 from kit.signing.model import with_low_s
 from verifier.crypto import ecdsa
 
@@ -45,7 +46,7 @@ class SumsSigner:
 
 
 def load_sums_signer(uri_or_path: str, *, secrets: Ask | None = None) -> SumsSigner:
-    """Return the signer of ``SHA256SUMS``: an ECDSA P-256 key file, by path or ``file:`` URI.
+    """Return the signer of ``SHA256SUMS``: an ECDSA P-256 key, in a file or as ``envvar:NAME``.
 
     Args:
         secrets: Asks for the passphrase if the file is encrypted.
@@ -59,14 +60,17 @@ def load_sums_signer(uri_or_path: str, *, secrets: Ask | None = None) -> SumsSig
         SignerUnavailable: This host has no RFC 6979.
     """
     scheme, path = parse_uri(uri_or_path)
-    if scheme:
-        raise SignerUnsupported(f"'{scheme}:' cannot sign SHA256SUMS: only key files can")
-    private = load_private(path, secrets)
+    if scheme not in ("", VARIABLE):
+        raise SignerUnsupported(
+            f"'{scheme}:' cannot sign SHA256SUMS: only key files and envvar:NAME can"
+        )
+    place = Variable(os.fspath(path)) if scheme == VARIABLE else path
+    private = load_private(place, secrets)
     if not isinstance(private, EllipticCurvePrivateKey) or private.curve.name != SECP256R1.name:
         raise KeyUnsupported(
             f"is {describe(private)}; SHA256SUMS is signed with ECDSA P-256, "
             "which stock tools check",
-            where=f"key {show(path)}",
+            where=place_of(place),
         )
     algorithm = rfc_6979(Prehashed(SHA256()))
     return SumsSigner(public_pem(private.public_key()), private, algorithm)

@@ -14,6 +14,7 @@ from kit.spec.model import (
     schema_bytes,
     spec_schema,
 )
+from kit.spec.release import Release
 
 __all__ = [
     "Component",
@@ -21,6 +22,7 @@ __all__ = [
     "Exemption",
     "KitSpec",
     "KitTable",
+    "Release",
     "Source",
     "load_spec",
     "parse_spec",

@@ -53,6 +53,8 @@ from kit.spec.fields import (
 )
 from kit.spec.mistakes import explain, field_name, mistake
 from kit.spec.positions import Lines, parse_toml
+from kit.spec.release import Release
+from kit.spec.settings import Settings, apply
 from verifier.core import limits
 from verifier.core.manifest import MAX_COMPONENTS
 
@@ -397,6 +399,7 @@ class KitSpec(_Table):
         max_length=MAX_COMPONENTS,
         description=f"an array of at most {MAX_COMPONENTS} tables, [[exemption]]",
     )
+    release: Release | None = Field(None, description="a table [release]")
 
     _file: Path = PrivateAttr(default=Path("kit.toml"))
     _lines: Lines = PrivateAttr(default_factory=Lines)
@@ -421,8 +424,11 @@ def _plain(path: Path) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def load_spec(path: Path) -> KitSpec:
+def load_spec(path: Path, settings: Settings | None = None) -> KitSpec:
     """Read a spec.
+
+    Args:
+        settings: Fields of ``[kit]`` that are otherwise than in the file.
 
     Raises:
         SpecMissing: There is no file ``path``.
@@ -437,10 +443,10 @@ def load_spec(path: Path) -> KitSpec:
         raise SpecMissing(f"no spec here: {error.strerror}", where=where) from None
     except OSError as error:
         raise SpecUnreadable(f"cannot be read: {error.strerror}", where=where) from error
-    return parse_spec(raw, file=path)
+    return parse_spec(raw, file=path, settings=settings)
 
 
-def parse_spec(raw: bytes, *, file: Path) -> KitSpec:
+def parse_spec(raw: bytes, *, file: Path, settings: Settings | None = None) -> KitSpec:
     """Return the spec that ``raw`` is; ``file`` names it and gives its directory.
 
     Raises:
@@ -452,6 +458,7 @@ def parse_spec(raw: bytes, *, file: Path) -> KitSpec:
         problem = Problem(1, "", found, "a spec", "name directories instead of single files")
         raise SpecInvalid([problem], where=where)
     values, lines = parse_toml(raw, where=where)
+    apply(settings or {}, values)
     problems = list(check_across(values, lines))
     try:
         spec = KitSpec.model_validate(values)

@@ -31,7 +31,7 @@ BROUGHT_ALONG = frozenset(
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
-ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.release", "kit.seal", "kit.sign")
+ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.seal", "kit.sign")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it

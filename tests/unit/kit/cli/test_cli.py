@@ -420,7 +420,6 @@ KIT_STATUSES: dict[str, tuple[Sequence[str], int, str]] = {
     "seal, one signer of two": (["seal", "one signer"], 4, "threshold-not-met"),
     "seal, tampered": (["seal", "tampered"], 4, "digest-mismatch"),
     "seal, other files in the way": (["seal", "kit"], 2, "output-exists"),
-    "rebuild without --check": (["rebuild", "kit", "SPEC"], 2, "usage"),
     "rebuild, no kit": (["rebuild", "text", "SPEC", "--check"], 4, "not-a-kit"),
     "explain, no such code": (["explain", "no-such-code"], 2, "usage"),
     "key, no such kind": (["key", "new", "me", "--type", "rsa"], 2, "usage"),

@@ -670,7 +670,7 @@ def test_the_full_example_has_every_field() -> None:
     schema = spec_schema()
     tables = [schema, *schema["$defs"].values()]
     fields = {name for table in tables for name in table["properties"]}
-    used = set(re.findall(r"^(?:\[+(?:\w+\.)?)?(\w+)", full, re.MULTILINE))
+    used = set(re.findall(r"^(?:\[+(?:\w+\.)?)?([\w-]+)", full, re.MULTILINE))
     assert fields - used == set()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.release import ReleaseExists, kit_path, new_release
+from kit.releases.layout import ReleaseExists, kit_path, new_release
 from tests.support.making import KEYS, ROOT_FILE, key, make_sources
 from tests.support.program import Run
 from verifier.core.errors import KitError

@@ -14,7 +14,7 @@ from kit.container.output import partial_of, refused
 from kit.errors import show
 from verifier.core.errors import Usage
 
-_ENDING = ".tar.zst"
+ENDING = ".tar.zst"
 
 
 class ReleaseExists(Usage):
@@ -35,7 +35,7 @@ def release_name(name: str, version: str) -> str:
 def kit_path(out: Path, name: str, version: str) -> Path:
     """Return where the kit of a release lies below the directory for releases."""
     called = release_name(name, version)
-    return out / called / f"{called}{_ENDING}"
+    return out / called / f"{called}{ENDING}"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,237 @@
+"""From a spec to a release: build, rebuild."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kit.build import BuiltKit, Options, build, created_of, draft_manifest
+from kit.cli.common import Jobs, Json, OptionalRoot, app, now, progress, say, secret
+from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
+from kit.cli.kits import say_missing, say_sealed, sealed_value
+from kit.rebuild import rebuild
+from kit.releases.layout import kit_path, new_release
+from kit.releases.previous import Known, noted_releases, previous_release
+from kit.releases.since import Since, before_building, following, older_than_known, since
+from kit.roots.files import load_roots
+from kit.seal import SealedKit, seal
+from kit.signing import KitSigner, SumsSigner, load_signer, load_sums_signer
+from kit.spec import KitSpec, load_spec
+from kit.spec.settings import parse_settings
+from verifier.core.trust import Root
+
+SetOptions = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="kit.FIELD=VALUE", help="Take this for a field; kit.created=now."
+    ),
+]
+
+
+After = Annotated[
+    Path | None,
+    typer.Option(
+        "--after", metavar="PREVIOUS", help="The release before: a kit, or where releases lie."
+    ),
+]
+
+
+@dataclass
+class _Order:
+    """What is to be built, and all that was noticed on the way."""
+
+    spec: KitSpec
+    chain: Sequence[Root]
+    kit: Path
+    signers: Sequence[KitSigner]
+    sums: SumsSigner | None
+    previous: Known | None
+    epoch: str | None
+    warnings: list[str] = field(default_factory=list)
+    diff: Sequence[str] = ()
+
+
+@app.command("build")
+def _build(
+    spec: SpecArgument = SPEC,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="The root of trust, or the chain.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The directory for releases; gets NAME-VERSION/.")
+    ] = None,
+    key: Annotated[
+        list[str],
+        typer.Option("--key", metavar="SIGNER=URI", help="Sign with this key; several times."),
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    sums_key: Annotated[
+        str | None,
+        typer.Option("--sums-key", metavar="URI", help="Sign SHA256SUMS with this P-256 key."),
+    ] = None,
+    after: After = None,
+    set_: SetOptions = [],  # noqa: B006
+    store: Annotated[
+        bool, typer.Option("--store", help="Do not compress: raw frames only.")
+    ] = False,
+    jobs: Jobs = 0,
+    json_: Json = False,
+) -> None:
+    """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
+    chosen = Chosen(spec)
+    order = _order(chosen, spec, root, out, key, sums_key, after, set_)
+    _warn(order.warnings)
+    with progress(json_) as show, new_release(order.kit):
+        options = Options(store=store, workers=jobs, epoch=order.epoch, progress=show)
+        built = build(
+            order.spec,
+            order.chain,
+            order.kit.parent,
+            options,
+            signers=order.signers,
+            sums=order.sums,
+        )
+    changed = since(order.kit, order.previous) if order.previous else Since((), ())
+    order.diff = changed.lines
+    order.warnings += changed.warnings
+    if not json_:
+        _say_built(built, order)
+    _warn(changed.warnings)
+    role, sealed = order.chain[-1].targets, None
+    if order.signers and len(built.signers) >= role.threshold:
+        with progress(json_) as show:
+            sealed = seal(
+                order.kit, root=order.chain[-1], progress=lambda d, t: show("sealing", d, t)
+            )
+    if json_:
+        say(json.dumps(_built_value(built, sealed, order), indent=2, sort_keys=True))
+    elif sealed is not None:
+        say_sealed(order.kit, sealed)
+    else:
+        here = spec == SPEC  # else the next command would not find what this one found
+        known = chosen.defaults.keys if here else {}
+        say_missing(order.kit, root if here else chosen.root(root), role, built.signers, known)
+
+
+def _order(
+    chosen: Chosen,
+    spec: Path,
+    root: Path | None,
+    out: Path | None,
+    key: Sequence[str],
+    sums_key: str | None,
+    after: Path | None,
+    set_: Sequence[str],
+) -> _Order:
+    """Load what is to be built, and look at the releases that are there already."""
+    settings = parse_settings(set_, now())
+    loaded = load_spec(spec, settings)
+    chain = load_roots(chosen.needed_root(root)).chain
+    signers = [
+        load_signer(item, chain[-1].targets.keys, secrets=secret) for item in chosen.named_keys(key)
+    ]
+    sums_uri = chosen.sums_key(sums_key)
+    sums = load_sums_signer(sums_uri, secrets=secret) if sums_uri else None
+    directory, epoch = chosen.out(out), os.environ.get("SOURCE_DATE_EPOCH")
+    previous = None
+    if after is not None:
+        previous = previous_release(after, loaded.kit.name, loaded.kit.line)
+        loaded = following(loaded, previous, settings)
+    kit = kit_path(directory, loaded.kit.name, loaded.kit.version)
+    order = _Order(loaded, chain, kit, signers, sums, previous, epoch)
+    info = draft_manifest(loaded, created_of(loaded, epoch)).kit
+    if previous is not None:
+        order.warnings += before_building(info, chain[-1], previous)
+    else:
+        beside = (older_than_known(info, known) for known in noted_releases(directory))
+        order.warnings += [sentence for sentence in beside if sentence][-1:]
+    return order
+
+
+def _warn(sentences: Sequence[str]) -> None:
+    """Say what is most likely a mistake, where it does not mix with the result."""
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr)
+
+
+def _built_value(built: BuiltKit, sealed: SealedKit | None, order: _Order) -> dict[str, Any]:
+    info = built.manifest.kit
+    return {
+        "kit": os.fspath(built.path),
+        "name": info.name,
+        "version": info.version,
+        "line": info.line,
+        "sequence": info.sequence,
+        "created": info.created,
+        "supersedes": list(info.supersedes),
+        "kitId": built.kit_id,
+        "contentId": built.content_id,
+        "size": built.size,
+        "members": built.members,
+        "signers": list(built.signers),
+        "emptyDirectories": list(built.empty_directories),
+        "after": order.previous.kit_id if order.previous else None,
+        "changes": list(order.diff),
+        "warnings": order.warnings,
+        "sealed": sealed_value(sealed) if sealed else None,
+    }
+
+
+def _say_built(built: BuiltKit, order: _Order) -> None:
+    info = built.manifest.kit
+    members = f"{built.members} member{'' if built.members == 1 else 's'}"
+    say(f"built {built.path}: {members}, {built.size} bytes")
+    if order.previous is not None:
+        before = order.previous
+        say(f"after      {before.name} {before.version}, sequence {before.sequence}")
+        say(f"sequence   {info.sequence}")
+        for line in order.diff:
+            say(f"  {line}")
+    if order.epoch is not None:
+        say(f"created    {info.created}, as SOURCE_DATE_EPOCH says")
+    say(f"contentId  {built.content_id}")
+    say(f"kitId      {built.kit_id}")
+    for name in built.empty_directories:
+        say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
+    if built.signers:
+        say(f"signed by  {', '.join(built.signers)}")
+    first = order.chain[0].version
+    if first > 1:
+        say(f"note: hosts with a root older than version {first - 1} cannot follow")
+
+
+@app.command("rebuild")
+def _rebuild(
+    kit: Annotated[Path, typer.Argument(help="The kit to compare with, or its directory.")],
+    spec: SpecArgument = SPEC,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare and keep nothing: what it does anyway.")
+    ] = True,
+    after: After = None,
+    set_: SetOptions = [],  # noqa: B006 - typer reads it, nobody changes it
+    root: OptionalRoot = None,
+    jobs: Jobs = 0,
+    json_: Json = False,
+) -> None:
+    """Build again from the spec and say whether the bytes are those of KIT, else where not."""
+    del check
+    trusted = load_roots(root).last if root else None
+    settings = parse_settings(set_, now())
+    loaded = load_spec(spec, settings)
+    if after is not None:
+        previous = previous_release(after, loaded.kit.name, loaded.kit.line)
+        loaded = following(loaded, previous, settings)
+    with progress(json_) as show:
+        options = Options(workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show)
+        same = rebuild(kit_in(kit), loaded, options, root=trusted)
+    if json_:
+        value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}
+        say(json.dumps({**value, "size": same.size}, indent=2, sort_keys=True))
+    else:
+        say(f"identical: {same.size} bytes, kitId {same.kit_id}")

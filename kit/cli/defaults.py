@@ -1,0 +1,139 @@
+"""Values that nobody typed: out of ``[release]``, and kits that are found where they were built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kit.errors import show
+from kit.releases.layout import ENDING
+from kit.releases.previous import noted_releases, open_releases
+from kit.spec.release import Defaults, load_defaults
+from verifier.core.errors import UsageError
+
+SPEC = Path("kit.toml")
+
+SpecArgument = Annotated[
+    Path, typer.Argument(metavar="[SPEC]", help="The spec, a TOML file; kit.toml if not given.")
+]
+KitArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[KIT]", help="The kit, or its directory; if not given, the one kit not sealed yet."
+    ),
+]
+
+
+class Chosen:
+    """What an order takes: an option where it is given, else what ``[release]`` says.
+
+    Files are read when the first value is missing, and only then.
+    """
+
+    def __init__(self, spec: Path = SPEC) -> None:
+        self._spec = spec
+        self._defaults: Defaults | None = None
+
+    @property
+    def defaults(self) -> Defaults:
+        """What the files say."""
+        if self._defaults is None:
+            self._defaults = load_defaults(self._spec)
+        return self._defaults
+
+    def root(self, given: Path | None) -> Path | None:
+        """Return the root to hold a kit to, if there is one."""
+        if given is None and self.defaults.root is not None:
+            return Path(self.defaults.root.value)
+        return given
+
+    def needed_root(self, given: Path | None) -> Path:
+        """Return the root to build with.
+
+        Raises:
+            UsageError: Nobody named one.
+        """
+        root = self.root(given)
+        if root is None:
+            raise UsageError(
+                "no root of trust is named: give --root ROOT.JSON, or write `root` in [release]"
+            )
+        return root
+
+    def out(self, given: Path | None) -> Path:
+        """Return the directory for releases."""
+        if given is None and self.defaults.out is not None:
+            return Path(self.defaults.out.value)
+        return given or Path(".")
+
+    def sums_key(self, given: str | None) -> str | None:
+        """Return who signs SHA256SUMS, if anybody does."""
+        if given is None and self.defaults.sums_key is not None:
+            return self.defaults.sums_key.value
+        return given
+
+    def named_keys(self, given: Sequence[str]) -> list[str]:
+        """Return ``--key`` arguments, with the key of ``[release.keys]`` for a signer's name."""
+        return [self._named(argument) for argument in given]
+
+    def _named(self, argument: str) -> str:
+        if "=" in argument or ":" in argument or os.path.lexists(argument):
+            return argument
+        default = self.defaults.keys.get(argument)
+        return f"{argument}={default.value}" if default is not None else argument
+
+    def keys(self, given: Sequence[str]) -> list[str]:
+        """Return ``--key`` arguments; all of ``[release.keys]`` if there are none.
+
+        Raises:
+            UsageError: There is none there either.
+        """
+        if given:
+            return self.named_keys(given)
+        keys = [f"{signer}={item.value}" for signer, item in self.defaults.keys.items()]
+        if not keys:
+            raise UsageError(
+                "no key is named: give --key SIGNER=URI, or write [release.keys]",
+            )
+        return keys
+
+    def kit_to_finish(self, given: Path | None) -> Path:
+        """Return the kit to sign or seal: the one given, or the only one that is not sealed.
+
+        Raises:
+            UsageError: There is none, or there are several.
+        """
+        if given is not None:
+            return kit_in(given)
+        out = self.out(None)
+        found = list(open_releases(out))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise UsageError(f"{show(out)} holds no kit that is not sealed yet: name one")
+        names = ", ".join(show(path) for path in found[:5])
+        raise UsageError(f"several kits are not sealed yet, name one of them: {names}")
+
+    def sealed_kit(self, given: Path | None) -> Path:
+        """Return the kit that was sealed: the one given, or the one of the highest sequence.
+
+        Raises:
+            UsageError: There is none.
+        """
+        if given is not None:
+            return kit_in(given)
+        out = self.out(None)
+        known = max(noted_releases(out), key=lambda one: one.sequence, default=None)
+        if known is None:
+            raise UsageError(f"{show(out)} holds no sealed release: name a kit")
+        return known.path.parent / f"{known.name}-{known.version}{ENDING}"
+
+
+def kit_in(path: Path) -> Path:
+    """Return the kit in the directory of a release; anything else is returned as it is."""
+    inside = path / f"{path.resolve().name}{ENDING}"
+    return inside if path.is_dir() and inside.exists() else path

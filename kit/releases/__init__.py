@@ -1,0 +1,1 @@
+"""Releases side by side: where each lies, which came before, and what has changed since."""
