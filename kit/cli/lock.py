@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,13 +16,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from kit.cli.common import Json, app, say
-from kit.lock import Locked, LockOptions, lock
-from kit.net.client import Client, Ways
-from kit.net.registry import Logins, login_files
 from kit.spec import load_spec
 from kit.store import Store, default_root
 from kit.store.errors import StoreDamaged
 from verifier.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from kit.lock import Locked
 
 store_app = typer.Typer(help="Look after the store of fetched files.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
@@ -64,6 +64,11 @@ def _lock(
     json_: Json = False,
 ) -> None:
     """Find out what every source is, write kit.lock, and fetch what the store lacks."""
+    # slow to load, and no other command needs them
+    from kit.lock import LockOptions, lock
+    from kit.net.client import Client, Ways
+    from kit.net.registry import Logins, login_files
+
     ways = Ways(
         plain_http=frozenset(plain_http),
         ca_file=ca_file,
