@@ -17,14 +17,26 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import build, config, keys, kits, lock, looking, note, passphrase, review, roots
+from kit.cli import build, config, keys, kits, lock, looking, note, passphrase, review, roots, sbom
 from kit.cli.common import app, failure_value, say
 from kit.cli.options import told
 from verifier.core.errors import ExitStatus, KitError
 from verifier.streams import guarded
 
-__all__ = ["app", "main"]
-__all__ += ["build", "config", "keys", "kits", "lock", "looking", "note", "review", "roots"]
+__all__ = [
+    "app",
+    "build",
+    "config",
+    "keys",
+    "kits",
+    "lock",
+    "looking",
+    "main",
+    "note",
+    "review",
+    "roots",
+    "sbom",
+]
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
