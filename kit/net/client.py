@@ -11,7 +11,6 @@ import base64
 import contextlib
 import ipaddress
 import netrc
-import random
 import ssl
 import threading
 import time
@@ -271,8 +270,8 @@ def _shown(url: str) -> str:
 
 
 def _pause(attempt: int) -> float:
-    """Return seconds to wait, with some chance in it: many clients must not come back at once."""
-    return float(0.5 * 2**attempt * random.uniform(0.8, 1.2))
+    """Return seconds to wait before the next try."""
+    return 0.5 * float(2**attempt)
 
 
 def _retry_after(value: str) -> float:

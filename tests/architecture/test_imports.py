@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 
@@ -124,8 +125,8 @@ def evidence_knows_no_host(source: Source) -> Iterator[str]:
 
 def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    names = [text.split(";")[0].split("[")[0] for text in project["dependencies"]]
-    return {name.rstrip("0123456789.=<>~!, ").lower().replace("-", "_") for name in names}
+    names = [re.split(r"[\[<>=~!;, ]", text)[0] for text in project["dependencies"]]
+    return {name.lower().replace("-", "_") for name in names}
 
 
 def folders_without_builder() -> list[str]:

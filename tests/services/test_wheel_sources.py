@@ -31,7 +31,7 @@ summary = "wheels"
 id = "wheels"
 version = "1"
 path = "wheels"
-lands = "/opt/wheels"
+lands = "/opt/packages"
 [[component.source]]
 """
 LINUX = "manylinux_2_28_x86_64"
