@@ -6,8 +6,9 @@ the store lacks is fetched by digest.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock, render
 from kit.sources.npm import NpmPackages
 from kit.sources.oci import OciImages
 from kit.sources.repository import GitCommits
+from kit.sources.taken import Taken
 from kit.sources.url import UrlFiles
 from kit.sources.wheels import PythonWheels
 from kit.spec import KitSpec
@@ -112,6 +114,26 @@ def lock(
     if changed:
         replace_file(path, render(new))
     return Locked(path, new, changed, tuple(resolved), fetched)
+
+
+@contextlib.contextmanager
+def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
+    """Give what a build takes out of the store, and keep it there meanwhile; None: nothing.
+
+    Raises:
+        LockMissing: The spec has sources that are fetched, and there is no lock.
+        LockStale: The lock was made for other sources.
+        ArtifactAbsent: The store lacks a file.
+    """
+    if not any(parts(spec)):
+        yield None
+        return
+    path = lock_path(spec)
+    lock = check_fits(spec, load_lock(path), path)
+    with store.hold(item.artifact for item in lock.artifacts) as missing:
+        if missing:
+            raise absent(lock, {item.sha256 for item in missing}, store)
+        yield Taken(lock, path, store)
 
 
 def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:
