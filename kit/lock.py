@@ -6,29 +6,27 @@ the store lacks is fetched by digest.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.container.output import replace_file
-from kit.errors import SourcesCollide, show
+from kit.errors import SourcesCollide
 from kit.net.client import Client
 from kit.net.download import Downloads, Progress
 from kit.net.registry import Logins
-from kit.sources.errors import LockMissing, LockStale, NothingToUpdate
-from kit.sources.fetched import Kind, Means, Part, Resolved, parts, stale_parts
-from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock, render
+from kit.sources.errors import LockMissing, NothingToUpdate
+from kit.sources.fetched import Kind, Means, Part, Resolved, parts
+from kit.sources.lockfile import Lock, LockedArtifact, load_lock, render
 from kit.sources.npm import NpmPackages
 from kit.sources.oci import OciImages
 from kit.sources.repository import GitCommits
-from kit.sources.taken import Taken
+from kit.sources.taken import absent, check_fits, lock_path
 from kit.sources.url import UrlFiles
 from kit.sources.wheels import PythonWheels
 from kit.spec import KitSpec
 from kit.store import Store
-from kit.store.errors import ArtifactAbsent
 
 _KINDS: Mapping[str, Kind] = {
     "url": UrlFiles(),
@@ -72,11 +70,6 @@ class Locked:
     fetched: int
 
 
-def lock_path(spec: KitSpec) -> Path:
-    """Return where the lock of a spec is."""
-    return spec.file.with_name(NAME)
-
-
 def lock(
     spec: KitSpec,
     store: Store,
@@ -114,48 +107,6 @@ def lock(
     if changed:
         replace_file(path, render(new))
     return Locked(path, new, changed, tuple(resolved), fetched)
-
-
-@contextlib.contextmanager
-def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
-    """Give what a build takes out of the store, and keep it there meanwhile; None: nothing.
-
-    Raises:
-        LockMissing: The spec has sources that are fetched, and there is no lock.
-        LockStale: The lock was made for other sources.
-        ArtifactAbsent: The store lacks a file.
-    """
-    if not any(parts(spec)):
-        yield None
-        return
-    path = lock_path(spec)
-    lock = check_fits(spec, load_lock(path), path)
-    with store.hold(item.artifact for item in lock.artifacts) as missing:
-        if missing:
-            raise absent(lock, {item.sha256 for item in missing}, store)
-        yield Taken(lock, path, store)
-
-
-def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:
-    """Return the lock if it was made for the sources that the spec has.
-
-    Raises:
-        LockMissing: There is none.
-        LockStale: It was not.
-    """
-    if old is None:
-        raise LockMissing("the spec has sources that are fetched", where=show(path))
-    stale = stale_parts(spec, old)
-    if stale:
-        raise LockStale("; ".join(stale), where=show(path))
-    return old
-
-
-def absent(lock: Lock, missing: set[str], store: Store) -> ArtifactAbsent:
-    """Return the error that names what the store lacks."""
-    names = [item.path for item in lock.artifacts if item.sha256 in missing]
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return ArtifactAbsent(f"lacks {', '.join(map(repr, names[:20]))}{more}", where=show(store.root))
 
 
 def _old(path: Path) -> Lock | None:

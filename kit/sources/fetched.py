@@ -22,6 +22,11 @@ from kit.sources.lockfile import (
 from kit.spec import KitSpec, Source
 from kit.store import Store
 
+if TYPE_CHECKING:  # slow to load, and a build uses no network
+    from kit.net.client import Client
+    from kit.net.download import Downloads
+    from kit.net.registry import Logins
+
 
 @dataclass(frozen=True)
 class Means:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.sources.lockfile import Lock, LockedArtifact
+from kit.errors import show
+from kit.sources.errors import LockMissing, LockStale
+from kit.sources.fetched import parts, stale_parts
+from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock
+from kit.spec import KitSpec
 from kit.store import Store
-from kit.store.errors import ArtifactDiffers
+from kit.store.errors import ArtifactAbsent, ArtifactDiffers
 from verifier.core.lists import Index
 
 LOCK_PATH = b"evidence/kit.lock"
+
+
+def lock_path(spec: KitSpec) -> Path:
+    """Return where the lock of a spec is."""
+    return spec.file.with_name(NAME)
 
 
 @dataclass(frozen=True)
@@ -60,3 +70,45 @@ class Taken:
         for item in self.lock.artifacts:
             file = self.store.path(item.sha256).absolute()
             yield item, item.path.encode(), os.fsencode(file)
+
+
+@contextlib.contextmanager
+def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
+    """Give what a build takes out of the store, and keep it there meanwhile; None: nothing.
+
+    Raises:
+        LockMissing: The spec has sources that are fetched, and there is no lock.
+        LockStale: The lock was made for other sources.
+        ArtifactAbsent: The store lacks a file.
+    """
+    if not any(parts(spec)):
+        yield None
+        return
+    path = lock_path(spec)
+    lock = check_fits(spec, load_lock(path), path)
+    with store.hold(item.artifact for item in lock.artifacts) as missing:
+        if missing:
+            raise absent(lock, {item.sha256 for item in missing}, store)
+        yield Taken(lock, path, store)
+
+
+def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:
+    """Return the lock if it was made for the sources that the spec has.
+
+    Raises:
+        LockMissing: There is none.
+        LockStale: It was not.
+    """
+    if old is None:
+        raise LockMissing("the spec has sources that are fetched", where=show(path))
+    stale = stale_parts(spec, old)
+    if stale:
+        raise LockStale("; ".join(stale), where=show(path))
+    return old
+
+
+def absent(lock: Lock, missing: set[str], store: Store) -> ArtifactAbsent:
+    """Return the error that names what the store lacks."""
+    names = [item.path for item in lock.artifacts if item.sha256 in missing]
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ArtifactAbsent(f"lacks {', '.join(map(repr, names[:20]))}{more}", where=show(store.root))
