@@ -6,11 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kit.net.client import Client
-from kit.net.download import Downloads
-from kit.net.registry import Logins
 from kit.sources.lockfile import (
     Lock,
     LockedArtifact,
