@@ -13,7 +13,17 @@ from typing import Annotated, Any
 import typer
 
 from kit.build import BuiltKit, Options, build, created_of, draft_manifest
-from kit.cli.common import Jobs, Json, OptionalRoot, app, now, progress, say, secret
+from kit.cli.common import (
+    Jobs,
+    Json,
+    OptionalRoot,
+    app,
+    now,
+    progress,
+    say,
+    secret,
+    user_store,
+)
 from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.rebuild import rebuild
@@ -22,7 +32,8 @@ from kit.releases.previous import Known, noted_releases, previous_release
 from kit.releases.since import Since, before_building, following, older_than_known, since
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
-from kit.signing import KitSigner, SumsSigner, load_signer, load_sums_signer
+from kit.signing import KitSigner, SumsSigner, key_files, load_signer, load_sums_signer
+from kit.sources.taken import take
 from kit.spec import KitSpec, load_spec
 from kit.spec.settings import parse_settings
 from verifier.core.trust import Root
@@ -54,6 +65,7 @@ class _Order:
     sums: SumsSigner | None
     previous: Known | None
     epoch: str | None
+    secrets: Sequence[Path]
     warnings: list[str] = field(default_factory=list)
     diff: Sequence[str] = ()
 
@@ -87,8 +99,20 @@ def _build(
     chosen = Chosen(spec)
     order = _order(chosen, spec, root, out, key, sums_key, after, set_)
     _warn(order.warnings)
-    with progress(json_) as show, new_release(order.kit):
-        options = Options(store=store, workers=jobs, epoch=order.epoch, progress=show)
+    with (
+        take(order.spec, user_store()) as taken,
+        progress(json_) as show,
+        new_release(order.kit),
+    ):
+        options = Options(
+            store=store,
+            workers=jobs,
+            epoch=order.epoch,
+            keys=order.secrets,
+            out=order.kit.parent.parent,
+            taken=taken,
+            progress=show,
+        )
         built = build(
             order.spec,
             order.chain,
@@ -133,9 +157,8 @@ def _order(
     settings = parse_settings(set_, now())
     loaded = load_spec(spec, settings)
     chain = load_roots(chosen.needed_root(root)).chain
-    signers = [
-        load_signer(item, chain[-1].targets.keys, secrets=secret) for item in chosen.named_keys(key)
-    ]
+    named, keys = chosen.named_keys(key), chain[-1].targets.keys
+    signers = [load_signer(item, keys, secrets=secret) for item in named]
     sums_uri = chosen.sums_key(sums_key)
     sums = load_sums_signer(sums_uri, secrets=secret) if sums_uri else None
     directory, epoch = chosen.out(out), os.environ.get("SOURCE_DATE_EPOCH")
@@ -144,7 +167,8 @@ def _order(
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
     kit = kit_path(directory, loaded.kit.name, loaded.kit.version)
-    order = _Order(loaded, chain, kit, signers, sums, previous, epoch)
+    files = key_files([*named, *chosen.known_keys(), *([sums_uri] if sums_uri else [])], keys)
+    order = _Order(loaded, chain, kit, signers, sums, previous, epoch, files)
     info = draft_manifest(loaded, created_of(loaded, epoch)).kit
     if previous is not None:
         order.warnings += before_building(info, chain[-1], previous)
@@ -176,6 +200,7 @@ def _built_value(built: BuiltKit, sealed: SealedKit | None, order: _Order) -> di
         "members": built.members,
         "signers": list(built.signers),
         "emptyDirectories": list(built.empty_directories),
+        "notes": list(built.notes),
         "coverage": _coverage_value(built),
         "after": order.previous.kit_id if order.previous else None,
         "changes": list(order.diff),
@@ -222,9 +247,9 @@ def _say_built(built: BuiltKit, order: _Order) -> None:
         say(f"created    {info.created}, as SOURCE_DATE_EPOCH says")
     say(f"contentId  {built.content_id}")
     say(f"kitId      {built.kit_id}")
+    for note in built.notes:
+        say(f"note: {note}")
     _say_coverage(built)
-    for name in built.empty_directories:
-        say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
     if built.signers:
         say(f"signed by  {', '.join(built.signers)}")
     first = order.chain[0].version
@@ -253,8 +278,9 @@ def _rebuild(
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
-    with progress(json_) as show:
-        options = Options(workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show)
+    with take(loaded, user_store()) as taken, progress(json_) as show:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        options = Options(workers=jobs, epoch=epoch, taken=taken, progress=show)
         same = rebuild(kit_in(kit), loaded, options, root=trusted)
     if json_:
         value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}

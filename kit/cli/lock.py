@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from kit.cli.common import Json, app, say
+from kit.cli.common import Json, app, say, user_store
 from kit.spec import load_spec
-from kit.store import Store, default_root
+from kit.store import Store
 from kit.store.errors import StoreDamaged
 from verifier.core.errors import UsageError
 
@@ -37,7 +37,7 @@ _DAY_SECONDS = 86_400
 
 def open_store(given: Path | None) -> Store:
     """Return the store that was named, or that of this user."""
-    return Store(given if given is not None else default_root(os.environ))
+    return Store(given) if given is not None else user_store()
 
 
 @app.command("lock")

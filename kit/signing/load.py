@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from pathlib import Path
 
 from kit.errors import SignerArgumentInvalid
 from kit.keys.kinds import Ask
@@ -53,3 +55,9 @@ def load_signer(argument: str, targets: Targets, *, secrets: Ask | None = None) 
     if name is None:
         raise SignerArgumentInvalid(f"'{scheme}:' does not say whose key it is")
     return service_signer(scheme, uri, name, targets, secrets)
+
+
+def key_files(arguments: Iterable[str], targets: Targets) -> list[Path]:
+    """Return the files that ``--key`` arguments name; services have none."""
+    found = (parse_uri(split(argument, targets)[1]) for argument in arguments)
+    return [path for scheme, path in found if scheme in ("", SSH)]

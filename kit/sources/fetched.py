@@ -61,12 +61,12 @@ class Part:
 
     def tools(self) -> Sequence[str]:
         """Return the programs whose versions decide what its sources are."""
-        kinds = {_kind(source) for _, source in self.sources}
+        kinds = {source.fetched for _, source in self.sources}
         return [tool for kind, tool in DECIDES.items() if kind in kinds]
 
     def only(self, kind: str) -> Part:
         """Return the part with those of its sources that are of one kind."""
-        mine = tuple(pair for pair in self.sources if _kind(pair[1]) == kind)
+        mine = tuple(pair for pair in self.sources if pair[1].fetched == kind)
         return Part(self.component, self.path, self.base, mine)
 
 
@@ -105,11 +105,6 @@ class Kind(Protocol):
 
 NPM_FILES = ("package.json", "package-lock.json")
 DECIDES = {"wheels": "uv"}
-KINDS = ("url", "oci", "git", "wheels", "npm")
-
-
-def _kind(source: Source) -> str | None:
-    return next((kind for kind in KINDS if getattr(source, kind)), None)
 
 
 def _sha256(path: Path) -> str:
@@ -138,7 +133,7 @@ def _fetched(
     return tuple(
         (spec.where(*place, "source", number), source)
         for number, source in enumerate(sources)
-        if _kind(source) is not None
+        if source.fetched is not None
     )
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from kit.errors import show
 from kit.sources.errors import LockMissing, LockStale
 from kit.sources.fetched import parts, stale_parts
-from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock
+from kit.sources.lockfile import NAME, Lock, load_lock
 from kit.spec import KitSpec
 from kit.store import Store
 from kit.store.errors import ArtifactAbsent, ArtifactDiffers
 from verifier.core.lists import Index
 
 LOCK_PATH = b"evidence/kit.lock"
+_EVIDENCE = b"evidence/"
 
 
 def lock_path(spec: KitSpec) -> Path:
@@ -37,18 +38,22 @@ class Taken:
     file: Path
     store: Store
 
-    def evidence(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield kit path and file of what lands below ``evidence/``, the lock included."""
-        yield LOCK_PATH, os.fsencode(self.file.absolute())
-        for _, path, file in self._all():
-            if path.startswith(b"evidence/"):
-                yield path, file
+    @property
+    def top(self) -> bytes:
+        """The directory of the store that its files are in; links lead to it, none goes on."""
+        return os.fsencode((self.store.root / "sha256").absolute())
 
-    def data(self, component: str) -> Iterator[tuple[bytes, bytes]]:
-        """Yield kit path and file of what lands in a component."""
-        for item, path, file in self._all():
-            if item.component == component and not path.startswith(b"evidence/"):
-                yield path, file
+    def evidence(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield kit path and file of what lands below ``evidence/``, but for the lock itself."""
+        return ((path, file) for _, path, file in self._all() if path.startswith(_EVIDENCE))
+
+    def components(self) -> dict[str, list[tuple[bytes, bytes]]]:
+        """Return kit path and file of all else, by the id of the component."""
+        found: dict[str, list[tuple[bytes, bytes]]] = {}
+        for component, path, file in self._all():
+            if component is not None and not path.startswith(_EVIDENCE):
+                found.setdefault(component, []).append((path, file))
+        return found
 
     def executables(self) -> Iterator[bytes]:
         """Yield the kit paths of programs; in the store nothing is executable."""
@@ -66,10 +71,10 @@ class Taken:
                 why = "the file in the store is not what the lock names"
                 raise ArtifactDiffers(why, where=item.path)
 
-    def _all(self) -> Iterator[tuple[LockedArtifact, bytes, bytes]]:
+    def _all(self) -> Iterator[tuple[str | None, bytes, bytes]]:
         for item in self.lock.artifacts:
-            file = self.store.path(item.sha256).absolute()
-            yield item, item.path.encode(), os.fsencode(file)
+            file = self.top + f"/{item.sha256[:2]}/{item.sha256}".encode()
+            yield item.component, item.path.encode(), file
 
 
 @contextlib.contextmanager

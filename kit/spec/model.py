@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -31,30 +30,22 @@ from kit.spec.fields import (
     FILLED,
     DataPath,
     EvidencePath,
-    Exclude,
-    GitRev,
-    GitUrl,
-    GlobPattern,
-    ImageReference,
     KitId,
     KitPath,
     Line,
     Moment,
     Name,
-    Platform,
-    PythonVersion,
-    Requirement,
     SourcePath,
     Text,
-    Url,
     Version,
-    check_platforms,
     filled,
 )
 from kit.spec.mistakes import explain, field_name, mistake
 from kit.spec.positions import Lines, parse_toml
 from kit.spec.release import Release
 from kit.spec.settings import Settings, apply
+from kit.spec.sources import Source
+from kit.spec.table import Table
 from verifier.core import limits
 from verifier.core.manifest import MAX_COMPONENTS
 
@@ -62,193 +53,7 @@ MAX_SPEC = 16 * limits.MIB  # bytes
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, regex_engine="python-re")
-
-
-_ONE_OF: dict[str, Any] = {
-    "oneOf": [
-        {"required": ["file"], "properties": {"exclude": False}},
-        {"required": ["dir"], "properties": {"as": False}},
-        {"required": ["glob"], "properties": {"as": False}},
-        {"required": ["url", "sha256"], "properties": {"exclude": False}},
-        {"required": ["oci"], "properties": {"exclude": False}},
-        {"required": ["git", "rev"], "properties": {"exclude": False}},
-        {"required": ["wheels", "pythons", "platforms"], "properties": {"as": False}},
-        {"required": ["npm"], "properties": {"as": False, "exclude": False}},
-    ]
-}
-
-
-# Each kind of source, and the fields that mean something beside it.
-_ONLY_BESIDE: dict[str, tuple[str, ...]] = {
-    "file": ("as_",),
-    "dir": ("exclude",),
-    "glob": ("exclude",),
-    "url": ("as_", "executable", "mirrors", "sha256"),
-    "oci": ("as_", "nondistributable", "platforms"),
-    "git": ("as_", "rev", "submodules"),
-    "wheels": ("platforms", "pythons"),
-    "npm": (),
-}
-
-
-class Source(_Table):
-    """Where files come from: this host, a URL with its digest, or a registry."""
-
-    model_config = ConfigDict(json_schema_extra=_ONE_OF)
-
-    file: SourcePath | None = Field(
-        None,
-        description="one file, relative to the spec; it lands under its name or under `as`",
-        examples=["out/runner.bin"],
-    )
-    dir: SourcePath | None = Field(
-        None,
-        description="a directory, relative to the spec; its whole tree lands below the path",
-        examples=["migrations/21-101"],
-    )
-    glob: GlobPattern | None = Field(
-        None,
-        description="a pattern of * ? [...] and ** for any directories, relative to the spec; "
-        "matches land under what follows the part without wildcards",
-        examples=["wheels/**/*.whl"],
-    )
-    url: Url | None = Field(
-        None,
-        description="an https or file URL of one file, whose `sha256` is given; it lands under "
-        "its last part or under `as`",
-        examples=["https://files.example/jq-1.7.1.tar.gz"],
-    )
-    mirrors: tuple[Url, ...] = Field(
-        (),
-        strict=False,
-        max_length=16,
-        description="an array of at most 16 URLs that are tried in order after `url`",
-        examples=[["https://mirror.example/jq-1.7.1.tar.gz"]],
-    )
-    sha256: KitId | None = Field(
-        None,
-        description="the SHA-256 of what `url` gives, 64 hexadecimal digits in lower case",
-        examples=["0" * 64],
-    )
-    executable: bool = Field(
-        False, description="whether what `url` gives is a program", examples=[True]
-    )
-    oci: ImageReference | None = Field(
-        None,
-        description="an image: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST in a registry, or "
-        "oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:TAG relative to the spec; all "
-        "images of a component are one OCI layout",
-        examples=["registry.example/lnm/runner:1.0"],
-    )
-    platforms: tuple[Platform, ...] = Field(
-        (),
-        strict=False,
-        max_length=64,
-        description="an array of platforms: of `oci` OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT "
-        "(without it the image is carried for all); of `wheels` platform tags such as "
-        "manylinux_2_28_x86_64, the newest that a site's hosts take",
-        examples=[["linux/amd64"]],
-    )
-    nondistributable: bool = Field(
-        False,
-        description="whether layers that may not be distributed are carried",
-        examples=[True],
-    )
-    git: GitUrl | None = Field(
-        None,
-        description="a git repository by an https, ssh or file URL; one commit of it, `rev`, is "
-        "carried as a bundle",
-        examples=["https://git.example/lnm/tools.git"],
-    )
-    rev: GitRev = Field(
-        "",
-        description="what of the repository: a branch, a tag or a commit id",
-        examples=["v1.0"],
-    )
-    submodules: bool = Field(
-        False,
-        description="whether the commit may have submodules, which its bundle does not hold",
-        examples=[True],
-    )
-    wheels: tuple[Requirement, ...] = Field(
-        (),
-        strict=False,
-        max_length=1024,
-        description="an array of requirements as pip writes them; they and what they need are "
-        "carried as wheels, with a requirements.txt",
-        examples=[["pymongo>=4.18"]],
-    )
-    pythons: tuple[PythonVersion, ...] = Field(
-        (),
-        strict=False,
-        max_length=32,
-        description="an array of the Pythons of the sites that `wheels` are for",
-        examples=[["3.11", "3.12"]],
-    )
-    npm: SourcePath | None = Field(
-        None,
-        description="a directory, relative to the spec, with package.json and package-lock.json; "
-        "what the lock names is carried as tarballs, with a lock that finds them",
-        examples=["web"],
-    )
-    as_: KitPath | None = Field(
-        None,
-        alias="as",
-        description="where `file` or `url` lands, relative to the path; the name of `oci` in the "
-        "layout",
-        examples=["bin/runner"],
-    )
-    exclude: tuple[Exclude, ...] = Field(
-        (),
-        strict=False,
-        description="an array of patterns of * ? [...] that leave out what they match in `dir` or "
-        "`glob`: by relative path or last name, with a final / directories only",
-        examples=[["*.pyc", "__pycache__/"]],
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Source:
-        kinds = [kind for kind in _ONLY_BESIDE if getattr(self, kind) not in {None, ()}]
-        if len(kinds) != 1:
-            raise mistake(
-                f"has {' and '.join(kinds) or 'none of them'}",
-                expected=f"exactly one of {', '.join(_ONLY_BESIDE)}",
-                fix="write a table of its own for each",
-            )
-        for name in sorted(self.model_fields_set - set(_ONLY_BESIDE)):
-            beside = [kind for kind in _ONLY_BESIDE if name in _ONLY_BESIDE[kind]]
-            if kinds[0] not in beside:
-                shown = name.rstrip("_")
-                raise mistake(
-                    f"has `{shown}`",
-                    expected=f"`{shown}` only beside {' or '.join(f'`{kind}`' for kind in beside)}",
-                    fix="remove it",
-                )
-        if self.url is not None and self.sha256 is None:
-            raise mistake(
-                "has no `sha256`",
-                expected="the SHA-256 of the file beside `url`",
-                fix="run sha256sum on a copy that you trust, and write the digits",
-            )
-        if self.wheels and not (self.pythons and self.platforms):
-            raise mistake(
-                "does not say what it is for",
-                expected="`pythons` and `platforms` beside `wheels`",
-                fix='add `pythons = ["3.11"]` and `platforms = ["manylinux_2_28_x86_64"]`',
-            )
-        check_platforms(self.platforms, of_wheels=bool(self.wheels))
-        if self.git is not None and not self.rev:
-            raise mistake(
-                "has no `rev`",
-                expected="a branch, a tag or a commit id beside `git`",
-                fix='add `rev = "v1.0"`',
-            )
-        return self
-
-
-class Component(_Table):
+class Component(Table):
     """A part of the release with a version of its own, in a directory of its own."""
 
     model_config = ConfigDict(
@@ -298,7 +103,7 @@ class Component(_Table):
         return self
 
 
-class Evidence(_Table):
+class Evidence(Table):
     """Files that speak about the kit: SBOMs, attestations, licences.  They land raw."""
 
     path: EvidencePath = Field(
@@ -312,7 +117,7 @@ class Evidence(_Table):
     )
 
 
-class Exemption(_Table):
+class Exemption(Table):
     """Paths that a rule does not apply to, and why."""
 
     paths: Annotated[tuple[KitPath, ...], AfterValidator(filled)] = Field(
@@ -327,7 +132,7 @@ class Exemption(_Table):
     )
 
 
-class SbomFile(_Table):
+class SbomFile(Table):
     """A document that says what the kit carries: SPDX or CycloneDX, as JSON.
 
     It lands below evidence/sbom/ under its own name, and is judged before anything is built.
@@ -353,7 +158,7 @@ class SbomFile(_Table):
         return (Source.model_validate({"file": self.file}),)
 
 
-class KitTable(_Table):
+class KitTable(Table):
     """The kit as a whole."""
 
     name: Name = Field(
@@ -410,7 +215,7 @@ class KitTable(_Table):
     level: int = Field(3, ge=1, le=19, description="a zstd level, 1 to 19", examples=[3])
 
 
-class KitSpec(_Table):
+class KitSpec(Table):
     """What one kit holds and is called, with the directory that its paths are relative to."""
 
     kit: KitTable
