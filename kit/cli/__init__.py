@@ -67,7 +67,7 @@ def main() -> NoReturn:
 def _run() -> int:
     """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
     try:
-        status = told(lambda: app(standalone_mode=False))
+        status = told(lambda: app(prog_name="offline-kit", standalone_mode=False))
     except KitError as error:
         if "--json" in sys.argv[1:]:
             say(json.dumps(failure_value(error), indent=2, sort_keys=True))

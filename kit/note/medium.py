@@ -25,7 +25,7 @@ as a whole. Before you use anything in it, prove it:
 * The first time at this site: print {first_contact} and follow it. You need two numbers
   that did not come with this directory (paper, telephone).
 * At a host that has taken a kit of this publisher before:
-      python3 -I kit-verify.pyz accept {kit} --extract NEW-DIRECTORY
+      python3 -I kit-verify.pyz accept --extract NEW-DIRECTORY -- {kit}
 
 0 means accepted. After anything else, do not use the kit, and do what the line `fix:` says.
 
@@ -53,22 +53,24 @@ no installation. From the publisher you have two numbers that did not come with 
   2  root.json       .... .... .... .... .... .... .... ....
                      .... .... .... .... .... .... .... ....
 
-In a directory of your own, with the path of this one for MEDIUM:
+In a directory that only you can write to, with the path of this one for MEDIUM:
 
   mkdir {called} && cd {called}
-  cp MEDIUM/* .
+  cp MEDIUM/kit-verify.pyz MEDIUM/root.json .
   sha256sum kit-verify.pyz root.json | sed 's/[0-9a-f]\\{{4\\}}/& /g'
 
 Compare both numbers with yours, digit by digit. If one differs, STOP: run nothing, and call the
 publisher. If both are the same, with the digits of YOUR second number for NUMBER:
 
-  python3 -I kit-verify.pyz selftest
-  python3 -I kit-verify.pyz trust init --root root.json --trust trust --fingerprint "NUMBER"
-  python3 -I kit-verify.pyz accept {kit} --trust trust --extract {name}
+  env -i PATH="$PATH" python3 -I kit-verify.pyz selftest
+  env -i PATH="$PATH" python3 -I kit-verify.pyz trust init --root root.json --trust trust \\
+      --fingerprint "NUMBER"
+  env -i PATH="$PATH" python3 -I kit-verify.pyz accept --trust trust --expect {name} \\
+      --extract {name} -- MEDIUM/{kit}
 
 An administrator leaves out `--trust trust`: the whole host knows the root from then on.
 
-  0  ACCEPTED   use what is in {name}
+  0  VERIFIED   and accepted: use what is in {name}
   2             the command line or a file of yours is wrong: correct it; nothing was decided
   3  UNDECIDED  this host could not find out: do what `fix:` says; do not use the kit yet
   4  REJECTED   do not use the kit; keep the file, and call the publisher

@@ -12,7 +12,7 @@ import pytest
 from tests.support.making import Made, make_kit
 from verifier.show.fingerprint import groups
 
-_COMMANDS = re.compile(r"^  ((?:mkdir|cp|sha256sum|python3) .*)$", re.M)
+_COMMANDS = re.compile(r"^  ((?:mkdir|cp|sha256sum|env) .*(?:(?<=\\)\n.*)*)$", re.M)
 _SIGN = "PROVES NOTHING HERE"
 
 
