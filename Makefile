@@ -54,8 +54,9 @@ vectors: venv ## Write the generated fixtures again
 docs: venv ## Run the commands of the docs again, and write what follows from the sources
 	$(RUN) tools/docs.py --write
 
-fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
+fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused; odd frames too
 	$(RUN) tests/hostile/fuzz.py --runs $(N)
+	$(RUN) tests/hostile/fuzz_decoders.py --runs $$(($(N) / 10))
 
 fuzz-bundles: venv ## Make every small change to sigstore bundles of each kind and see it refused
 	$(RUN) tests/hostile/bundle_fuzz.py
