@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from kit.cli.common import Json, app, say, user_store
+from kit.cli.options import App
 from kit.spec import load_spec
 from kit.store import Store
 from kit.store.errors import StoreDamaged
@@ -24,7 +25,7 @@ from verifier.core.errors import UsageError
 if TYPE_CHECKING:
     from kit.lock import Locked
 
-store_app = typer.Typer(help="Look after the store of fetched files.", no_args_is_help=True)
+store_app = App(help="Look after the store of fetched files.", no_args_is_help=True)
 app.add_typer(store_app, name="store")
 
 StoreOption = Annotated[
