@@ -246,7 +246,7 @@ class OutputUnwritable(Undecided):
     """The host refused to create, write or rename a file in the directory for the output."""
 
     code = "output-unwritable"
-    fix = "Check that the directory named exists and is writable, then build again."
+    fix = "Check that the directory named exists and is writable, then run again."
 
 
 class BuildDiskFull(Undecided):
@@ -369,7 +369,7 @@ class KeyOfAnotherSigner(Usage):
     """The root names this key, but for somebody else than the signer it was given for."""
 
     code = "key-of-another-signer"
-    fix = "Give each signer's own key; leave SIGNER= away to have a key file matched by its key."
+    fix = "Give each signer's own key; leave out SIGNER= to have a key file matched by its key."
 
 
 class SignerUnsupported(Usage):

@@ -6,7 +6,9 @@ import base64
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from kit.build import Options, created_of, draft_manifest, own_members, write
 from kit.container.archive import Written, compressor_name
@@ -132,7 +134,35 @@ def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
     for name in ("kit", "components", "exemptions", "requires", "built", "page_size", "roots"):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            raise RebuildDiffers(f"{name}: {before!r} there, {after!r} here", where="manifest")
+            raise RebuildDiffers(_told(name, before, after), where="manifest")
+
+
+def _told(name: str, before: Any, after: Any) -> str:
+    """Return the first difference of a part of the manifest in words."""
+    if isinstance(before, tuple):
+        pairs = zip_longest(before, after)
+        at, (was, now) = next((at, pair) for at, pair in enumerate(pairs) if pair[0] != pair[1])
+        if was is None or now is None:
+            place = "here" if was is None else "there"
+            return f"{name}: number {at + 1}, {_called(was or now)}, is only {place}"
+        return _told(f"{name}, {_called(was)}", was, now)
+    fields = getattr(before, "__annotations__", {})
+    for field in fields:
+        was, now = getattr(before, field), getattr(after, field)
+        if was != now:
+            return f"{name}: {field} is {_shown(was)} there, {_shown(now)} here"
+    return f"{name}: {before!r} there, {after!r} here"
+
+
+def _called(item: object) -> str:
+    """Return what a component or an exemption is called."""
+    return repr(getattr(item, "id", None) or getattr(item, "reason", ""))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "nothing"
+    return repr(value) if value != "" else "nothing"
 
 
 def _lines(index: Index) -> Iterator[bytes]:

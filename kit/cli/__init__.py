@@ -54,7 +54,8 @@ def main() -> NoReturn:
 def _run() -> int:
     """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
     try:
-        status = told(lambda: app(standalone_mode=False))
+        words = passphrase.brought_forward(sys.argv[1:])
+        status = told(lambda: app(words, standalone_mode=False))
     except KitError as error:
         if "--json" in sys.argv[1:]:
             say(json.dumps(failure_value(error), indent=2, sort_keys=True))

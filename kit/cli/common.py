@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from kit.cli import passphrase
 from kit.cli.options import App
-from verifier.core.errors import KitError
+from verifier.core.errors import KitError, Rejected
 from verifier.show.plain import plain, shell
 
 app = App(
@@ -46,6 +46,17 @@ Jobs = Annotated[int, typer.Option("--jobs", min=0, max=64, help="Threads; 0 tak
 def secret(name: str) -> str:
     """Ask for a PIN or passphrase, where the options before the command say; never an argument."""
     return passphrase.ask(name)
+
+
+@contextlib.contextmanager
+def of_this_host() -> Iterator[None]:
+    """Turn the advice for a site into one for those who made the kit: there is no sender here."""
+    try:
+        yield
+    except Rejected as error:
+        if error.fix == Rejected.fix:
+            error.fix = "Copy the kit again from where it was built, or build it again."
+        raise
 
 
 def now() -> int:

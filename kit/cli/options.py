@@ -7,7 +7,7 @@ becomes an error of ours, its words shown as all foreign text is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -105,4 +105,28 @@ def told(program: Callable[[], Any]) -> int:
             ) from None
         where = context.command_path if context is not None else "offline-kit"
         message = plain(" ".join(str(format_message()).split())).rstrip(".")
-        raise UsageError(message[:1].lower() + message[1:], fix=f"See `{where} --help`.") from None
+        fix = _elsewhere(error, context) or f"See `{where} --help`."
+        raise UsageError(message[:1].lower() + message[1:], fix=fix) from None
+
+
+def _elsewhere(error: Any, context: Any) -> str:
+    """Return which commands have an option that this one lacks; empty if none has it."""
+    option = getattr(error, "option_name", None)
+    if type(error).__name__ != "NoSuchOption" or context is None:
+        return ""
+    root = context.find_root()
+    known = [
+        f"`{' '.join([root.command_path, *words])}`"
+        for words, command in _commands(root.command, [])
+        if any(option in item.opts for item in command.params)
+    ]
+    if not known or getattr(error, "possibilities", None):
+        return ""
+    named = ", ".join(known[:3]) + (" and others" if len(known) > 3 else "")
+    return f"It is an option of {named}; see `{context.command_path} --help`."
+
+
+def _commands(command: Any, words: list[str]) -> Iterator[tuple[list[str], Any]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield [*words, name], inner
+        yield from _commands(inner, [*words, name])

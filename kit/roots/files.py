@@ -19,6 +19,7 @@ from verifier.core.rootchain import check_chain
 from verifier.core.trust import Root, parse_chain, parse_root, read_root
 from verifier.source import FileSource
 
+_NO_FILE = "Check the path; `offline-kit root init` makes the first root of a publisher."
 _CHAIN_BEGINS = b'{"signatures":['  # compact JSON; one root in a file of its own may have it too
 _FRAME_BEGINS = b"\x28\xb5\x2f\xfd"
 _TAR_BEGINS = b"kit.dsse.json\0"
@@ -109,7 +110,8 @@ def _read(path: Path, most: int) -> bytes:
     try:
         source = FileSource(os.fspath(path))
     except KitError as error:
-        raise RootInvalid(error.message, where=show(path)) from None
+        fix = "" if os.path.lexists(path) else _NO_FILE
+        raise RootInvalid(error.message, where=show(path), fix=fix) from None
     try:
         assert source.size is not None
         data = bytearray(min(source.size, most))
