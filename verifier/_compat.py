@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -24,9 +25,19 @@ OPEN_NEW = (
 )
 OPEN_LOCK = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 OPEN_TRUSTED = OPEN_READ | getattr(os, "O_NOFOLLOW", 0)
+OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+OPEN_FOLDER_HERE = OPEN_FOLDER | getattr(os, "O_NOFOLLOW", 0)
+HAS_FOLDERS = (  # whether names can be looked up from an open directory
+    hasattr(os, "O_DIRECTORY")
+    and hasattr(os, "O_NOFOLLOW")
+    and {os.open, os.mkdir, os.stat, os.rename, os.unlink, os.rmdir} <= os.supports_dir_fd
+    and {os.scandir, os.utime} <= os.supports_fd
+)
 SYSTEM_TRUST = (
     r"C:\ProgramData\offline-kit\trust" if sys.platform == "win32" else "/etc/offline-kit/trust"
 )
+OPENS_LINKS = not hasattr(os, "O_NOFOLLOW")  # whether an open cannot refuse a link by itself
+KEEPS_OPEN_NAMES = sys.platform == "win32"  # it removes and renames nothing that is open
 HAS_POSITIONED_READ = hasattr(os, "pread")
 _HAS_PREADV = hasattr(os, "preadv")
 _SEEKING = threading.Lock()  # two threads may write parts of one member
@@ -63,23 +74,40 @@ def write_at(descriptor: int, data: memoryview, offset: int) -> None:
         data, offset = data[done:], offset + done
 
 
-def set_times(descriptor: int, path: str, seconds: int) -> None:
-    """Set access and modification time of an open file."""
-    target: int | str = descriptor if os.utime in os.supports_fd else path
-    os.utime(target, (seconds, seconds))
+_NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_REFUSED = (errno.EPERM, errno.EACCES, *_NOT_OFFERED)  # by FAT, NTFS or SMB mounted for everybody
 
 
-def set_executable(descriptor: int, path: str, executable: bool) -> None:
-    """Give a new file mode 0755 or 0644, whatever the umask is."""
-    set_mode(descriptor, path, 0o755 if executable else 0o644)
+def set_times(descriptor: int, path: str | bytes, seconds: int) -> bool:
+    """Set access and modification time of an open file; False if its file system refuses."""
+    target: int | str | bytes = descriptor if os.utime in os.supports_fd else path
+    try:
+        os.utime(target, (seconds, seconds))
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        return False
+    return True
 
 
-def set_mode(descriptor: int, path: str, mode: int) -> None:
-    """Give a new file a mode, whatever the umask is."""
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, mode)
-    else:
-        os.chmod(path, mode)
+def set_mode(descriptor: int, path: str | bytes, mode: int) -> bool:
+    """Give what is new a mode, whatever the umask is; False if its file system refuses."""
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, mode)
+        else:
+            os.chmod(path, mode)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        status = os.fstat(descriptor) if descriptor >= 0 else os.stat(path)
+        return stat.S_IMODE(status.st_mode) == mode  # it may have had that from the start
+    return True
+
+
+def own_user() -> int | None:
+    """Return the number of this user; None where users have none."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
 
 
 def whoever_else_writes(status: os.stat_result) -> str:
@@ -96,12 +124,38 @@ def whoever_else_writes(status: os.stat_result) -> str:
     )
 
 
+def whoever_else_renames(status: os.stat_result) -> str:
+    """Return who but this user and the administrator may rename what others have in a directory.
+
+    Empty if nobody may: also where it is sticky (POSIX: only the owner of an entry renames it), and
+    where its group is its owner's private one, by the custom of giving both one number.
+    """
+    if not hasattr(os, "geteuid"):
+        return ""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"user {status.st_uid}, who owns it"
+    open_to = status.st_mode & (0o002 if status.st_gid == status.st_uid else 0o022)
+    if not open_to or status.st_mode & stat.S_ISVTX:
+        return ""
+    return "everybody" if open_to & 0o002 else "its group"
+
+
+class LocksMissing(OSError):
+    """The file system has no locks (NFS without its daemon, Lustre, some FUSE)."""
+
+
+_BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+
+
 def lock(descriptor: int, *, wait: bool = False) -> bool:
     """Take an exclusive lock that ends with the descriptor; False if another process has it.
 
     Args:
         descriptor: An open file.
         wait: Whether to wait until the other process is done; on Windows for ten seconds.
+
+    Raises:
+        LocksMissing: Nobody can have a lock there.
     """
     try:
         import fcntl
@@ -109,8 +163,10 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
         return _lock_byte(descriptor, wait)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in _BUSY:
+            return False
+        raise LocksMissing(error.errno, error.strerror) from None
     return True
 
 
@@ -129,54 +185,48 @@ def _lock_byte(descriptor: int, wait: bool) -> bool:
     return True
 
 
-def open_lock(path: str) -> int:
-    """Open a lock file, made if it is not there; a link in its place is refused."""
-    if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-    return os.open(path, OPEN_LOCK, 0o600)
+class Room:
+    """What a file system has left; None where it does not say, which 0 of anything may mean too.
 
-
-def take_lock(path: str) -> int | None:
-    """Return the open lock file at ``path``, made if it is not there; None if another has it.
-
-    `drop_lock` gives it back.
+    Attributes:
+        bytes: That this user may still write.
+        files: That this user may still make.
     """
-    while True:
-        descriptor = open_lock(path)
-        if not lock(descriptor):
-            os.close(descriptor)
-            return None
+
+    def __init__(self, descriptor: int | None, path: str | bytes) -> None:
+        self.bytes: int | None = None
+        self.files: int | None = None
         try:
-            named = os.stat(path)
-        except FileNotFoundError:
-            named = None
-        if sys.platform == "win32" or (named and os.path.samestat(named, os.fstat(descriptor))):
-            return descriptor  # Windows removes nothing that is open: it is the file of that name
-        os.close(descriptor)  # another run removed it between our open and our lock
+            if hasattr(os, "statvfs"):
+                said = os.statvfs(path if descriptor is None else descriptor)
+                self.bytes = said.f_bavail * said.f_frsize or None
+                self.files = said.f_favail if said.f_files else None
+            else:
+                import shutil
+
+                self.bytes = shutil.disk_usage(path).free or None
+        except (AttributeError, OSError):  # shutil has it where the host can say
+            pass
 
 
-def drop_lock(descriptor: int, path: str) -> None:
-    """Remove a lock file and end its lock."""
+def too_large(descriptor: int, size: int) -> str:
+    """Return why no file of that size can be written where an empty file is open; empty if it can.
+
+    Nothing is written: a position beyond what a file system can address cannot be reached.
+    """
     try:
-        os.unlink(path)  # before the lock ends: what is removed is ours
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        if limit != resource.RLIM_INFINITY and size > limit:
+            return f"the limit of this shell is {limit} bytes a file (ulimit -f)"
+    except ImportError:
+        pass
+    try:
+        os.lseek(descriptor, size, os.SEEK_SET)
     except OSError:
-        import contextlib  # here: it takes long to load
-
-        os.close(descriptor)  # Windows: not while it is open
-        with contextlib.suppress(OSError):  # another run has it open already, and will remove it
-            os.unlink(path)
-    else:
-        os.close(descriptor)
-
-
-def free_bytes(path: str) -> int | None:
-    """Return the bytes that a user may still write at ``path``; None if the host cannot say."""
-    import shutil
-
-    try:
-        return shutil.disk_usage(path).free
-    except (AttributeError, OSError):  # shutil has it where the host can say
-        return None
+        return "the file system takes no file that large, as FAT takes none of 4 GiB"
+    return ""
 
 
 class PrivateFiles:
@@ -222,23 +272,66 @@ def sync_directory(path: str) -> None:
     """Make a rename in a directory survive a power cut, where the host can."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, OPEN_FOLDER)
     try:
-        os.fsync(descriptor)
+        sync_folder(descriptor)
     finally:
         os.close(descriptor)
 
 
-def sync_file(descriptor: int) -> None:
-    """Write one file to the disk where `sync_all` cannot write all of them."""
-    if not hasattr(os, "sync"):
+def sync_folder(descriptor: int) -> None:
+    """Do what `sync_directory` does for one that is open.
+
+    Some file systems have nothing to do then and call it a mistake (CIFS, vboxsf, some FUSE).
+
+    Raises:
+        OSError: The host says that something was lost.
+    """
+    try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (*_NOT_OFFERED, errno.EBADF):
+            raise
 
 
-def sync_all() -> None:
-    """Write all that is buffered to the disks, where the host can."""
-    if hasattr(os, "sync"):
-        os.sync()
+def sync_file(descriptor: int) -> bool:
+    """Write one file to the disk; False if its file system cannot be asked.
+
+    Raises:
+        OSError: What was written to it is lost.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+        return False
+    return True
+
+
+def sync_file_system(descriptor: int) -> bool:
+    """Write all that is buffered for the file system of a descriptor; False where that is missing.
+
+    Unlike sync(2) it does not wait for other disks, and from Linux 5.8 on it says when anything
+    was lost on this one after the descriptor was opened.
+
+    Raises:
+        OSError: Something was lost.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+    except (ImportError, AttributeError, OSError):
+        return False
+    if call(descriptor) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _REFUSED:
+        return False
+    raise OSError(number, os.strerror(number))
 
 
 def silence(descriptor: int) -> None:

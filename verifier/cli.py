@@ -116,6 +116,9 @@ def _add_proof(command: Parser) -> None:
         "--extract", metavar="DIR", help="also write the members to a new directory"
     )
     command.add_argument(
+        "--shared-parent", action="store_true", help="extract also where others may rename things"
+    )
+    command.add_argument(
         "--openssl", default="", metavar="PROGRAM", help="let openssl check P-256 signatures too"
     )
     command.add_argument("--receipt", metavar="FILE", help="write the report as a Statement")
@@ -241,6 +244,7 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
         host=host,
         accept=options.accept,
         openssl=options.openssl,
+        shared=options.shared_parent,
     )
     if job.progress is not None and sys.stderr.isatty():
         move(sys.stderr, "\r\x1b[K")

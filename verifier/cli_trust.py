@@ -22,7 +22,8 @@ from verifier.source import FileSource, open_source
 
 _TRUST = """\
 kit-verify trust init --root FILE --fingerprint HEX [--policy FILE] [--trust DIR]
-  pins a root of trust; HEX is its SHA-256 from another channel, in any grouping
+  pins a root of trust; HEX is its SHA-256 from another channel, in any grouping;
+  --shared-parent: also where others may rename what is in the directory above
 kit-verify trust show [--trust DIR]
   says for reading aloud whom this host believes and what it remembers
 kit-verify trust update KIT [--policy FILE] [--trust DIR]
@@ -49,6 +50,7 @@ def _parser() -> Parser:
         if name == "init":
             made.add_argument("--root", metavar="FILE", required=True)
             made.add_argument("--fingerprint", metavar="HEX", required=True, nargs="+")
+            made.add_argument("--shared-parent", action="store_true")
         if name == "update":
             made.add_argument("kit", metavar="KIT")
         if name in ("init", "update"):
@@ -73,7 +75,7 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     policy = _read(options.policy, MAX_POLICY) if getattr(options, "policy", None) else None
     if options.action == "init":
         root = _read(options.root, limits.MAX_ROOT)
-        directory.make(root, " ".join(options.fingerprint), policy)
+        directory.make(root, " ".join(options.fingerprint), policy, shared=options.shared_parent)
         print("pinned; from now on only kits that its kit signers sign are taken")
     elif options.action == "update":
         reached = directory.update(_chain(options.kit), policy, clock)

@@ -1,24 +1,33 @@
 """Writes a kit's members while they are being checked; nothing shows before all of it is proved.
 
-Everything goes into a staging directory beside the target, which is renamed at the very end.
+Everything goes into a staging directory beside the target, which is renamed at the very end.  Both
+are held open all the time (`verifier.folder`): whoever may write beside them can disturb a run, and
+cannot have it write elsewhere, or pass off another directory as what was written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import shutil
-import threading
 from collections.abc import Iterator
 
 from verifier import _compat
-from verifier.core.errors import DiskFull, KitError, TargetBusy, TargetExists, TargetUnwritable
-from verifier.core.lists import Index
+from verifier.core.errors import (
+    TargetBusy,
+    TargetExchanged,
+    TargetExists,
+    TargetExposed,
+    TargetUnwritable,
+)
 from verifier.core.names import HEAD
 from verifier.core.pipeline import Opened
+from verifier.folder import Folder
+from verifier.memberfiles import MemberFiles, failed, sync_all
 
 _SUFFIX = ".offline-kit-partial"
+_NO_LOCKS = "this file system has no locks: two runs into one place keep apart by names alone"
+_NO_MODES = "modes and times were not set: the file system of the target does not take them"
+_NOT_ASKED = "that the disk has kept all that was written: its file system cannot be asked"
 
 
 def staging_of(target: str) -> str:
@@ -27,63 +36,101 @@ def staging_of(target: str) -> str:
     return os.path.join(directory, f".{name}{_SUFFIX}")
 
 
-def _failed(error: OSError, path: str) -> KitError:
-    where = repr(path)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("there is no space left", where=where)
-    return TargetUnwritable(error.strerror or str(error), where=where)
-
-
 class Extraction:
     """A staging directory that becomes the target, or goes away.
 
     Whoever makes one calls `abort` at the end: without `finish` it removes what was written.
+
+    Attributes:
+        noted: Sentences about what this host could not do.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, shared: bool = False) -> None:
         """Make the staging directory; one that an earlier run left behind is removed first.
+
+        Args:
+            target: The directory to make.
+            shared: Whether others may write the directory above it.
 
         Raises:
             TargetExists: The target is there already.
+            TargetExposed: Others may write the directory above it.
             TargetBusy: Another run is writing it.
             TargetUnwritable: The host refuses.
         """
-        self.target = _compat.long_path(os.path.abspath(target))
-        self.staging = _compat.long_path(staging_of(target))
-        if os.path.lexists(self.target):
-            raise TargetExists("is there already", where=repr(target))
+        self._shown = repr(target)
         self._lock: int | None = None
+        self._staging: Folder | None = None
+        self._members: MemberFiles | None = None
+        self.noted: list[str] = []
         try:
-            self._lock = _compat.take_lock(self._lock_file)
-            if self._lock is None:
-                raise TargetBusy("is being written by another run", where=repr(target))
-            if os.path.lexists(self.staging):
-                shutil.rmtree(self.staging)
-            os.mkdir(self.staging, 0o700)
+            self.target = _compat.long_path(os.path.abspath(target))
+            above, name = os.path.split(self.target)
+            if not name:
+                raise TargetExists("is there already", where=self._shown)
+            self._name = os.fsencode(name)
+            self._hidden = b"." + self._name + _SUFFIX.encode()
+            self._written = self._hidden  # the name of what was written, as long as it can fail
+            self._parent = Folder.open(above)
         except OSError as error:
-            self._unlock()
-            raise _failed(error, self.staging) from None
-        self._members: _Members | None = None
+            raise failed(error, target) from None
+        try:
+            self._begin(shared)
+        except BaseException as error:
+            self.abort()
+            if isinstance(error, OSError):
+                raise failed(error, target) from None
+            raise
+
+    def _begin(self, shared: bool) -> None:
+        who = _compat.whoever_else_renames(self._parent.status())
+        if self._parent.look(self._name) is not None:
+            raise TargetExists("is there already", where=self._shown)
+        if who and not shared:
+            where = repr(os.fsdecode(self._parent.path))
+            raise TargetExposed(f"can be changed by {who}", where=where)
+        try:
+            self._lock = self._parent.take_lock(self._lock_name)
+            if self._lock is None:
+                raise TargetBusy("is being written by another run", where=self._shown)
+        except _compat.LocksMissing:
+            self.noted.append(_NO_LOCKS)
+        self._clear_away(who)
+        self._staging = self._parent.make(self._hidden, 0o700)
+
+    def _clear_away(self, who: str) -> None:
+        """Remove what a killed run left; what may be somebody else's stays, and stops us."""
+        status = self._parent.look(self._hidden)
+        if status is None:
+            return
+        where = repr(os.fsdecode(self._hidden))
+        if self._lock is None:
+            raise TargetBusy(
+                "is there: another run is writing, or was killed and this file system has no locks"
+                " to tell; if none is, remove it",
+                where=where,
+            )
+        if who or _compat.own_user() not in (None, status.st_uid):
+            raise TargetUnwritable("is there, and may be somebody else's: remove it", where=where)
+        self._parent.remove(self._hidden)
 
     @property
-    def _lock_file(self) -> str:
-        return self.staging + ".lock"
+    def _lock_name(self) -> bytes:
+        return self._hidden + b".lock"
 
-    def sink(self, opened: Opened, wanted: list[range] | None) -> _Members:
+    def sink(self, opened: Opened, wanted: list[range] | None) -> MemberFiles:
         """Return where members go; called when the index is known and before any is read.
 
         Raises:
             DiskFull: The members do not fit.
+            FileTooLarge: One of them does not.
         """
-        index = opened.index
-        assert index is not None
-        assert opened.manifest is not None
-        ranges = [range(len(index))] if wanted is None else wanted
-        need = sum(index.sizes[i] + 4096 for run in ranges for i in run)
-        free = _compat.free_bytes(self.staging)
-        if free is not None and free < need:
-            raise DiskFull(f"{need} bytes are needed and {free} are free", where=repr(self.target))
-        self._members = _Members(self.staging, index, opened.manifest.kit.mtime, wanted)
+        assert self._staging is not None
+        self._members = MemberFiles(self._staging, opened, wanted)
+        try:
+            self._members.check_room(self.target)
+        except OSError as error:
+            raise failed(error, self.target) from None
         return self._members
 
     def finish(self, opened: Opened) -> None:
@@ -91,36 +138,65 @@ class Extraction:
 
         Raises:
             TargetExists: The target has appeared meanwhile.
+            TargetExchanged: Somebody exchanged what was written for something else.
+            WritesLost: The disk did not keep what was written.
             TargetUnwritable: The host refuses.
         """
         assert self._members is not None
+        assert self._staging is not None
         try:
             for name, pieces in _head(opened):
                 self._members.whole(name, pieces)
             self._members.close()
-            os.chmod(self.staging, 0o755)
-            _compat.sync_all()
-            if os.path.lexists(self.target):
-                raise TargetExists("has appeared meanwhile", where=repr(self.target))
-            os.rename(self.staging, self.target)
-            _compat.sync_directory(os.path.dirname(self.target))
+            refused = not self._staging.set_mode(0o755)
+            if not sync_all(self._parent, self._staging, self._members):
+                self.noted.append(_NOT_ASKED)
+            if refused or self._members.refused:
+                self.noted.append(_NO_MODES)
+            self._publish(self._staging)
         except OSError as error:
-            raise _failed(error, self.target) from None
-        self._members = None
-        self._unlock()
+            raise failed(error, self.target) from None
+        opened.noted += self.noted
+        self._staging.close()
+        self._staging = self._members = None
+
+    def _publish(self, staging: Folder) -> None:
+        if self._parent.look(self._name) is not None:
+            raise TargetExists("has appeared meanwhile", where=repr(self.target))
+        self._check(staging, self._parent.look(self._hidden))
+        self._parent.rename(self._hidden, self._name)
+        self._written = self._name
+        self._check(staging, self._parent.look(self._name))
+        self._check(staging, _look(self.target))
+        self._parent.sync()
+
+    def _check(self, staging: Folder, found: os.stat_result | None) -> None:
+        if not staging.is_at(found):
+            raise TargetExchanged(
+                "somebody put something else in the place of what was written",
+                where=repr(self.target),
+            )
 
     def abort(self) -> None:
-        """Remove whatever was written."""
+        """Remove whatever was written and is not finished, and let others in."""
+        if self._members is not None:
+            self._members.close()
+        if self._staging is not None:
+            with contextlib.suppress(OSError):  # the next run tries again
+                self._parent.remove(self._written, self._staging)
+            self._staging.close()
+            self._staging = None
         if self._lock is not None:
-            if self._members is not None:
-                self._members.close()
-            shutil.rmtree(self.staging, ignore_errors=True)
-            self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            _compat.drop_lock(self._lock, self._lock_file)
+            self._parent.drop_lock(self._lock, self._lock_name)
             self._lock = None
+        self._parent.close()
+
+
+def _look(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
 
 
 def _head(opened: Opened) -> Iterator[tuple[bytes, Iterator[bytes]]]:
@@ -130,88 +206,3 @@ def _head(opened: Opened) -> Iterator[tuple[bytes, Iterator[bytes]]]:
     yield HEAD[1].encode(), iter([opened.roots[512:]])
     yield HEAD[2].encode(), opened.index.text()
     yield HEAD[3].encode(), opened.table.text()
-
-
-class _Members:
-    """Writes the wanted members below a directory; several threads at once."""
-
-    def __init__(self, root: str, index: Index, mtime: int, wanted: list[range] | None) -> None:
-        self._root = root
-        self._index = index
-        self._mtime = mtime
-        self._wanted = wanted
-        self._directories = {root}
-        self._open: dict[int, tuple[int, str]] = {}
-        self._written: dict[int, int] = {}
-        self._change = threading.Lock()
-
-    def _is_wanted(self, member: int) -> bool:
-        return self._wanted is None or any(member in run for run in self._wanted)
-
-    def _create(self, path: bytes) -> tuple[int, str]:
-        full = os.path.join(self._root, *path.decode("utf-8").split("/"))
-        self._make_directory(os.path.dirname(full))
-        return os.open(full, _compat.OPEN_NEW, 0o600), full
-
-    def _make_directory(self, path: str) -> None:
-        """Make a directory and those above it, each with mode 0755 whatever the umask is."""
-        if path in self._directories:
-            return
-        self._make_directory(os.path.dirname(path))
-        with contextlib.suppress(FileExistsError):  # another thread made it
-            os.mkdir(path, 0o755)
-        os.chmod(path, 0o755)
-        self._directories.add(path)
-
-    def _close(self, descriptor: int, path: str, executable: bool) -> None:
-        _compat.set_executable(descriptor, path, executable)
-        _compat.set_times(descriptor, path, self._mtime)
-        _compat.sync_file(descriptor)
-        os.close(descriptor)
-
-    def small(self, member: int, data: memoryview) -> None:
-        """Write a whole member; see `verifier.core.members.Sink`."""
-        if not self._is_wanted(member):
-            return
-        path = self._index.paths(member, member + 1)[0]
-        try:
-            descriptor, full = self._create(path)
-            _compat.write_at(descriptor, data, 0)
-            self._close(descriptor, full, self._index.executable[member] == 1)
-        except OSError as error:
-            raise _failed(error, path.decode("utf-8")) from None
-
-    def piece(self, member: int, offset: int, data: memoryview) -> None:
-        """Write a part of a member; see `verifier.core.members.Sink`."""
-        if not self._is_wanted(member):
-            return
-        path = self._index.paths(member, member + 1)[0]
-        try:
-            with self._change:
-                if member not in self._open:
-                    self._open[member] = self._create(path)
-                descriptor, full = self._open[member]
-            _compat.write_at(descriptor, data, offset)
-            with self._change:
-                done = self._written.get(member, 0) + len(data)
-                self._written[member] = done
-                if done == self._index.sizes[member]:
-                    del self._open[member], self._written[member]
-                    self._close(descriptor, full, self._index.executable[member] == 1)
-        except OSError as error:
-            raise _failed(error, path.decode("utf-8")) from None
-
-    def whole(self, path: bytes, pieces: Iterator[bytes]) -> None:
-        """Write a member that is not in the index."""
-        descriptor, full = self._create(path)
-        at = 0
-        for piece in pieces:
-            _compat.write_at(descriptor, memoryview(piece), at)
-            at += len(piece)
-        self._close(descriptor, full, False)
-
-    def close(self) -> None:
-        """Close what is open."""
-        for member, (descriptor, full) in self._open.items():
-            self._close(descriptor, full, self._index.executable[member] == 1)
-        self._open.clear()

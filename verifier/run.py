@@ -63,7 +63,13 @@ def default_workers() -> int:
 
 
 def prove_file(
-    path: str, job: Job, opened: Opened, extract: str = "", accept: Host | None = None
+    path: str,
+    job: Job,
+    opened: Opened,
+    extract: str = "",
+    accept: Host | None = None,
+    *,
+    shared: bool = False,
 ) -> None:
     """Prove the kit at ``path`` (``-``: standard input) with the best decoder of this host.
 
@@ -73,6 +79,7 @@ def prove_file(
         opened: Where to note what was established.
         extract: The directory to make; empty to write nothing.
         accept: The host that shall remember the kit when all of it is proved.
+        shared: Whether others may write the directory above the one to make.
 
     Raises:
         KitError: At the first thing that is not as it must be; nothing is left of ``extract``.
@@ -86,7 +93,7 @@ def prove_file(
         if extract:
             from verifier.extract import Extraction  # here: a zipapp compiles what it imports
 
-            extraction = Extraction(extract)
+            extraction = Extraction(extract, shared=shared)
             job.make_sink = extraction.sink
         prove(source, job, opened)
         if accept is not None:
@@ -108,6 +115,7 @@ def run(
     host: Host | None = None,
     accept: bool = False,
     openssl: str = "",
+    shared: bool = False,
 ) -> Report:
     """Do what `prove_file` does and return the report, whatever came of it.
 
@@ -119,6 +127,7 @@ def run(
         host: The host that judges by policy and memory; None to ask the root of the job only.
         accept: Whether the host shall remember the kit when all of it is proved.
         openssl: A program of this host that shall check the P-256 signatures too; empty for none.
+        shared: Whether others may write the directory above the one to make.
 
     Raises:
         ValueError: Only a part would be proved, and that cannot be accepted.
@@ -131,7 +140,7 @@ def run(
     if openssl:
         job.judge = _asking(openssl, job.judge)
     try:
-        prove_file(path, job, opened, extract, host if accept else None)
+        prove_file(path, job, opened, extract, host if accept else None, shared=shared)
     except KitError as error:
         return make_report(job, opened, error, host=host)
     return make_report(job, opened, None, extract, host)

@@ -17,13 +17,25 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import build, config, keys, kits, looking, note, passphrase, review, roots
+from kit.cli import build, config, keys, kits, looking, note, passphrase, review, roots, sbom
 from kit.cli.common import app, failure_value, say
 from kit.cli.options import told
 from verifier.core.errors import ExitStatus, KitError
 from verifier.streams import guarded
 
-__all__ = ["app", "build", "config", "keys", "kits", "looking", "main", "note", "review", "roots"]
+__all__ = [
+    "app",
+    "build",
+    "config",
+    "keys",
+    "kits",
+    "looking",
+    "main",
+    "note",
+    "review",
+    "roots",
+    "sbom",
+]
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
@@ -55,7 +67,7 @@ def _run() -> int:
     """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
     try:
         words = passphrase.brought_forward(sys.argv[1:])
-        status = told(lambda: app(words, standalone_mode=False))
+        status = told(lambda: app(words, prog_name="offline-kit", standalone_mode=False))
     except KitError as error:
         if "--json" in sys.argv[1:]:
             say(json.dumps(failure_value(error), indent=2, sort_keys=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kit.container.output import sync_directory
 from kit.errors import FileExists, FileUnwritable, show
+from verifier import _compat
 
 _INTERRUPTED = "is being written by another run, or was left by one that was interrupted"
 
@@ -62,7 +63,7 @@ def _write_part(part: Path, data: bytes, mode: int, undo: contextlib.ExitStack) 
     with open(descriptor, "wb") as stream:
         stream.write(data)
         stream.flush()
-        os.fsync(descriptor)
+        _compat.sync_file(descriptor)
 
 
 def _publish(part: Path, path: Path) -> None:

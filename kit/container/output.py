@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from kit.errors import BuildDiskFull, KitError, OutputExists, OutputForeign, OutputUnwritable, show
+from verifier import _compat
 
 _SUFFIX = ".offline-kit-partial"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
 def refused(error: OSError, path: Path) -> KitError:
     """Return our error for what the host says about writing ``path``."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno == errno.EFBIG:
+        why = "the host takes no file that large: FAT none of 4 GiB, a shell none above `ulimit -f`"
+        return BuildDiskFull(why, where=show(path))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return BuildDiskFull(error.strerror or "the disk is full", where=show(path))
     return OutputUnwritable(error.strerror or str(error), where=show(path))
 
@@ -55,7 +57,7 @@ def new_file(path: Path) -> Iterator[int]:
         _sweep(path.parent)
         with _unfinished(path) as (descriptor, partial):
             yield descriptor
-            os.fsync(descriptor)
+            _compat.sync_file(descriptor)
             _check_still(partial, descriptor)
             publish(partial, path)
             _check_still(path, descriptor)
@@ -70,7 +72,7 @@ def _unfinished(path: Path) -> Iterator[tuple[int, Path]]:
     descriptor = _create(partial, path)
     try:
         try:
-            os.fchmod(descriptor, 0o644)
+            _compat.set_mode(descriptor, os.fspath(partial), 0o644)
             yield descriptor, partial
         except BaseException:
             with contextlib.suppress(OSError):
@@ -93,19 +95,18 @@ def _create(partial: Path, path: Path) -> int:
             descriptor = os.open(partial, _NEW, 0o644)
         except FileExistsError:
             continue
-        if _lock(descriptor) is not False and is_still(partial, descriptor):
+        if lock(descriptor) is not False and is_still(partial, descriptor):
             return descriptor
         os.close(descriptor)  # another run cleared up between our two calls
     raise OutputExists("is being written by another run", where=show(path))
 
 
-def _lock(descriptor: int) -> bool | None:
+def lock(descriptor: int) -> bool | None:
     """Lock a file; False if another run holds it, None where the file system has no locks."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return False if error.errno in _BUSY else None
-    return True
+        return _compat.lock(descriptor)
+    except _compat.LocksMissing:
+        return None
 
 
 def _clear(partial: Path) -> bool:
@@ -124,7 +125,7 @@ def _clear(partial: Path) -> bool:
     except PermissionError:
         raise OutputForeign("belongs to somebody else", where=show(partial)) from None
     try:
-        if _lock(descriptor) is not True or not is_still(partial, descriptor):
+        if lock(descriptor) is not True or not is_still(partial, descriptor):
             return False
         os.unlink(partial)  # a second name of it stays what it is
     except FileNotFoundError:
@@ -214,12 +215,8 @@ def publish(partial: Path, path: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make what was renamed in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make what was renamed in a directory survive a power cut, where its file system can."""
+    _compat.sync_directory(os.fspath(directory))
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -235,7 +232,7 @@ def replace_file(path: Path, data: bytes) -> None:
         with _unfinished(path) as (descriptor, partial):
             with open(descriptor, "wb", closefd=False) as stream:
                 stream.write(data)
-            os.fsync(descriptor)
+            _compat.sync_file(descriptor)
             _check_still(partial, descriptor)
             os.replace(partial, path)
             _check_still(path, descriptor)

@@ -7,15 +7,15 @@ that finds such a file puts the old frame back if the page is not whole, and rem
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.container.frames import read_content, write_parts
-from kit.container.output import open_left, refused, sync_directory
+from kit.container.output import lock, open_left, refused, sync_directory
 from kit.errors import show
+from verifier import _compat
 from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size
 from verifier.core.container import Container
@@ -63,10 +63,12 @@ def locked(path: Path) -> Iterator[int]:
     except OSError as error:
         raise KitUnreadable(error.strerror or str(error), where=show(path)) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise KitBusy("is being changed by another run", where=show(path)) from None
+        held = lock(descriptor)
+        if held is False or (held is None and os.path.lexists(_backup_of(path))):
+            why = "is being changed by another run"
+            if held is None:
+                why += ", or was when one was killed: its file system has no locks to tell"
+            raise KitBusy(why, where=show(path))
         _recover(descriptor, path)
         yield descriptor
     finally:
@@ -86,7 +88,7 @@ def _recover(descriptor: int, path: Path) -> None:
             os.close(kept)
         if frame:
             write_parts(descriptor, [frame], 0)
-            os.fsync(descriptor)
+            _compat.sync_file(descriptor)
         backup.unlink()
         sync_directory(path.parent)
     except OSError as error:
@@ -185,7 +187,7 @@ def replace_page(descriptor: int, path: Path, page: bytes) -> int:
         kept = os.open(backup, _NEW, 0o600)
         try:
             write_parts(kept, [bytes(old)], 0)
-            os.fsync(kept)
+            _compat.sync_file(kept)
             sync_directory(path.parent)
         except OSError:
             backup.unlink()  # the page has not been touched
@@ -193,7 +195,7 @@ def replace_page(descriptor: int, path: Path, page: bytes) -> int:
         finally:
             os.close(kept)
         _, length = write_page(descriptor, page)
-        os.fsync(descriptor)
+        _compat.sync_file(descriptor)
         backup.unlink()
         sync_directory(path.parent)
     except OSError as error:

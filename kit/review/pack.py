@@ -6,19 +6,19 @@ A pack of a 200 GB kit has some megabytes, and everything that a signature is ov
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.container.frames import write_parts
-from kit.container.output import is_still, refused, sync_directory
+from kit.container.output import is_still, lock, refused, sync_directory
 from kit.errors import OutputExists, OutputForeign, show
 from kit.review.diff import NO_OLD, diff_text
 from kit.review.errors import ReviewDiffDiffers
 from kit.review.head import DIFF, PACK_FILES, Head, load_head
 from kit.review.words import Seen, see
+from verifier import _compat
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD
 from verifier.source import FileSource
@@ -149,12 +149,12 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o644)
     try:
-        os.fchmod(descriptor, 0o644)
+        _compat.set_mode(descriptor, os.fspath(path), 0o644)
         at = 0
         for piece in pieces:
             write_parts(descriptor, [piece], at)
             at += len(piece)
-        os.fsync(descriptor)
+        _compat.sync_file(descriptor)
     finally:
         os.close(descriptor)
 
@@ -178,9 +178,9 @@ def _new_directory(path: Path) -> Iterator[Path]:
             _check_ours(descriptor, staging)
             _remove(staging, keep=True)
         try:
-            os.fchmod(descriptor, 0o755)
+            _compat.set_mode(descriptor, os.fspath(staging), 0o755)
             yield staging
-            os.fsync(descriptor)
+            _compat.sync_folder(descriptor)
             if not is_still(staging, descriptor):
                 raise OutputForeign("was exchanged while it was written", where=show(staging))
             if os.path.lexists(path):  # a rename would replace an empty directory
@@ -197,10 +197,8 @@ def _new_directory(path: Path) -> Iterator[Path]:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise OutputExists("is being written by another run", where=show(path)) from None
+    if lock(descriptor) is False:
+        raise OutputExists("is being written by another run", where=show(path))
 
 
 def _make(staging: Path) -> bool:

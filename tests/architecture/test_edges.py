@@ -33,7 +33,10 @@ SURROUNDINGS = (
 )
 
 # members of a kit; and what a host keeps: state, root and policy it took, a receipt it asked for
-WRITERS = ("verifier/extract.py", "verifier/host/files.py", "verifier/_compat.py")
+WRITERS = (
+    *("verifier/extract.py", "verifier/memberfiles.py", "verifier/folder.py"),
+    *("verifier/host/files.py", "verifier/_compat.py"),
+)
 WRITING_OS = frozenset(
     "chflags chmod chown copy_file_range fchmod fchown ftruncate lchmod lchown link makedirs mkdir"
     " mkfifo mknod posix_fallocate pwrite pwritev remove removedirs removexattr rename renames"

@@ -27,6 +27,7 @@ BROUGHT_ALONG = frozenset(
     {
         "pydantic_core",  # pydantic's own half, with its exact version
         "nacl",  # what PyNaCl is called in Python
+        "packageurl",  # packageurl-python
     }
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON

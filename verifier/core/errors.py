@@ -123,6 +123,17 @@ class TargetBusy(Usage):
     fix = "Wait for the other run to end, or name another directory."
 
 
+class TargetExposed(Usage):
+    """Others may rename what lies in the directory that the target goes into.
+
+    They could put another directory in the place of the one that was proved, a moment later.  A
+    directory is safe that only its owner may write, or that is sticky, as `/tmp` is.
+    """
+
+    code = "target-exposed"
+    fix = "Name a target in a directory of your own; or add --shared-parent if you trust them."
+
+
 # --- could not find out ----------------------------------------------------------------------
 
 
@@ -202,6 +213,29 @@ class DiskFull(Undecided):
     fix = "Free the space named, or extract to another disk with --extract."
 
 
+class FileTooLarge(Undecided):
+    """A member is larger than any file can be where the kit would be extracted to.
+
+    FAT has no file of 4 GiB or more, and `ulimit -f` may set a limit for a shell.
+    """
+
+    code = "file-too-large"
+    fix = (
+        "Extract to a disk with ext4, XFS, NTFS or exFAT; or raise the limit: ulimit -f unlimited."
+    )
+
+
+class WritesLost(Undecided):
+    """The disk took what was written and then did not keep it.
+
+    So behave thin volumes and sticks that claim more room than they have, full images behind a
+    loop device, and disks that fail.  Nothing was accepted, and what had been extracted is removed.
+    """
+
+    code = "writes-lost"
+    fix = "Extract to another disk, and check this one before anything is kept on it."
+
+
 class OutputLost(Undecided):
     """What was to be printed could not be written: the disk is full, or the device is gone.
 
@@ -230,6 +264,17 @@ class TargetUnwritable(Undecided):
 
     code = "target-unwritable"
     fix = "Check permissions and space of the directory named, then run again."
+
+
+class TargetExchanged(Undecided):
+    """Somebody renamed the directory being written, and put something else in its place.
+
+    What lies at the target now was not written by this run.  Whoever may write the directory above
+    the target can do this at any time.
+    """
+
+    code = "target-exchanged"
+    fix = "Extract into a directory that only you may write, and find out who writes in this one."
 
 
 # --- not what the signers signed -------------------------------------------------------------

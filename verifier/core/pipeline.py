@@ -107,6 +107,7 @@ class Opened:
         wanted: The members that were asked for; None for all.
         done: What was checked, for the report, in order.
         beside: What somebody else was asked about.
+        noted: Sentences about what this host could not do.
     """
 
     page: bytes = b""
@@ -125,6 +126,7 @@ class Opened:
     wanted: list[range] | None = None
     done: list[str] = field(default_factory=list)
     beside: Beside = field(default_factory=Beside)
+    noted: list[str] = field(default_factory=list)
 
 
 def prove(source: Source, job: Job, opened: Opened) -> None:

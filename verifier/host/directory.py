@@ -160,13 +160,16 @@ class TrustDirectory:
         except OSError as error:
             raise TrustUnwritable(error.strerror or str(error), where=repr(self.path)) from None
 
-    def make(self, root: bytes, fingerprint: str, policy: bytes | None) -> Trusted:
+    def make(
+        self, root: bytes, fingerprint: str, policy: bytes | None, *, shared: bool = False
+    ) -> Trusted:
         """Pin a root; root.json is written last, so that a directory with it is complete.
 
         Args:
             root: The bytes of root.json.
             fingerprint: Its SHA-256 from another channel, in any grouping and case.
             policy: The bytes of the policy; None for none.
+            shared: Whether others may write the directory in which it is made.
 
         Raises:
             UsageError: The fingerprint is not one.
@@ -179,7 +182,7 @@ class TrustDirectory:
         check_fingerprint(root, fingerprint)
         choose(parse_root(root), policy, None)
         with self._writing():
-            files.make_directory(self.path)
+            files.make_directory(self.path, shared=shared)
         with self.locked():
             there = self._read()
             if there[0] is not None or (there[1] is not None and policy is None):

@@ -227,12 +227,13 @@ def render_text(report: Report) -> str:
 
 
 def _host_lines(report: Report) -> tuple[list[str], list[str]]:
-    """Return what this host says, and what it let pass; nothing without a trust directory."""
+    """Return what this host says, and what it let pass or could not do."""
+    noted = list(report.opened.noted)
     if report.host is None or report.host.judgement is None:
-        return [], []
+        return [], noted
     from verifier.show.host import host_lines, notice_lines  # here: mostly there is none
 
-    return host_lines(report.host), notice_lines(report.host.judgement)
+    return host_lines(report.host), notice_lines(report.host.judgement) + noted
 
 
 def _headline(report: Report) -> str:
@@ -320,6 +321,7 @@ def report_value(report: Report) -> dict[str, Any]:
         ],
         "trust": _trust_value(report),
         "extractedTo": report.extracted or None,
+        "noted": list(report.opened.noted),
     }
 
 

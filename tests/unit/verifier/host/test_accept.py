@@ -252,10 +252,11 @@ def read_only(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         return
     real = os.open
 
-    def refusing(path: Any, flags: int, *more: Any) -> int:
-        if flags & os.O_CREAT and os.fspath(path).startswith(os.fspath(site.trust)):
+    def refusing(path: Any, flags: int, *more: Any, dir_fd: int | None = None) -> int:
+        place = path if dir_fd is None else os.readlink(f"/proc/self/fd/{dir_fd}")
+        if flags & os.O_CREAT and os.fsdecode(place).startswith(os.fspath(site.trust)):
             raise PermissionError(13, "Permission denied", path)
-        return real(path, flags, *more)
+        return real(path, flags, *more, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refusing)
 
@@ -438,7 +439,7 @@ def test_receipt_report_has_the_shape_of_a_report(site: Site) -> None:
     site.pin()
     inner = json.loads(receipt_bytes(site.accept(site.kit()), CLOCK))["predicate"]["report"]
     Draft202012Validator(SCHEMAS["report"]).validate(
-        {**inner, "extractedTo": None, "decoder": None}
+        {**inner, "extractedTo": None, "noted": [], "decoder": None}
     )
 
 

@@ -1,0 +1,1 @@
+"""What SBOMs say of a kit: checked, compared with what it carries, and written where missing."""
