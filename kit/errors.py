@@ -227,7 +227,7 @@ class OutputExists(Usage):
     """A file of the name the kit would get is there already; it was not touched."""
 
     code = "output-exists"
-    fix = "Move the file named away, or give the kit another directory or version."
+    fix = "Move the file that is named out of the way, or choose another name or directory."
 
 
 class OutputForeign(Usage):
@@ -325,7 +325,7 @@ class FileExists(Usage):
     """
 
     code = "file-exists"
-    fix = "Choose another name or directory, or move the file named away first."
+    fix = "Choose another name or directory, or move the file that is named out of the way."
 
 
 class FileUnwritable(Undecided):

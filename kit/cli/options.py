@@ -23,6 +23,7 @@ class App(typer.Typer):
 
     def __init__(self, **more: Any) -> None:
         more.setdefault("cls", Group)
+        more.setdefault("rich_markup_mode", None)  # help as plain text: nothing to load
         super().__init__(**more)
 
     def command(self, *name: Any, **more: Any) -> Callable[[Any], Any]:

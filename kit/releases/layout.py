@@ -24,7 +24,7 @@ class ReleaseExists(Usage):
     """
 
     code = "release-exists"
-    fix = "Give the release another version, or move the directory named away."
+    fix = "Give the release another version, or move the directory out of the way."
 
 
 def release_name(name: str, version: str) -> str:
