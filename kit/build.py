@@ -40,6 +40,7 @@ _EVIDENCE_INDEX = b"evidence/evidence.index"  # FORMAT 9.2
 
 if TYPE_CHECKING:
     from kit.signing import KitSigner, SumsSigner  # slow to load, and a build may need no key
+    from verifier.evidence.coverage import Coverage
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
@@ -89,6 +90,7 @@ class BuiltKit:
         empty_directories: Where directories without a file would be: they do not arrive.
         signers: Who has signed it already.
         report: The verifier's word on it; None if it was not asked.
+        coverage: What the SBOMs describe of it; None if there are none and nobody asks.
     """
 
     path: Path
@@ -100,6 +102,7 @@ class BuiltKit:
     empty_directories: tuple[str, ...]
     signers: tuple[str, ...]
     report: Report | None
+    coverage: Coverage | None = None
 
 
 def created_of(spec: KitSpec, epoch: str | None) -> str:
@@ -178,6 +181,7 @@ def build(
     """
     sums_key = text_of_pem(sums.public_pem) if sums else ""
     draft = draft_manifest(spec, created_of(spec, options.epoch), sums_key)
+    coverage, judge = None, judge_of(spec)
     collected = collect(spec)
     inputs = Inputs(
         collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
@@ -194,6 +198,7 @@ def build(
             descriptor, inputs, draft, chain, level, options, sums.sign_digest if sums else None
         )
         members = inputs.index.count(DATA)
+        coverage = judge(inputs) if judge else None
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:
             report = self_check(output.partial_of(path), written.kit_id, options)
@@ -211,7 +216,22 @@ def build(
         empty_directories=empty,
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
+        coverage=coverage,
     )
+
+
+def judge_of(spec: KitSpec) -> Callable[[Inputs], Coverage] | None:
+    """Return what compares a finished kit with its SBOMs, which are judged now; None if none is.
+
+    Raises:
+        SbomRefused: An SBOM of the spec is bad.
+    """
+    if not spec.sboms and spec.kit.coverage is None:
+        return None
+    from kit.sbom.coverage import judge_coverage, load_documents  # slow to load
+
+    documents = load_documents(spec)
+    return lambda inputs: judge_coverage(spec, documents, inputs)
 
 
 def kit_name(info: KitInfo) -> str:

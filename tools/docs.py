@@ -37,7 +37,16 @@ from kit.build import Options, build
 from kit.cli import app
 from kit.seal import seal
 from kit.signing import load_signer, load_sums_signer
-from kit.spec import Component, Evidence, Exemption, KitTable, Release, Source, load_spec
+from kit.spec import (
+    Component,
+    Evidence,
+    Exemption,
+    KitTable,
+    Release,
+    SbomFile,
+    Source,
+    load_spec,
+)
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
 from verifier.cli import COMMANDS
 from verifier.core.errors import KitError, all_errors
@@ -246,6 +255,7 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[[component]]", Component),
     ("[[component.source]] and [[evidence.source]]", Source),
     ("[[evidence]]", Evidence),
+    ("[[sbom]]", SbomFile),
     ("[[exemption]]", Exemption),
     ("[release]", Release),
 ]

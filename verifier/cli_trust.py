@@ -12,7 +12,7 @@ from verifier.core import limits
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
-from verifier.host.directory import TrustDirectory
+from verifier.host.directory import TrustDirectory, parse_digits
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
 from verifier.options import Parser
@@ -28,8 +28,9 @@ kit-verify trust show [--trust DIR]
   says for reading aloud whom this host believes and what it remembers
 kit-verify trust update KIT [--policy FILE] [--trust DIR]
   takes the newer root that a kit brings, and the policy that goes with it; accepts no kit
-kit-verify trust reset LINE --reason TEXT [--trust DIR]
-  forgets the accepted kits of a line; that is recorded and shown"""
+kit-verify trust reset LINE --take KITID|any --reason TEXT [--trust DIR]
+  forgets the accepted kits of a line, and takes the kit named first; what was made before it
+  stays old.  `any` takes any kit first, an old one too.  That is recorded and shown."""
 _POLICY = """\
 kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
@@ -57,6 +58,7 @@ def _parser() -> Parser:
             made.add_argument("--policy", metavar="FILE")
         if name == "reset":
             made.add_argument("line", metavar="LINE")
+            made.add_argument("--take", metavar="KITID", required=True, nargs="+")
             made.add_argument("--reason", metavar="TEXT", required=True)
     check = group("policy", "Say what a policy means.", _POLICY).add_parser("check")
     check.add_argument("file", metavar="FILE")
@@ -83,7 +85,10 @@ def command(arguments: Sequence[str]) -> ExitStatus:
         if reached.reset_lines:
             print(f"lines set back: {', '.join(reached.reset_lines)}")
     elif options.action == "reset":
-        print("\n".join(memory_lines(directory.reset(options.line, options.reason, clock))))
+        take = " ".join(options.take)
+        take = "" if take == "any" else parse_digits(take, "--take")
+        state = directory.reset(options.line, options.reason, clock, take=take)
+        print("\n".join(memory_lines(state)))
         return ExitStatus.VERIFIED
     print("\n".join(trusted_lines(directory.load(), directory.path)))
     return ExitStatus.VERIFIED

@@ -178,11 +178,36 @@ def _built_value(built: BuiltKit, sealed: SealedKit | None, order: _Order) -> di
         "members": built.members,
         "signers": list(built.signers),
         "emptyDirectories": list(built.empty_directories),
+        "coverage": _coverage_value(built),
         "after": order.previous.kit_id if order.previous else None,
         "changes": list(order.diff),
         "warnings": order.warnings,
         "sealed": sealed_value(sealed) if sealed else None,
     }
+
+
+def _coverage_value(built: BuiltKit) -> dict[str, Any] | None:
+    found = built.coverage
+    if found is None:
+        return None
+    return {
+        "covered": found.covered,
+        "exempt": found.exempt,
+        "uncovered": [one.unit.path for one in found.uncovered],
+        "absent": [{"sbom": link.document, "place": link.element.place} for link in found.absent],
+    }
+
+
+def _say_coverage(built: BuiltKit) -> None:
+    if built.coverage is None:
+        return
+    from kit.sbom.coverage import describe  # slow to load
+
+    found = built.coverage
+    total = found.covered + found.exempt + len(found.uncovered)
+    say(f"SBOMs      {found.covered} of {total} files and images described, {found.exempt} exempt")
+    for line in describe(found):
+        say(f"note: {line}")
 
 
 def _say_built(built: BuiltKit, order: _Order) -> None:
@@ -199,6 +224,7 @@ def _say_built(built: BuiltKit, order: _Order) -> None:
         say(f"created    {info.created}, as SOURCE_DATE_EPOCH says")
     say(f"contentId  {built.content_id}")
     say(f"kitId      {built.kit_id}")
+    _say_coverage(built)
     for name in built.empty_directories:
         say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
     if built.signers:

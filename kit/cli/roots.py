@@ -13,7 +13,7 @@ from kit.cli.common import KeyArguments, root_app, say, secret
 from kit.container.output import replace_file
 from kit.errors import show
 from kit.roots import ceremony, words
-from kit.roots.files import Roots, load_any, load_next, load_roots
+from kit.roots.files import Roots, alone, load_any, load_next, load_roots
 from kit.roots.metadata import build_root, write_root
 from kit.roots.rotate import Change, next_root
 from verifier.core.errors import RootInvalid, UsageError
@@ -176,22 +176,24 @@ def _root_sign(
     new: Annotated[Path, typer.Argument(metavar="NEXT", help="The root to sign in place.")],
     key: KeyArguments,
     roots: Annotated[
-        Path | None, typer.Option("--roots", help="The root or chain that it follows.")
+        Path | None,
+        typer.Option("--roots", help="The root or chain that it follows; version 1 has none."),
     ] = None,
 ) -> None:
     """Add a signature to a root, and say what it changes and who is missing."""
     root = load_next([new])[0]
     old = load_roots(roots).last if roots else None
-    data, names = ceremony.add_signatures(root, key, old=old, secrets=secret)
     _say_all(words.describe(root, signing=True))
     if old is not None:
         say(f"what it changes in version {old.version}:")
         _say_all(f"  {line}" for line in words.changes(old, root))
-    replace_file(new, data)
+    data, names = ceremony.add_signatures(root, key, old=old, secrets=secret)
+    signed = read_root(data)
+    with alone(new):  # another signer may have signed the same file meanwhile
+        signed = ceremony.merge([signed, *load_next([new])], old)
+        replace_file(new, signed.line)
     say(f"{new}: signed by {', '.join(names)}")
-    _say_all(words.progress(ceremony.standing(read_root(data), old)))
-    if old is None and root.version > 1:
-        say(f"who must sign by the rules of version {root.version - 1}: give --roots ROOTS")
+    _say_all(words.progress(ceremony.standing(signed, old)))
 
 
 @root_app.command("verify")
@@ -215,6 +217,7 @@ def _root_verify(
     merged = ceremony.merge(copies, held.last)
     ceremony.check_follows(merged, held.last)
     _say_all(words.changes(held.last, merged))
+    _say_all(_numbers_to_sign(merged))
     _say_all(words.progress(ceremony.standing(merged, held.last)))
     ceremony.check_complete(merged, held.last)
     say(f"complete: {shell('offline-kit', 'root', 'accept', roots, *new)}")
@@ -252,12 +255,18 @@ def _root_accept(
     else:
         write_root(out, data)
     say(f"wrote {out or roots}: versions {longer[0].version} to {longer[-1].version}")
+    _say_all(f"  {line}" for line in words.changes(held.last, longer[-1]))
     _say_all(_numbers(longer[-1]))
+
+
+def _numbers_to_sign(root: Root) -> Iterable[str]:
+    yield f"sha256 of what is signed, version {root.version}; compare it with the other signers:"
+    yield f"  {words.digest(root.signed)}"
 
 
 def _numbers(root: Root) -> Iterable[str]:
     yield f"sha256 of root.json, version {root.version}:"
-    yield f"  {words.fingerprint(root.line)}"
+    yield f"  {words.digest(root.line)}"
 
 
 @root_app.command("show")

@@ -70,7 +70,8 @@ def _show(checked: Checked) -> None:
         elements = "1 element" if count == 1 else f"{count} elements"
         say(f"{checked.file}: good, {checked.format} {checked.version}, {elements}")
     for error in checked.errors:
-        say(str(error))
+        for line in str(error).split("\n"):
+            say(line)
     if checked.more:
         say(f"{checked.file}: and {checked.more} more")
     for note in checked.notes:

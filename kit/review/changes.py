@@ -11,7 +11,7 @@ from itertools import chain
 
 from verifier.core.lists import CLASSES, DATA
 from verifier.core.model import Component, Manifest
-from verifier.core.names import printable
+from verifier.core.names import quoted
 
 MAX_LISTED = 200  # lines of one kind that are shown; the rest is counted
 _RANK = {name: rank for rank, name in enumerate(CLASSES)}
@@ -19,20 +19,6 @@ _NO_COMPONENT = "(of the kit itself)"
 
 Side = tuple[bytes, bytes, bytes]
 """Digest, size and mode of a member."""
-
-
-def quoted(text: str) -> str:
-    """Return a text in quotes, with an escape for what a reader could not see for what it is.
-
-    Which characters are shown depends on a fixed table, so that every Python writes the same.
-    """
-    return f"'{''.join(map(_shown, text))}'"
-
-
-def _shown(character: str) -> str:
-    if character in "'\\":
-        return f"\\{character}"
-    return character if printable(character) else f"\\u{{{ord(character):x}}}"
 
 
 def bounded(shown: Sequence[str], count: int) -> Iterator[str]:

@@ -18,12 +18,13 @@ from kit.errors import OutputExists, show
 from kit.review.errors import DetachedMalformed, DetachedTooLarge, DetachedUnreadable
 from kit.review.head import Head, load_head
 from kit.signing import KitSigner, SecretsHandler, load_signer
-from verifier.core.envelope import KEYID, pae
+from verifier.core.envelope import pae
 from verifier.core.errors import FormatNewer, KitError
 from verifier.core.jsonstrict import NotStrict, compact, parse_base64, parse_compact
 from verifier.core.manifest import HEX256
 from verifier.core.model import KitId
 from verifier.core.pipeline import Job, Opened
+from verifier.core.signature import KEYID
 from verifier.core.trust import Root
 from verifier.run import default_workers, prove_file
 from verifier.source import FileSource

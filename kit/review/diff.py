@@ -5,13 +5,16 @@ The text has a bounded length, and totals that have none.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from kit.review.changes import MAX_LISTED, Members, bounded, changed_members, quoted, section
-from kit.review.head import Head, index_lines
+from kit.review.changes import MAX_LISTED, Members, bounded, changed_members, section
+from kit.review.head import Head, index_lines, left_behind
 from verifier.core.model import Exemption, Manifest
+from verifier.core.names import quoted
 from verifier.core.trust import Root
+from verifier.show.fingerprint import fingerprint
 
 FIRST_LINE = "offline-kit-diff/1"
 NO_OLD = "old: nothing to compare with"
@@ -31,7 +34,7 @@ def diff_text(new: Head, old: Head | None) -> str:
             members.add(kind, path, was, now)
     lines = [FIRST_LINE, *_sides(new, old)]
     lines += _facts(new.manifest, old.manifest if old is not None else None)
-    lines += section("root of trust", _root(new.root, old.root if old is not None else None))
+    lines += section("root of trust", _root(new, old))
     lines += members.components()
     lines += _lists(new.manifest, old.manifest if old is not None else None)
     lines += members.text()
@@ -82,8 +85,8 @@ def _facts(new: Manifest, old: Manifest | None) -> Iterator[str]:
     yield from section("kit", told)
 
 
-def _root(new: Root, old: Root | None) -> Iterator[str]:
-    facts = [_root_facts(root) if root is not None else {} for root in (old, new)]
+def _root(new: Head, old: Head | None) -> Iterator[str]:
+    facts = [_root_facts(head) if head is not None else {} for head in (old, new)]
     before, after = facts
     for name in sorted({*before, *after}):
         was, now = before.get(name), after.get(name)
@@ -95,23 +98,43 @@ def _root(new: Root, old: Root | None) -> Iterator[str]:
             yield f"  - {name}: {was}"
         else:
             yield f"  ~ {name}: {was} -> {now}"
-    if old is not None and before == after and old.signed != new.signed:
-        yield "  ~ another root of the same version and signers"
+    if old is not None:
+        yield from _chains(new.chain, old.chain)
 
 
-def _root_facts(root: Root) -> dict[str, str]:
+def _chains(new: Sequence[Root], old: Sequence[Root]) -> Iterator[str]:
+    """Yield what hosts will stumble over that follow the roots from one kit to the other."""
+    known = {root.version: root for root in old}
+    for root in new:
+        if root.version in known and root.signed != known[root.version].signed:
+            yield f"  ! root version {root.version} is another one: hosts will refuse this kit"
+    if new[-1].version < old[-1].version:
+        yield "  ! the root is older: signers that the newer one names no longer do not count"
+    if new[0].version > old[0].version:
+        yield f"  ! the chain has lost its oldest versions{left_behind(new)}"
+
+
+def _root_facts(head: Head) -> dict[str, str]:
+    root = head.root
     facts = {
         "version": str(root.version),
+        "versions in the chain": f"{head.chain[0].version} to {root.version}",
+        "root.json": f"SHA-256 {hashlib.sha256(root.signed).hexdigest()} of what is signed",
         "expires": root.expires,
         "policy": root.policy_sha256 or "none",
-        "lines that start anew": ", ".join(root.reset_lines) or "none",
+        "lines that started anew": ", ".join(
+            f"{line} by version {since}" for line, since in sorted(root.reset_lines.items())
+        )
+        or "none",
     }
     for name, what in (("targets", "kit"), ("root", "root")):
         role = root.role[name]
         facts[f"signers needed for a {what}"] = f"{role.threshold} of {len(role.signers())}"
         for keyid in sorted(role.keys):
             key = role.keys[keyid]
-            facts[f"{what} signer {quoted(key.signer)}, key {quoted(keyid)}"] = key.scheme
+            facts[f"{what} signer {quoted(key.signer)}, key {quoted(keyid)}"] = (
+                f"{key.scheme}, SHA-256 {fingerprint(key)}"
+            )
     return facts
 
 

@@ -142,6 +142,12 @@ class PackSource:
             file.close()
 
 
+def left_behind(chain: Sequence[Root]) -> str:
+    """Return in words which hosts cannot follow a root chain (FORMAT 5.6); empty if all can."""
+    first = chain[0].version
+    return f"; hosts at version {first - 2} or before cannot follow" if first > 2 else ""
+
+
 def _read_page(file: FileSource) -> bytes:
     """Return the page; what a page cannot be is not read."""
     if file.size not in PAGE_SIZES:

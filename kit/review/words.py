@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kit.container.pyz import make_pyz, verifier_files
-from kit.review.changes import quoted
-from kit.review.head import Head
+from kit.review.head import Head, left_behind
 from verifier.core.lists import (
     CLASSES,
     DATA,
@@ -21,7 +20,8 @@ from verifier.core.lists import (
     Index,
 )
 from verifier.core.model import Component
-from verifier.show.fingerprint import groups
+from verifier.core.names import quoted
+from verifier.show.fingerprint import fingerprint, groups
 
 CHECKED = (
     "the page, the manifest and the root chain have their one spelling and belong together",
@@ -165,8 +165,14 @@ def _root(head: Head) -> Iterator[str]:
     role = root.targets
     yield f"root of trust: version {root.version}, expires {root.expires}, sha256 of its root.json:"
     yield f"  {groups(hashlib.sha256(root.line).hexdigest())}"
+    first = head.chain[0].version
+    carried = "no older version" if first == root.version else f"the versions from {first} on"
+    yield f"  the kit carries {carried}{left_behind(head.chain)}"
     names = ", ".join(map(quoted, role.signers()))
-    yield f"  a kit needs {role.threshold} of {names}"
+    yield f"  a kit needs {role.threshold} of {names}; SHA-256 of their public keys:"
+    for key in sorted(role.keys.values(), key=lambda key: (key.signer, key.keyid)):
+        yield f"  {quoted(key.signer)}, {key.scheme}"
+        yield f"    {groups(fingerprint(key))}"
     signing = head.signing
     yield f"signed so far by {', '.join(map(quoted, signing.signers)) or 'nobody'}"
     for keyid, scheme in signing.not_evaluated.items():

@@ -10,12 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.roots.metadata import RootInconsistent
 from kit.signing import SecretsHandler, load_signer
 from verifier.core import limits
-from verifier.core.errors import Undecided, Usage
+from verifier.core.errors import Rejected, RootStepInvalid, Undecided, Usage
 from verifier.core.jsonstrict import compact
-from verifier.core.rootchain import check_chain
+from verifier.core.rootchain import check_chain, check_kept
 from verifier.core.signature import Key
 from verifier.core.trust import Role, Root, chain_bytes, parse_root, read_root
 
@@ -35,6 +34,29 @@ class RootVersionSkipped(Usage):
 
     code = "root-version-skipped"
     fix = "Make the next version from the newest chain with `offline-kit root rotate`."
+
+
+class RootBreaks(Rejected):
+    """The next root gives a key id to another key, or forgets that a line was reset.
+
+    Key ids are names, and people compare names.  Whoever prepares a root could put a key of their
+    own under the key id of somebody else, and have everybody sign that.  So a key id stays the key
+    that it is: signer, scheme and public key (FORMAT 5.6).  A new key has a new key id.
+    """
+
+    code = "root-breaks-with-chain"
+    fix = "Sign nothing, ask who made the file, and make it again with `offline-kit root rotate`."
+
+
+class RootBeforeMissing(Usage):
+    """The root before the one to be signed was not given, so nobody can say what would change.
+
+    Who signs a root signs a change.  Without the version before it there is nothing to compare
+    with, and a key that was put in the place of another is not seen.
+    """
+
+    code = "root-before-missing"
+    fix = "Give the root or chain that it follows: `offline-kit root sign NEXT --roots ROOTS`."
 
 
 class RootCopiesDiffer(Usage):
@@ -137,10 +159,11 @@ def _names(role: Role, keyids: set[str]) -> tuple[str, ...]:
 
 
 def check_follows(new: Root, old: Root) -> None:
-    """Hold a root to the version number after ``old``.
+    """Hold a root to the version number after ``old``, and to the keys that it keeps.
 
     Raises:
-        RootVersionSkipped: It has another one.
+        RootVersionSkipped: It has another number.
+        RootBreaks: A key id is another key in it, or a line is no longer reset.
     """
     if new.version == old.version and new.signed == old.signed:
         raise RootVersionSkipped(f"version {new.version} is in the chain already")
@@ -148,6 +171,10 @@ def check_follows(new: Root, old: Root) -> None:
         raise RootVersionSkipped(
             f"it is version {new.version}, and after version {old.version} comes {old.version + 1}"
         )
+    try:
+        check_kept(old, new)
+    except RootStepInvalid as error:
+        raise RootBreaks(error.message) from None
 
 
 def add_signatures(
@@ -162,20 +189,22 @@ def add_signatures(
     Args:
         new: The root, with the signatures it has.
         keys: ``--key`` arguments of root signers of the new version or of the one before it.
-        old: The version before it; without it only signers of the new one are known.
+        old: The version before it; version 1 has none.
         secrets: Asks for a PIN or passphrase if a signer needs one.
 
     Raises:
+        RootBeforeMissing: There is a version before it, and it was not given.
         RootVersionSkipped: ``new`` does not follow ``old``.
+        RootBreaks: It gives a key id of ``old`` to another key.
         RootSignedAlready: One of the keys has signed before.
         KitError: A key is at fault; see `kit.signing.load_signer`.
     """
     known: dict[str, Key] = dict(new.role["root"].keys)
     if old is not None:
         check_follows(new, old)
-        for keyid, key in old.role["root"].keys.items():
-            if known.setdefault(keyid, key).public != key.public:
-                raise RootInconsistent("it names two keys", where=f"key id {keyid!r}")
+        known = {**old.role["root"].keys, **known}
+    elif new.version > 1:
+        raise RootBeforeMissing(f"version {new.version} follows version {new.version - 1}")
     before = dict(new.signatures)
     entries = {entry["keyid"]: entry for entry in json.loads(new.line)["signatures"]}
     names = []

@@ -6,8 +6,11 @@ a kit carries.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from verifier.source import FileSource
 
 _NO_FILE = "Check the path; `offline-kit root init` makes the first root of a publisher."
 _CHAIN_BEGINS = b'{"signatures":['  # compact JSON; one root in a file of its own may have it too
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
 _FRAME_BEGINS = b"\x28\xb5\x2f\xfd"
 _TAR_BEGINS = b"kit.dsse.json\0"
 
@@ -103,6 +107,34 @@ def load_next(paths: Sequence[Path]) -> list[Root]:
         except RootInvalid as error:
             raise RootInvalid(error.message, where=show(path)) from None
     return copies
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only run that replaces a file; waits for another one to end.
+
+    Who waited finds another file under the name, and takes the lock of that one.
+
+    Raises:
+        RootInvalid: It cannot be opened.
+    """
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise RootInvalid(error.strerror or str(error), where=show(path)) from None
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise RootInvalid(error.strerror or str(error), where=show(path)) from None
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                    yield
+                    return
+        finally:
+            os.close(descriptor)
 
 
 def _read(path: Path, most: int) -> bytes:

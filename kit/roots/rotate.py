@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from kit.roots.metadata import NamedKeys, RootInconsistent, named_keys, utc
-from verifier.core.errors import RootInvalid
+from verifier.core.errors import RootInvalid, RootStepInvalid
 from verifier.core.jsonstrict import compact
 from verifier.core.limits import MAX_ROOT
+from verifier.core.rootchain import check_kept
 from verifier.core.trust import POLICY_FIELD, RESET_FIELD, SIGNER_FIELD, Root, read_root
 
 _UNUSED = ("timestamp", "snapshot")  # they follow the root role: TUF wants them, a kit does not
@@ -39,7 +40,7 @@ class Change:
         root_threshold: How many signers a change of the root needs.
         expires: When the next version should be replaced.
         policy: The bytes of the policy.json that goes with it; empty to bind none.
-        reset_lines: Lines whose sequence starts anew with it; for this one version.
+        reset_lines: Lines whose sequence starts anew with it; what was made before stays old.
     """
 
     add_signers: NamedKeys = ()
@@ -77,9 +78,9 @@ def next_root(old: Root, change: Change) -> bytes:
         signed.pop(POLICY_FIELD, None)
         if change.policy:
             signed[POLICY_FIELD] = {"sha256": hashlib.sha256(change.policy).hexdigest()}
-    signed.pop(RESET_FIELD, None)
     if change.reset_lines:
-        signed[RESET_FIELD] = sorted(set(change.reset_lines))
+        since = dict.fromkeys(change.reset_lines, old.version + 1)
+        signed[RESET_FIELD] = {**signed.get(RESET_FIELD, {}), **since}
     if signed == before:
         raise RootInconsistent("nothing would change")
     signed["version"] += 1
@@ -87,8 +88,8 @@ def next_root(old: Root, change: Change) -> bytes:
     if len(data) > MAX_ROOT:
         raise RootInconsistent(f"it would have {len(data)} bytes, and may have {MAX_ROOT}")
     try:
-        read_root(data)
-    except RootInvalid as error:
+        check_kept(old, read_root(data))
+    except (RootInvalid, RootStepInvalid) as error:
         raise RootInconsistent(error.message) from None
     return data
 

@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Iterator
 
 from kit.roots.ceremony import Standing
-from verifier.core.trust import Role, Root
-from verifier.show.fingerprint import groups
+from verifier.core.signature import Key
+from verifier.core.trust import Root
+from verifier.show.fingerprint import fingerprint, groups
+from verifier.show.people import role_changes
 
 _ROLES = {"targets": "kit signers", "root": "root signers"}
-_LOSS = {"kit signers": "; kits that need this signature are refused"}
 
 
-def fingerprint(data: bytes) -> str:
+def digest(data: bytes) -> str:
     """Return the SHA-256 of a file in groups, for reading aloud."""
     return groups(hashlib.sha256(data).hexdigest())
 
@@ -28,51 +29,39 @@ def describe(root: Root, *, signing: bool = False) -> Iterator[str]:
     """
     yield f"version {root.version}, expires {root.expires}"
     if signing:
-        yield f"  signed part   {fingerprint(root.signed)}"
+        yield f"  signed part   {digest(root.signed)}"
     else:
-        yield f"  root.json     {fingerprint(root.line)}"
+        yield f"  root.json     {digest(root.line)}"
     for name, title in _ROLES.items():
         role = root.role[name]
         yield f"  {title + ':':<14}{role.threshold} of {', '.join(map(repr, role.signers()))}"
-    for keyid, signer, scheme in _keys(root):
-        yield f"  key           {signer!r}: {scheme}, {keyid}"
+    for key in _keys(root):
+        yield f"  key           {key.signer!r}, {key.scheme}; SHA-256 of the public key, key id:"
+        yield f"                {groups(fingerprint(key))}"
+        yield f"                {key.keyid}"
     yield f"  policy        {root.policy_sha256 or 'none is bound'}"
-    if root.reset_lines:
-        yield f"  resets        {', '.join(root.reset_lines)}"
+    for line, since in sorted(root.reset_lines.items()):
+        yield f"  reset         {line}, by version {since}: kits under older roots are old"
 
 
-def _keys(root: Root) -> list[tuple[str, str, str]]:
+def _keys(root: Root) -> list[Key]:
     found = {key.keyid: key for name in _ROLES for key in root.role[name].keys.values()}
-    rows = [(key.keyid, key.signer, key.scheme) for key in found.values()]
-    return sorted(rows, key=lambda row: (row[1], row[0]))
+    return sorted(found.values(), key=lambda key: (key.signer, key.keyid))
 
 
 def changes(old: Root, new: Root) -> Iterator[str]:
     """Yield lines that say what a version changes."""
     for name, title in _ROLES.items():
-        yield from _role_changes(title, old.role[name], new.role[name])
+        for line in role_changes(title, old.role[name], new.role[name]):
+            lost = name == "targets" and line.endswith(" goes")
+            yield f"{line}; kits that need this signature are refused" if lost else line
     if old.expires != new.expires:
         yield f"expires {new.expires} instead of {old.expires}"
     if old.policy_sha256 != new.policy_sha256:
         yield f"policy: {new.policy_sha256 or 'none'} instead of {old.policy_sha256 or 'none'}"
-    for line in new.reset_lines:
-        yield f"line {line!r} is reset: its sequence starts anew"
-
-
-def _role_changes(title: str, old: Role, new: Role) -> Iterator[str]:
-    before, now = old.signers(), new.signers()
-    for name in sorted(set(now) - set(before)):
-        yield f"{title}: {name!r} comes"
-    for name in sorted(set(before) - set(now)):
-        yield f"{title}: {name!r} goes" + _LOSS.get(title, "")
-    for name in sorted(set(before) & set(now)):
-        had, has = (
-            {key.keyid for key in role.keys.values() if key.signer == name} for role in (old, new)
-        )
-        yield from (f"{title}: {name!r} has a new key {keyid}" for keyid in sorted(has - had))
-        yield from (f"{title}: the key {keyid} of {name!r} goes" for keyid in sorted(had - has))
-    if old.threshold != new.threshold:
-        yield f"{title}: {new.threshold} must sign instead of {old.threshold}"
+    for line, since in sorted(new.reset_lines.items()):
+        if since != old.reset_lines.get(line):
+            yield f"line {line!r} is reset: its sequence starts anew, and older kits stay old"
 
 
 def progress(standing: Standing) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from verifier.core.errors import Rejected, Undecided, Usage
 
+MAX_REFUSED = 20  # faults named in one message; the rest is counted
+
 
 class SbomMissing(Usage):
     """There is no SBOM under the name given."""
@@ -117,3 +119,36 @@ class SbomZeroChecksum(Rejected):
 
     code = "sbom-zero-checksum"
     fix = "Leave the checksum out where none was computed, or write the SBOM with another tool."
+
+
+# --- a kit and its SBOMs ---------------------------------------------------------------------
+
+
+class SbomRefused(Usage):
+    """An SBOM of the spec is bad, or could not cover any file; nothing was built.
+
+    `offline-kit sbom check --for-kit FILE` says the same of one document.
+    """
+
+    code = "sbom-refused"
+    fix = "Mend or leave out the SBOMs named; `offline-kit sbom check --for-kit` judges each."
+
+    def __init__(self, refused: list[str]) -> None:
+        shown = refused[:MAX_REFUSED]
+        more = [f"and {len(refused) - len(shown)} more"] if len(refused) > len(shown) else []
+        super().__init__("\n  ".join([f"{len(refused)} found", *shown, *more]))
+
+
+class SbomCoverage(Usage):
+    """Something that the kit carries is described by no SBOM, or the other way round.
+
+    The spec says `coverage = "require"`.  A file is covered by an element of an SBOM of the kit
+    that has its SHA-256; an image by its manifest; SHA-1 and MD5 cover nothing.  What a document
+    is about has to be in the kit.
+    """
+
+    code = "sbom-coverage"
+    fix = "Write what is missing with `offline-kit sbom`, or name it in an [[exemption]]."
+
+    def __init__(self, lines: list[str], *, where: str) -> None:
+        super().__init__("\n  ".join(["not everything is described", *lines]), where=where)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from kit import errors
 from kit.errors import show
-from kit.spec import Component, Evidence, KitSpec, Source
+from kit.spec import Component, Evidence, KitSpec, SbomFile, Source
 from kit.spec.patterns import Exclude, Glob
 from verifier.core import limits
 from verifier.core.errors import KitError
@@ -86,6 +86,9 @@ class Walk:
         self.evidence = [
             (entry.path.encode(), self._streams(entry, b"evidence/", "evidence", index))
             for index, entry in enumerate(spec.evidence)
+        ] + [
+            (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
+            for index, entry in enumerate(spec.sboms)
         ]
         if self._missing:
             raise errors.SourceMissing(self._missing)
@@ -103,14 +106,16 @@ class Walk:
     # --- where the sources are
 
     def _streams(
-        self, entry: Component | Evidence, above: bytes, key: str, index: int
+        self, entry: Component | Evidence | SbomFile, above: bytes, key: str, index: int
     ) -> list[Iterator[Found]]:
         prefix = above + entry.path.encode()
         optional = isinstance(entry, Component) and entry.placeholder is not None
         files: list[Found] = []
         streams: list[Iterator[Found]] = []
         for number, source in enumerate(entry.sources):
-            where = self._spec.where(key, index, "source", number)
+            of_file = isinstance(entry, SbomFile)
+            place = (key, index, "file") if of_file else (key, index, "source", number)
+            where = self._spec.where(*place)
             path = self._locate(source, where)
             if path is None:
                 continue

@@ -199,6 +199,32 @@ class Exemption(_Table):
     )
 
 
+class SbomFile(_Table):
+    """A document that says what the kit carries: SPDX or CycloneDX, as JSON.
+
+    It lands below evidence/sbom/ under its own name, and is judged before anything is built.
+    """
+
+    file: SourcePath = Field(
+        description="one file, relative to the spec", examples=["sboms/runner.spdx.json"]
+    )
+
+    @property
+    def path(self) -> str:
+        """The directory below evidence/ that it lands in."""
+        return "sbom"
+
+    @property
+    def kit_path(self) -> str:
+        """Where it lands in the kit."""
+        return f"evidence/{self.path}/{self.file.rpartition('/')[2]}"
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where it comes from, as an entry of evidence has it."""
+        return (Source.model_validate({"file": self.file}),)
+
+
 class KitTable(_Table):
     """The kit as a whole."""
 
@@ -247,6 +273,12 @@ class KitTable(_Table):
         description='"ascii" for printable ASCII in paths, "unicode" for more',
         examples=["ascii"],
     )
+    coverage: Literal["require", "report"] | None = Field(
+        None,
+        description='"require" to refuse a kit with a file that no SBOM describes, "report" to say '
+        "so; without it, reported where there are SBOMs",
+        examples=["require"],
+    )
     level: int = Field(3, ge=1, le=19, description="a zstd level, 1 to 19", examples=[3])
 
 
@@ -263,6 +295,13 @@ class KitSpec(_Table):
     )
     evidence: tuple[Evidence, ...] = Field(
         (), strict=False, description="an array of tables, [[evidence]]"
+    )
+    sboms: tuple[SbomFile, ...] = Field(
+        (),
+        alias="sbom",
+        strict=False,
+        max_length=MAX_COMPONENTS,
+        description=f"an array of at most {MAX_COMPONENTS} tables, [[sbom]]",
     )
     exemptions: tuple[Exemption, ...] = Field(
         (),

@@ -37,7 +37,7 @@ def publisher() -> Publisher:
     first = Publisher().signed()
     made.roots.append(sign_root({**first, **binding(OLD)}))
     made.rotate(lambda s: s.update(binding(NEW)), "alice", "bob")
-    made.rotate(lambda s: s.update({RESETS: [LINE]}), "alice", "bob")
+    made.rotate(lambda s: s.update({RESETS: {LINE: s["version"]}}), "alice", "bob")
     return made
 
 

@@ -29,6 +29,7 @@ from tests.support.simulator import Publisher, seat_all
 from verifier import cli
 from verifier.core.limits import MAX_SEQUENCE
 from verifier.host.errors import TrustMissing
+from verifier.show.report import render_text
 
 RESETS = "x-offline-kit-reset-lines"
 YEAR = 365 * 86_400
@@ -119,7 +120,7 @@ def test_fast_forward_to_the_cap_has_two_ways_back(site: Site) -> None:
     assert code(site.accept(good)) == ""
 
     site.accept(site.kit("forward", sequence=MAX_SEQUENCE))
-    publisher.rotate(lambda s: s.update({RESETS: [LINE]}), "alice", "bob")
+    publisher.rotate(lambda s: s.update({RESETS: {LINE: 2}}), "alice", "bob")
     after = site.kit("after", sequence=6, roots=publisher.roots)
     report = site.accept(after)
     assert code(report) == ""
@@ -462,3 +463,181 @@ def test_nothing_is_said_of_a_kit_that_nobody_signed(site: Site) -> None:
     assert code(report) == "threshold-not-met"
     assert report.host is not None
     assert report.host.judgement is None
+
+
+# --- replay after a reset ------------------------------------------------------------------------
+
+
+def reset_by_root(site: Site) -> Publisher:
+    """Return a publisher whose second root resets the line; the first root is pinned."""
+    publisher = Publisher()
+    site.pin(publisher.of(1))
+    publisher.rotate(lambda s: s.update({RESETS: {LINE: 2}}), "alice", "bob")
+    return publisher
+
+
+def test_what_was_made_before_a_publisher_reset_stays_old(site: Site) -> None:
+    """A kit of sequence 5 under root 1 must not count as newer than sequence 1 under root 2."""
+    publisher = reset_by_root(site)
+    old = site.kit("old", sequence=5, roots=publisher.roots[:1])
+    assert code(site.accept(site.kit(sequence=4))) == ""
+    assert code(site.accept(site.kit("new", sequence=1, roots=publisher.roots))) == ""
+    before = site.files()
+    for report in (site.look(old), site.accept(old)):
+        assert code(report) == "kit-older"
+        assert "version 2 let the line start anew" in str(report.error)
+    assert site.files() == before
+    assert code(site.accept(site.kit("next", sequence=2, roots=publisher.roots))) == ""
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_host_that_begins_after_a_reset_knows_of_it_too(site: Site, version: int) -> None:
+    """It pins root 2 or 3 and has seen no kit: an old one does not come in first."""
+    publisher = Publisher()
+    publisher.rotate(lambda s: s.update({RESETS: {LINE: 2}}), "alice", "bob")
+    publisher.rotate(lambda s: s.update(expires="2041-01-01T00:00:00Z"), "alice", "bob")
+    site.pin(publisher.of(version))
+    old = site.kit("old", sequence=5, roots=publisher.roots[:1])
+    report = site.accept(old)
+    assert code(report) == "kit-older"
+    assert "OLDER; its line started anew with version 2" in render_text(report)
+    assert code(site.accept(site.kit("new", sequence=1, roots=publisher.roots[:2]))) == ""
+
+
+def test_an_update_of_the_root_alone_leaves_the_floor(site: Site) -> None:
+    publisher = reset_by_root(site)
+    site.update(publisher.roots)
+    assert code(site.accept(site.kit("old", sequence=5, roots=publisher.roots[:1]))) == "kit-older"
+
+
+def test_other_lines_have_no_floor(site: Site) -> None:
+    publisher = reset_by_root(site)
+    site.update(publisher.roots)
+    kit = site.kit("other", sequence=5, line="other/line", roots=publisher.roots[:1])
+    assert code(site.accept(kit)) == ""
+
+
+def test_an_old_kit_that_the_policy_lets_pass_does_not_close_the_line(site: Site) -> None:
+    publisher = reset_by_root(site)
+    site.update(publisher.roots)
+    (site.trust / "policy.json").write_bytes(policy(downgrade="allow"))
+    report = site.accept(site.kit("old", sequence=5, roots=publisher.roots[:1]))
+    assert (code(report), notices(report)) == ("", {"kit-older": "downgrade: allow"})
+    assert report.host is not None
+    assert report.host.outcome == "not recorded"
+    assert code(site.accept(site.kit("new", sequence=1, roots=publisher.roots))) == ""
+    assert site.sequence() == 1
+
+
+def test_a_state_from_a_backup_does_not_undo_a_reset(site: Site) -> None:
+    """The memory is of before the reset, and the root of after it."""
+    publisher = reset_by_root(site)
+    site.accept(site.kit(sequence=900))
+    backup = (site.trust / "state.json").read_bytes()
+    site.update(publisher.roots)
+    (site.trust / "state.json").write_bytes(backup)
+    assert code(site.accept(site.kit("new", sequence=1, roots=publisher.roots))) == ""
+
+
+def kit_id(site: Site, kit: Path) -> str:
+    found = site.look(kit).opened.kit_id
+    assert found is not None
+    return found
+
+
+def test_a_reset_by_hand_names_what_is_taken_first(site: Site) -> None:
+    """A kit of 900 was a mistake; the publisher goes on from 10, and 900 must not come back."""
+    site.pin()
+    mistake = site.kit("mistake", sequence=900)
+    wanted = site.kit("wanted", sequence=10, created="2026-11-25T00:00:00Z")
+    between = site.kit("between", sequence=800, created="2026-11-24T12:00:00Z")
+    after = site.kit("after", sequence=11, created="2026-11-25T01:00:00Z")
+    site.accept(mistake)
+    site.directory.reset(LINE, "900 was a mistake", site.clock, take=kit_id(site, wanted))
+    for kit in (mistake, between, after):
+        report = site.accept(kit)
+        assert (code(report), int(report.status)) == ("kit-not-awaited", 4)
+    report = site.accept(wanted)
+    assert code(report) == ""
+    assert "the kit that was named when its line was reset" in render_text(report)
+    for kit in (mistake, between):
+        report = site.accept(kit)
+        assert code(report) == "kit-older"
+        assert "the line began anew at 2026-11-25T00:00:00Z" in str(report.error)
+    assert code(site.accept(after)) == ""
+    assert code(site.accept(mistake)) == "kit-older", "the floor outlives the next kit"
+
+
+def test_an_awaited_kit_can_be_named_anew_or_by_nobody(site: Site) -> None:
+    site.pin()
+    kit = site.kit(sequence=3)
+    site.accept(kit)
+    site.directory.reset(LINE, "typed wrongly", site.clock, take="0" * 64)
+    assert code(site.look(kit)) == "kit-not-awaited"
+    site.directory.reset(LINE, "typed rightly", site.clock, take=kit_id(site, kit))
+    assert code(site.look(kit)) == ""
+    site.directory.reset(LINE, "anything", site.clock)
+    assert code(site.accept(kit)) == ""
+
+
+def test_a_publisher_reset_ends_the_waiting(site: Site) -> None:
+    publisher = reset_by_root(site)
+    site.accept(site.kit(sequence=3))
+    site.directory.reset(LINE, "wait for what never comes", site.clock, take="0" * 64)
+    assert code(site.accept(site.kit("new", sequence=1, roots=publisher.roots))) == ""
+
+
+# --- one floor of the root for the whole host ----------------------------------------------------
+
+
+def test_a_root_from_a_backup_lets_no_revoked_signer_back_in_anywhere(site: Site) -> None:
+    """bob is revoked in root 2; root.json of version 1 comes back, and a line nobody saw yet."""
+    publisher = Publisher()
+    site.pin(publisher.of(1))
+    backup = (site.trust / "root.json").read_bytes()
+    publisher.rotate(lambda s: seat_all(s, "alice", "carol"), "alice", "carol")
+    newer = site.kit("newer", signers=("alice", "carol"), roots=publisher.roots)
+    assert code(site.accept(newer)) == ""
+    (site.trust / "root.json").write_bytes(backup)
+    forged = site.kit("forged", sequence=1, line="unseen/line", signers=("alice", "bob"))
+    report = site.accept(forged)
+    assert (code(report), int(report.status)) == ("root-older", 3)
+    assert code(site.accept(newer)) == "", "and the newer root comes back with any kit that has it"
+    assert code(site.accept(forged)) == "threshold-not-met"
+
+
+def test_a_root_that_was_only_updated_to_is_remembered_too(site: Site) -> None:
+    publisher = Publisher()
+    site.pin(publisher.of(1))
+    backup = (site.trust / "root.json").read_bytes()
+    publisher.rotate(lambda s: seat_all(s, "alice", "carol"), "alice", "carol")
+    site.update(publisher.roots)
+    (site.trust / "root.json").write_bytes(backup)
+    assert code(site.look(site.kit(signers=("alice", "bob")))) == "root-older"
+    site.directory.reset("*", "the newer root was a mistake", site.clock)
+    assert code(site.look(site.kit(signers=("alice", "bob")))) == ""
+
+
+# --- a clock from before the kit, and dates that are enforced ------------------------------------
+
+
+@pytest.mark.parametrize("field", ["rootExpiry", "kitExpiry"])
+def test_a_clock_from_before_the_kit_decides_no_date(site: Site, field: str) -> None:
+    site.pin(policy=policy(**{field: "enforce"}))
+    kit = site.kit(expires="2026-11-26T00:00:00Z")
+    assert code(site.look(kit, clock=moment("2026-11-25"))) == ""
+    report = site.look(kit, clock=moment("2026-11-22"))
+    assert (code(report), int(report.status)) == ("clock-differs", 3)
+
+
+def test_a_clock_a_little_behind_takes_the_date_of_the_kit_as_passed(site: Site) -> None:
+    """Time zones are no reason to refuse; but the moment at which the kit was made has passed."""
+    publisher = expired(site, rootExpiry="enforce")
+    made = "2026-11-25T00:00:01Z"
+    kit = site.kit(roots=publisher.roots, created=made)
+    assert code(site.look(kit, clock=moment(made) - 3600)) == "root-expired"
+
+
+def test_a_clock_from_before_the_kit_is_only_noted_where_no_date_counts(site: Site) -> None:
+    site.pin(policy=policy(kitExpiry="enforce"))
+    assert notices(site.look(site.kit(), clock=moment("2026-11-22"))) == {"clock-differs": ""}

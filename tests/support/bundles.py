@@ -47,6 +47,7 @@ STATEMENT = {
     "predicate": {"buildDefinition": {}},
 }
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+WHO = {"subject": {"organization": "example", "commonName": "example"}, "uri": "https://ca.example"}
 HOST_1, HOST_2 = "rekor.example", "log2025.rekor.example"
 ORIGIN_1 = f"{HOST_1} - 1193050959916656506"
 FULCIO_ISSUER_RAW, FULCIO_ISSUER = "1.3.6.1.4.1.57264.1.1", "1.3.6.1.4.1.57264.1.8"
@@ -235,15 +236,14 @@ class World:
             "tlogs": [named(each, f"https://{each.host}") for each in (self.rekor, self.rekor2)],
             "certificateAuthorities": [
                 {
-                    "subject": {},
-                    "uri": "https://ca.example",
+                    **WHO,
                     **chain_of(self.chain),
                     **valid(period),
                 }
             ],
             "ctlogs": [named(self.log, "https://ct.example")],
             "timestampAuthorities": [
-                {"subject": {}, **chain_of(self.stamp_chain), **valid(period)},
+                {**WHO, **chain_of(self.stamp_chain), **valid(period)},
             ],
         }
 

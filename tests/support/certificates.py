@@ -96,6 +96,7 @@ class Issue:
         end: And ends.
         extensions: Each with whether it is critical.
         serial: Its number.
+        identifiers: Whether to name its key and its issuer's by their hashes.
         change: What to do to the TBSCertificate before the log and the issuer sign it.
     """
 
@@ -106,6 +107,7 @@ class Issue:
     end: datetime = END
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = ()
     serial: int = 0x1234567890
+    identifiers: bool = True
     change: Callable[[Node], object] = field(default=lambda tbs: None)
 
     @property
@@ -122,6 +124,15 @@ class Issue:
         builder = builder.not_valid_before(self.start).not_valid_after(self.end)
         for extension, critical in self.extensions:
             builder = builder.add_extension(extension, critical)
+        if self.identifiers:
+            public = self.key.public_key()
+            builder = builder.add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(public), critical=False
+            )
+            issuer = self.signer.public_key()
+            builder = builder.add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False
+            )
         edward = isinstance(self.signer, ed25519.Ed25519PrivateKey)
         made = builder.sign(self.signer, None if edward else hash_of(self.signer))  # type: ignore[arg-type]
         tree = parse(made.tbs_certificate_bytes)
@@ -134,7 +145,8 @@ class Issue:
         if logs:
             scts = b"".join(log.sct(self, tree.encode()) for log in logs)
             value = tlv(0x04, len(scts).to_bytes(2, "big") + scts)
-            extensions = tree.children[-1].at(0).children if tree.children else None
+            place = next(each for each in tree.children or () if each.tag == 0xA3)
+            extensions = place.at(0).children
             assert extensions is not None
             extensions.append(parse(sequence(oid(SCT_LIST), tlv(0x04, value))))
         tbs = tree.encode()

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.x509 import Certificate
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate, SubjectKeyIdentifier
 
 from tests.support.dertree import integer, oid, parse, sequence, tlv
 
@@ -155,8 +156,6 @@ def _sign(key: PrivateKey, message: bytes, hash_name: str) -> bytes:
 
 
 def _der(certificate: Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     return certificate.public_bytes(Encoding.DER)
 
 
@@ -165,6 +164,4 @@ def _issuer(certificate: Certificate) -> bytes:
 
 
 def _key_identifier(certificate: Certificate) -> bytes:
-    from cryptography.x509 import SubjectKeyIdentifier
-
     return certificate.extensions.get_extension_for_class(SubjectKeyIdentifier).value.digest

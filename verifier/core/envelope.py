@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 
 from verifier.core import limits
 from verifier.core.errors import EnvelopeMalformed, SignatureInvalid, ThresholdNotMet
 from verifier.core.jsonstrict import NotStrict, compact, parse_base64, parse_compact
+from verifier.core.signature import KEYID
 from verifier.core.trust import Role
 from verifier.typed import Any, record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-KEYID = re.compile(r"[!-~]{1,128}")  # FORMAT 4.2
 _WHERE = "kit.dsse.json"
 
 

@@ -331,10 +331,12 @@ class RootFork(Rejected):
 
 
 class RootStepInvalid(Rejected):
-    """A root of the kit's chain is not signed by enough people of the root before it, or its own.
+    """A root is not signed by enough people of the root before it or its own, or breaks with it.
 
     Who may change the root is said by the root before.  A new root counts when a threshold of
-    distinct signers of the old root and of the new one signed it (FORMAT 5.6).
+    distinct signers of the old root and of the new one signed it.  A key id stays the key that it
+    was: whoever gets a new key gets a new key id.  A line that an older root let start anew stays
+    on the list of such lines (FORMAT 5.6).
     """
 
     code = "root-step-invalid"

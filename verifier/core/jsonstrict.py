@@ -88,16 +88,11 @@ def compact(value: Any) -> bytes:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     if "\\ud" in text:
-        refuse_surrogates(value)
+        _no_surrogate(value)
     return text.encode("ascii")
 
 
-def refuse_surrogates(value: Any) -> None:
-    """Refuse half of a character, which no file can hold and JSON can spell.
-
-    Raises:
-        NotStrict: A string holds one.
-    """
+def _no_surrogate(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

@@ -59,6 +59,22 @@ def printable(text: str) -> bool:
     )
 
 
+def quoted(text: str) -> str:
+    """Return a text from elsewhere in quotes, for people, on one line and as it is.
+
+    Whoever wrote it may want to move the cursor, forge a line or hide a character.  What a reader
+    could not see for what it is comes out as its number, by a fixed table: every Python writes the
+    same.  Bytes that were no text (`os.fsdecode`) come out so too.
+    """
+    return f"'{''.join(map(_shown, text))}'"
+
+
+def _shown(character: str) -> str:
+    if character in "'\\":
+        return f"\\{character}"
+    return character if printable(character) else f"\\u{{{ord(character):x}}}"
+
+
 def fold(path: str) -> str:
     """Return what two paths share when some host takes them for the same file (FORMAT 6.4)."""
     return TABLES.normalize("NFC", TABLES.normalize("NFC", path).casefold())

@@ -23,7 +23,7 @@ class Reached:
         root: The effective root: the newest of the pinned one and the chain's.
         steps: Versions walked from the pinned root to it; empty if the pinned root is effective.
         kit_version: Version of the kit's own last root.
-        reset_lines: Lines that the roots walked set back, each once, sorted.
+        reset_lines: Lines that the roots walked set back, sorted.
     """
 
     root: Root
@@ -39,6 +39,13 @@ class Reached:
             return f"root of trust: version {version}, reached step by step from the pinned: {path}"
         pinned = f"root of trust: version {version}, as pinned"
         return f"{pinned}; {self.older()}" if self.older() else pinned
+
+    def floor(self, line: str) -> int:
+        """Return the version of the root that let a line start anew last; 0 if none did.
+
+        A kit of the line whose own root is older was made before that.
+        """
+        return self.root.reset_lines.get(line, 0)
 
     def older(self) -> str:
         """Return in words that the kit's own root is older than the one that counts, if it is."""
@@ -65,7 +72,8 @@ def follow(pinned: Root, chain: Sequence[Root]) -> Reached:
         RootGap: The chain begins after the version that follows the pinned one.
         RootFork: The chain has another root of the pinned version.
         RootChainMalformed: The chain's root of the pinned version is not signed by itself.
-        RootStepInvalid: A step is not signed by enough signers of the old and of the new root.
+        RootStepInvalid: A step is not signed by enough signers of the old and of the new root, or
+            changes what must stay.
     """
     first, last = chain[0].version, chain[-1].version
     if first > pinned.version + 1:
@@ -76,7 +84,6 @@ def follow(pinned: Root, chain: Sequence[Root]) -> Reached:
         )
     root = pinned
     steps: list[int] = []
-    resets: set[str] = set()
     for new in chain:
         if new.version == pinned.version:
             if new.signed != pinned.signed:
@@ -90,7 +97,7 @@ def follow(pinned: Root, chain: Sequence[Root]) -> Reached:
             _check_step(root, new)
             root = new
             steps.append(new.version)
-            resets.update(new.reset_lines)
+    resets = [line for line, since in root.reset_lines.items() if since > pinned.version]
     return Reached(root, tuple(steps), last, tuple(sorted(resets)))
 
 
@@ -102,7 +109,8 @@ def check_chain(chain: Sequence[Root]) -> None:
 
     Raises:
         RootChainMalformed: The first root is not signed by itself.
-        RootStepInvalid: A step is not signed by enough signers of the old and of the new root.
+        RootStepInvalid: A step is not signed by enough signers of the old and of the new root, or
+            changes what must stay.
     """
     _check_own(chain[0])
     for old, new in zip(chain, chain[1:]):
@@ -135,5 +143,35 @@ def _check_step(old: Root, new: Root) -> None:
             raise RootStepInvalid(
                 f"version {new.version} is signed by {count} of the {role.threshold} signers "
                 f"that version {asked.version} wants",
+                where=_WHERE,
+            )
+    check_kept(old, new)
+
+
+def check_kept(old: Root, new: Root) -> None:
+    """Hold a root to what it must leave as the root before it has it (FORMAT 5.6).
+
+    People compare the names of keys.  So a keyid that both versions have is the same key in both,
+    and a new key has a new keyid, which everybody sees.
+
+    Raises:
+        RootStepInvalid: A keyid is another key now, or a line was reset and is no longer.
+    """
+    for keyid, key in new.keys.items():
+        known = old.keys.get(keyid)
+        if known is None or known.identity == key.identity:
+            continue
+        parts = zip(("signer", "scheme", "public key"), known.identity, key.identity)
+        what = " and ".join(name for name, was, now in parts if was != now)
+        raise RootStepInvalid(
+            f"version {new.version} has another {what} under the key id {keyid!r}, which is a key "
+            f"of {known.signer!r} in version {old.version}",
+            where=_WHERE,
+        )
+    for line, since in old.reset_lines.items():
+        if new.reset_lines.get(line, 0) < since:
+            raise RootStepInvalid(
+                f"version {new.version} forgets that version {since} let the line {line!r} start "
+                "anew",
                 where=_WHERE,
             )

@@ -17,6 +17,8 @@ P384 = "ecdsa-sha2-nistp384"
 RSA_PSS = "rsassa-pss-sha256"
 RSA_PKCS1 = "rsa-pkcs1v15-sha256"
 SSHSIG = "x-offline-kit-sshsig-ed25519"
+KEYID = re.compile(r"[!-~]{1,128}")  # FORMAT 4.2, 5.4
+SCHEME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # FORMAT 5.4
 KEYTYPES = {  # of each scheme, first the one to write
     ED25519: ("ed25519",),
     P256: ("ecdsa", P256),
@@ -45,6 +47,14 @@ class Key:
     scheme: str
     public: str
     material: bytes | None
+
+    @property
+    def identity(self) -> tuple[str, str, bytes | str]:
+        """Return what makes it this key and no other: signer, scheme and public key (FORMAT 5.6).
+
+        The keyid is no part of it: it is a name that whoever writes a root may give to any key.
+        """
+        return self.signer, self.scheme, self.material or self.public
 
     @property
     def evaluated(self) -> bool:

@@ -11,7 +11,7 @@ from verifier.core.jsonstrict import NotStrict, compact, olpc, parse_compact, pa
 from verifier.core.manifest import HEX256, LINE
 from verifier.core.model import parse_time
 from verifier.core.names import fold, printable
-from verifier.core.signature import Key, parse_material
+from verifier.core.signature import KEYID, SCHEME, Key, parse_material
 from verifier.typed import Any, record
 
 ROLES = ("root", "snapshot", "targets", "timestamp")
@@ -50,8 +50,9 @@ class Root:
             are equal, whatever their spelling and surplus signatures.
         line: The root in compact JSON with an LF, as a kit carries it.
         signatures: Keyid and signature of each entry that is well formed; not judged.
+        keys: All its keys by key id, those of no role too.
         policy_sha256: Digest of the policy.json that goes with this root; empty if none does.
-        reset_lines: Lines whose sequence starts anew for a host that takes this root.
+        reset_lines: From a line to the version of the root that let its sequence start anew last.
     """
 
     version: int
@@ -59,9 +60,10 @@ class Root:
     role: Mapping[str, Role]
     signed: bytes
     line: bytes
-    signatures: tuple[tuple[str, bytes], ...] = ()
-    policy_sha256: str = ""
-    reset_lines: tuple[str, ...] = ()
+    signatures: tuple[tuple[str, bytes], ...]
+    keys: Mapping[str, Key]
+    policy_sha256: str
+    reset_lines: Mapping[str, int]
 
     @property
     def targets(self) -> Role:
@@ -200,8 +202,9 @@ def _root(value: Any) -> Root:
         olpc(signed),
         line + b"\n",
         signatures,
+        keys,
         _policy(signed),
-        _reset_lines(signed),
+        _reset_lines(signed, version),
     )
 
 
@@ -210,15 +213,19 @@ def _keys(value: dict[str, Any]) -> dict[str, Key]:
     signer_of: dict[bytes | tuple[str, str], str] = {}
     names: dict[str, str] = {}
     for keyid, item in value.items():
+        if not KEYID.fullmatch(keyid):
+            raise _Invalid("a keyid is not 1 to 128 characters from '!' to '~'")
         item = _expect(item, dict, f"key {keyid[:64]!r}")
         keytype, scheme = (
             _expect(item.get(f), str, f"{f} of a key") for f in ("keytype", "scheme")
         )
+        if not SCHEME.fullmatch(keytype) or not SCHEME.fullmatch(scheme):
+            raise _Invalid(f"keytype or scheme of key {keyid[:64]!r} is not letters, digits, . _ -")
         keyval = _expect(item.get("keyval"), dict, "keyval of a key")
         public = _expect(keyval.get("public"), str, "keyval.public of a key")
         signer = _expect(item.get(SIGNER_FIELD), str, f"{SIGNER_FIELD} of key {keyid[:64]!r}")
-        if not 1 <= len(signer) <= 64 or not printable(signer) or not 1 <= len(keyid) <= 128:
-            raise _Invalid("the name of a signer or a keyid is empty, too long or not printable")
+        if not 1 <= len(signer) <= 64 or not printable(signer):
+            raise _Invalid("the name of a signer is empty, too long or not printable")
         other = names.setdefault(fold(signer), signer)
         if other != signer:
             raise _Invalid(f"signers {other!r} and {signer!r} are one name to people")
@@ -275,10 +282,11 @@ def _policy(signed: Mapping[str, Any]) -> str:
     return str(digest)
 
 
-def _reset_lines(signed: Mapping[str, Any]) -> tuple[str, ...]:
-    names = _expect(signed.get(RESET_FIELD, []), list, RESET_FIELD)
-    if not all(isinstance(name, str) and LINE.fullmatch(name) for name in names):
-        raise _Invalid(f"{RESET_FIELD} holds something other than names of lines")
-    if len(set(names)) != len(names):
-        raise _Invalid(f"{RESET_FIELD} has one line twice")
-    return tuple(names)
+def _reset_lines(signed: Mapping[str, Any], version: int) -> dict[str, int]:
+    lines: dict[str, int] = _expect(signed.get(RESET_FIELD, {}), dict, RESET_FIELD)
+    for line, since in lines.items():
+        if not LINE.fullmatch(line):
+            raise _Invalid(f"{RESET_FIELD} holds something other than names of lines")
+        if not 1 <= _expect(since, int, f"the version of a line in {RESET_FIELD}") <= version:
+            raise _Invalid(f"{RESET_FIELD} gives a line a version that is not up to this one")
+    return lines

@@ -18,11 +18,10 @@ from verifier.host.errors import StateUnwritable, TrustUnwritable
 from verifier.host.judge import Facts, Judgement, judge
 from verifier.host.state import (
     EMPTY,
-    EVERY_LINE,
     State,
     told_time,
     with_accepted,
-    with_reset,
+    with_all_reset,
 )
 
 LOOKED, ACCEPTED, AGAIN, NOT_RECORDED = "looked", "accepted", "accepted before", "not recorded"
@@ -132,6 +131,9 @@ class Host:
         outcome = AGAIN if self.judgement.freshness == "same" else ACCEPTED
         state = self._remembered(opened)
         assert opened.reached is not None
+        assert opened.manifest is not None
+        if opened.manifest.kit.line not in state.lines:
+            outcome, self.why = NOT_RECORDED, "it is older than the beginning of its line"
         self.directory.advance(self._trusted, opened.reached, self._clock)
         if state == self._trusted.memory:
             finish()
@@ -157,6 +159,7 @@ class Host:
         opened.reached = reached
 
     def _remembered(self, opened: Opened) -> State:
+        assert self.judgement is not None
         assert opened.manifest is not None
         assert opened.kit_id is not None
         assert opened.reached is not None
@@ -167,7 +170,7 @@ class Host:
             state = EMPTY
         else:
             why = f"memory lost: {memory.code}"
-            state = with_reset(EMPTY, EVERY_LINE, "policy", why, self._clock)
+            state = with_all_reset("policy", why, self._clock)
         try:
             return with_accepted(
                 state,
@@ -175,6 +178,7 @@ class Host:
                 opened.kit_id,
                 opened.reached.root.version,
                 self._clock,
+                older=self.judgement.freshness == "older",
             )
         except ValueError as error:
             raise TrustUnwritable(str(error), where="state.json") from None

@@ -35,8 +35,10 @@ from verifier.host.state import (
     State,
     encode_state,
     parse_state,
+    with_all_reset,
     with_reset,
     with_reset_lines,
+    with_root,
 )
 from verifier.typed import record
 
@@ -191,7 +193,8 @@ class TrustDirectory:
             if policy is not None:
                 files.replace(self._file(POLICY), policy, _PUBLIC)
             if there[3] is None:  # a memory that is there is never given up
-                files.replace(self._file(STATE), encode_state(EMPTY), _PRIVATE)
+                state = with_root(EMPTY, parse_root(root).version)
+                files.replace(self._file(STATE), encode_state(state), _PRIVATE)
             files.replace(self._file(ROOT), root, _PUBLIC)
             return self.load()
 
@@ -210,16 +213,21 @@ class TrustDirectory:
             else:
                 choose(reached.root, policy, None)
                 files.replace(self._file(NEXT), policy, _PUBLIC)
-            self.advance(trusted, reached, clock, given=policy is not None)
+            state = self.advance(trusted, reached, clock, given=policy is not None)
+            if state is not None and with_root(state, reached.root.version) != state:
+                state = with_root(state, reached.root.version)
+                files.replace(self._file(STATE), encode_state(state), _PRIVATE)
         return reached
 
     def advance(
         self, trusted: Trusted, reached: Reached, clock: int, *, given: bool = False
-    ) -> None:
+    ) -> State | None:
         """Write a root that was reached, after what it sets back; the lock must be held.
 
         The policy it binds lies ready under either name.  Cut short at any moment, what is left is
-        the old root, or the old root with the lines already set back, or the new root.
+        the old root, or the old root with the lines already set back, or the new root.  That this
+        root was there is remembered afterwards, by whoever called: else a run that is cut short
+        would leave a host that wants a root which it does not have.
 
         Args:
             trusted: What the directory holds.
@@ -228,9 +236,13 @@ class TrustDirectory:
             given: Whether policy.next.json was written just now, on purpose; else it is an old one
                 and counts only if the root names it.
 
+        Returns:
+            The memory as it is now; None if there is none.
+
         Raises:
             OSError: The host refuses.
         """
+        state = None
         if isinstance(trusted.memory, State):
             state = set_back(trusted.memory, reached, clock)
             if state != trusted.memory:
@@ -241,6 +253,7 @@ class TrustDirectory:
         bound = reached.root.policy_sha256
         if given or (coming is not None and bound == hashlib.sha256(coming).hexdigest()):
             files.commit(self._file(NEXT), self._file(POLICY))
+        return state
 
     def prepare_state(self, state: State) -> str:
         """Write a new memory beside the old one; the lock must be held.
@@ -258,40 +271,64 @@ class TrustDirectory:
         """Make the memory that `prepare_state` wrote the one that counts."""
         files.commit(beside, self._file(STATE))
 
-    def reset(self, line: str, reason: str, clock: int) -> State:
+    def reset(self, line: str, reason: str, clock: int, *, take: str = "") -> State:
         """Give up the memory of a line, and record that; a lost memory begins anew here.
+
+        Args:
+            line: The line; ``*`` for the whole memory.
+            reason: Why, for the record.
+            clock: The clock of this host, for the record.
+            take: The kitId of the kit that the line begins anew with, and before which no other is
+                taken; empty for any kit, an old one too.
 
         Raises:
             UsageError: The line or the reason is not one, or nothing is known of the line.
             KitError: The host refuses.
         """
-        if not LINE.fullmatch(line):
+        if line != EVERY_LINE and not LINE.fullmatch(line):
             raise UsageError(f"{line!r} is not the name of a line")
+        if line == EVERY_LINE and take:
+            raise UsageError("one kit is not of every line: give --take any")
         if not _is_reason(reason):
             raise UsageError(f"--reason wants 1 to {MAX_REASON} printable characters")
         with self.locked():
-            memory = self.load().memory
-            if isinstance(memory, KitError):
-                state = with_reset(
-                    EMPTY, EVERY_LINE, "operator", f"memory lost: {memory.code}", clock
-                )
-            elif line not in memory.lines:
-                known = ", ".join(sorted(memory.lines)) or "none"
+            trusted = self.load()
+            memory, version = trusted.memory, trusted.root.version
+            if line == EVERY_LINE:
+                state = with_all_reset("operator", reason, clock, version)
+            elif isinstance(memory, KitError):
+                why = f"memory lost: {memory.code}"
+                state = with_all_reset("operator", why, clock, version)
+            elif line not in {**memory.lines, **memory.awaited}:
+                known = ", ".join(sorted({**memory.lines, **memory.awaited})) or "none"
                 raise UsageError(f"nothing is remembered of line {line!r}; known: {known}")
             else:
                 state = memory
-            state = with_reset(state, line, "operator", reason, clock)
+            if line != EVERY_LINE:
+                state = with_reset(state, line, "operator", reason, clock, take=take)
             files.replace(self._file(STATE), encode_state(state), _PRIVATE)
         return state
 
 
 def set_back(state: State, reached: Reached, clock: int) -> State:
-    """Return the memory without the lines that the roots walked set back."""
-    return with_reset_lines(state, reached.reset_lines, reached.root.version, clock)
+    """Return the memory without what was accepted before the root in force set its line back."""
+    return with_reset_lines(state, reached.root.reset_lines, clock)
 
 
 def _is_reason(text: str) -> bool:
     return 1 <= len(text) <= MAX_REASON and printable(text)
+
+
+def parse_digits(text: str, option: str) -> str:
+    """Return the 64 digits of a SHA-256 that somebody typed, in any grouping and case.
+
+    Raises:
+        UsageError: It is not one.
+    """
+    digits = "".join(text.split()).replace(":", "").replace("-", "").lower()
+    if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
+        raise UsageError(f"{option} wants the 64 hexadecimal digits of a SHA-256")
+    return digits
 
 
 def check_fingerprint(data: bytes, fingerprint: str) -> None:
@@ -302,9 +339,7 @@ def check_fingerprint(data: bytes, fingerprint: str) -> None:
             passed over.
         FingerprintMismatch: It is another one.
     """
-    digits = "".join(fingerprint.split()).replace(":", "").replace("-", "").lower()
-    if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
-        raise UsageError("--fingerprint wants the 64 hexadecimal digits of a SHA-256")
+    digits = parse_digits(fingerprint, "--fingerprint")
     found = hashlib.sha256(data).hexdigest()
     if found != digits:
         raise FingerprintMismatch(f"the file has SHA-256 {found}, and you gave {digits}")

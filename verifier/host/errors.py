@@ -63,10 +63,11 @@ class FingerprintMismatch(Rejected):
 
 
 class RootOlder(Undecided):
-    """This host has already accepted a kit of the line under a newer root than the one used now.
+    """This host has had a newer root than the one used now.
 
     An old root.json came back, from a backup perhaps.  Keys that the newer root has revoked would
-    count again.
+    count again, for every line.  If the newer root was a mistake, or another publisher's, the whole
+    memory has to go: `kit-verify trust reset '*' --take any --reason TEXT`.
     """
 
     code = "root-older"
@@ -147,13 +148,28 @@ class VerifierTooOld(Undecided):
 
 
 class KitOlder(Rejected):
-    """This host has accepted a newer kit of the same line.
+    """This host has accepted a newer kit of the same line, or the line started anew after this kit.
 
-    An old kit is genuine for ever; whoever replays one brings back its faults.
+    An old kit is genuine for ever; whoever replays one brings back its faults.  Where a root lets
+    the sequence of a line start anew, kits that were made under older roots stay old, whatever
+    their sequence; after a reset by hand, kits that were made before the one that was named.
     """
 
     code = "kit-older"
-    fix = "Ask for the newest kit, or go back with `kit-verify trust reset LINE --reason TEXT`."
+    fix = (
+        "Ask for the newest kit; to go back on purpose, find out the kitId that you want and run "
+        "`kit-verify trust reset LINE --take KITID --reason TEXT`."
+    )
+
+
+class KitNotAwaited(Rejected):
+    """The line was reset by hand to begin anew with one kit, and this is another one."""
+
+    code = "kit-not-awaited"
+    fix = (
+        "Accept the kit whose kitId is named first; to name another one, run "
+        "`kit-verify trust reset LINE --take KITID --reason TEXT` again."
+    )
 
 
 class KitEquivocation(Rejected):
@@ -170,7 +186,10 @@ class KitTooOld(Rejected):
     """The kit is older than the policy allows, as dates of accepted kits alone show."""
 
     code = "kit-too-old"
-    fix = "Ask for a newer kit; undo a wrong date by `kit-verify trust reset LINE --reason TEXT`."
+    fix = (
+        "Ask for a newer kit; undo a wrong date by `kit-verify trust reset LINE --take KITID "
+        "--reason TEXT`."
+    )
 
 
 class KitStale(Undecided):
@@ -186,8 +205,9 @@ class KitStale(Undecided):
 class ClockDiffers(Undecided):
     """The clock of this host is behind what accepted kits, or this one, say of the time.
 
-    Without a rule about age this is only noted.  Where the policy limits the age of kits, it
-    cannot be judged by a clock that is behind by more than a day.
+    Without a rule about time this is only noted.  Where the policy limits the age of kits, or
+    enforces the date of the kit or of the root, none of that can be judged by a clock that is
+    behind by more than a day.
     """
 
     code = "clock-differs"
@@ -222,14 +242,17 @@ class StateMissing(Undecided):
     """
 
     code = "state-missing"
-    fix = "Run it as the owner, or begin anew with `kit-verify trust reset LINE --reason TEXT`."
+    fix = (
+        "Run it as the owner, or begin anew with `kit-verify trust reset LINE --take KITID "
+        "--reason TEXT`."
+    )
 
 
 class StateCorrupt(Undecided):
     """The file state.json is not in its one spelling: it was edited, or its disk is failing."""
 
     code = "state-corrupt"
-    fix = "Restore it, or begin anew with `kit-verify trust reset LINE --reason TEXT`."
+    fix = "Restore it, or begin anew with `kit-verify trust reset LINE --take KITID --reason TEXT`."
 
 
 class StateUnwritable(Undecided):

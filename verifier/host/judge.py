@@ -16,6 +16,7 @@ from verifier.host.errors import (
     ClockDiffers,
     KitEquivocation,
     KitExpired,
+    KitNotAwaited,
     KitOlder,
     KitStale,
     KitTooOld,
@@ -26,7 +27,7 @@ from verifier.host.errors import (
     VerifierTooOld,
 )
 from verifier.host.policy import Chosen, LinePolicy, Policy, release
-from verifier.host.state import EMPTY, Remembered, State, told_time
+from verifier.host.state import EMPTY, Awaited, Remembered, State, told_time
 from verifier.typed import record
 
 DAY = 86_400  # seconds
@@ -95,9 +96,11 @@ class Judgement:
     """What policy and memory say of a kit.
 
     Attributes:
-        freshness: ``first``, ``newer``, ``same``, ``older`` or ``equivocation``; ``unknown`` when
-            there is no memory to compare with.
+        freshness: ``first``, ``newer``, ``same``, ``older``, ``not awaited`` or ``equivocation``;
+            ``unknown`` when there is no memory to compare with.
         known: What was remembered of the line; None if nothing was.
+        awaited: What the line is to begin anew with; None if anything may come.
+        floor: The version of the root that let the line start anew last; 0 if none did.
         clock: Seconds since the epoch by the clock of this host.
         now: The moment judged by: the clock, or what the line has last seen if that is later.
         resets: Lines that the roots walked on the way set back.
@@ -108,6 +111,8 @@ class Judgement:
     sets: tuple[SetResult, ...]
     freshness: str
     known: Remembered | None
+    awaited: Awaited | None
+    floor: int
     clock: int
     now: int
     resets: tuple[str, ...]
@@ -139,7 +144,7 @@ def judge(
     """
     policy, kit = chosen.policy, facts.kit
     state = memory if isinstance(memory, State) else EMPTY
-    known = state.lines.get(kit.line)
+    known, awaited = state.lines.get(kit.line), state.awaited.get(kit.line)
     clock = told_time(clock)
     now = max(clock, known.last_seen if known else 0)
     rules = policy.rules_for(kit.line)
@@ -148,9 +153,13 @@ def judge(
     if isinstance(memory, KitError):
         found.append(_Found(memory, "" if policy.state_required else "state: optional"))
     found += _allowed(facts, policy, rules, sets, verifier)
-    found += _fresh(facts, policy, known)
-    found += _aged(facts, rules, known, clock)
-    found += _expired(facts, policy, now)
+    freshness = _freshness(facts, known, awaited)
+    found += _fresh(facts, policy, freshness, known, awaited)
+    if facts.reached.root.version < state.root_version:
+        message = f"root version {facts.reached.root.version} is used, and this host has had"
+        found.append(_Found(RootOlder(f"{message} version {state.root_version}")))
+    found += _aged(facts, policy, rules, known, clock)
+    found += _expired(facts, policy, max(now, min(kit.mtime, clock + DAY)))
     notices, faults = [], []
     for item in found:
         relaxed_by = item.relaxed_by or _override(policy, item.fault.code, facts, now)
@@ -159,12 +168,15 @@ def judge(
             notices.append(Notice(item.fault.code, item.fault.message, by))
         else:
             faults.append(item.fault)
-    freshness = _freshness(facts, known) if isinstance(memory, State) else "unknown"
+    if not isinstance(memory, State) and freshness == "first":
+        freshness = "unknown"
     return Judgement(
         chosen,
         sets,
         freshness,
         known,
+        awaited,
+        facts.reached.floor(kit.line),
         clock,
         now,
         facts.reached.reset_lines,
@@ -223,38 +235,61 @@ def _allowed(
 # --- what was accepted before --------------------------------------------------------------------
 
 
-def _freshness(facts: Facts, known: Remembered | None) -> str:
+def _freshness(facts: Facts, known: Remembered | None, awaited: Awaited | None) -> str:
+    if facts.reached.kit_version < facts.reached.floor(facts.kit.line):
+        return "older"
+    if awaited is not None:
+        return "first" if facts.kit_id == awaited.kit_id else "not awaited"
     if known is None:
         return "first"
-    if facts.kit.sequence != known.sequence:
-        return "newer" if facts.kit.sequence > known.sequence else "older"
-    return "same" if facts.kit_id == known.kit_id else "equivocation"
+    if facts.kit.sequence == known.sequence:
+        return "same" if facts.kit_id == known.kit_id else "equivocation"
+    old = facts.kit.sequence < known.sequence or facts.kit.mtime < known.not_before
+    return "older" if old else "newer"
 
 
-def _fresh(facts: Facts, policy: Policy, known: Remembered | None) -> Iterator[_Found]:
-    if known is None:
-        return
-    kit, freshness = facts.kit, _freshness(facts, known)
+def _fresh(
+    facts: Facts,
+    policy: Policy,
+    freshness: str,
+    known: Remembered | None,
+    awaited: Awaited | None,
+) -> Iterator[_Found]:
+    kit = facts.kit
+    what = f"sequence {kit.sequence} of line {kit.line!r}"
     if freshness == "older":
-        message = (
-            f"sequence {kit.sequence} of line {kit.line!r}, after sequence {known.sequence} "
-            f"(kitId {known.kit_id}) was accepted here"
-        )
+        message = f"{what}, {_why_older(facts, known)}"
         yield _Found(KitOlder(message), "downgrade: allow" if policy.downgrade else "")
-    if freshness == "equivocation":
-        message = f"sequence {kit.sequence} of line {kit.line!r} is kitId {known.kit_id} here"
+    if freshness == "not awaited" and awaited is not None:
+        message = f"{what}: after a reset by hand the kit with the kitId {awaited.kit_id} is taken"
+        yield _Found(KitNotAwaited(f"{message} first, and this is kitId {facts.kit_id}"))
+    if freshness == "equivocation" and known is not None:
+        message = f"{what} is kitId {known.kit_id} here"
         yield _Found(KitEquivocation(f"{message}, and this is kitId {facts.kit_id}"))
-    version = facts.reached.root.version
-    if version < known.root_version:
-        message = f"root version {version} is used, and version {known.root_version} was before"
-        yield _Found(RootOlder(message))
+
+
+def _why_older(facts: Facts, known: Remembered | None) -> str:
+    floor = facts.reached.floor(facts.kit.line)
+    if facts.reached.kit_version < floor or known is None:
+        return (
+            f"made under root version {facts.reached.kit_version}, and version {floor} let the "
+            "line start anew"
+        )
+    if facts.kit.sequence < known.sequence:
+        return f"after sequence {known.sequence} (kitId {known.kit_id}) was accepted here"
+    began = format_time(known.not_before)
+    return f"created {facts.kit.created}, and after a reset by hand the line began anew at {began}"
 
 
 # --- what time it is -----------------------------------------------------------------------------
 
 
 def _aged(
-    facts: Facts, rules: LinePolicy | None, known: Remembered | None, clock: int
+    facts: Facts,
+    policy: Policy,
+    rules: LinePolicy | None,
+    known: Remembered | None,
+    clock: int,
 ) -> Iterator[_Found]:
     days = rules.maximum_age_days if rules else 0
     created = facts.kit.mtime
@@ -262,7 +297,9 @@ def _aged(
     latest = max(created, seen)
     if clock + DAY < latest:
         message = f"it says {format_time(clock)}, and the latest kit is of {format_time(latest)}"
-        yield _Found(ClockDiffers(message, where="the clock"), noted=not days)
+        dated = policy.enforce_root_expiry or (policy.enforce_kit_expiry and facts.kit.expires)
+        dated = dated and max(clock, seen) + DAY < created  # else `now` is late enough
+        yield _Found(ClockDiffers(message, where="the clock"), noted=not days and not dated)
     if days and seen - created > days * DAY:
         message = f"created {facts.kit.created}; the line was at {format_time(seen)}"
         yield _Found(KitTooOld(f"{message}, and the policy allows {days} days"))

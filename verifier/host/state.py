@@ -5,7 +5,7 @@ A memory that only rises would brick a line after one mistake; each entry has it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from verifier.core import limits
 from verifier.core.jsonstrict import NotStrict, compact, parse_compact
@@ -13,7 +13,7 @@ from verifier.core.manifest import HEX256, LINE
 from verifier.core.model import KitInfo, format_time, parse_time
 from verifier.core.names import printable
 from verifier.host.errors import StateCorrupt
-from verifier.typed import Any, record, replace
+from verifier.typed import Any, field, record, replace
 
 STATE_TYPE = "https://offline-kit.example/state/v1"
 MAX_STATE = 1024 * 1024  # bytes
@@ -30,12 +30,27 @@ class Remembered:
     Attributes:
         root_version: The highest root under which a kit of the line was accepted.
         last_seen: Seconds since the epoch: a moment that has certainly passed.
+        not_before: Seconds since the epoch: what was made earlier is old whatever its sequence; 0
+            if the line never began anew by hand.
     """
 
     sequence: int
     kit_id: str
     root_version: int
     last_seen: int
+    not_before: int = 0
+
+
+@record(frozen=True)
+class Awaited:
+    """The only kit that is taken of a line, which was reset by hand to begin anew with it.
+
+    Attributes:
+        root_version: The root that was pinned then; a newer one may reset the line once more.
+    """
+
+    kit_id: str
+    root_version: int
 
 
 @record(frozen=True)
@@ -62,11 +77,15 @@ class State:
 
     Attributes:
         forgotten: How many resets happened before those in ``resets``.
+        root_version: The highest root that this host ever had, for all lines; 0 for none yet.
+        awaited: Lines that are to begin anew with one kit, which was not accepted yet.
     """
 
     lines: Mapping[str, Remembered]
     resets: tuple[Reset, ...] = ()
     forgotten: int = 0
+    root_version: int = 0
+    awaited: Mapping[str, Awaited] = field(default_factory=dict)
 
 
 EMPTY = State({})
@@ -78,7 +97,14 @@ def told_time(clock: float) -> int:
     return int(min(max(clock, 0), NEWEST_TIME))
 
 
-def with_accepted(state: State, kit: KitInfo, kit_id: str, root_version: int, now: int) -> State:
+def with_root(state: State, version: int) -> State:
+    """Return the memory of a host that has a root of some version now; it never falls."""
+    return replace(state, root_version=max(state.root_version, version))
+
+
+def with_accepted(
+    state: State, kit: KitInfo, kit_id: str, root_version: int, now: int, *, older: bool = False
+) -> State:
     """Return the memory after a kit was accepted; nothing in it ever falls.
 
     Args:
@@ -88,43 +114,71 @@ def with_accepted(state: State, kit: KitInfo, kit_id: str, root_version: int, no
         root_version: The version of the root it was accepted under.
         now: The clock of this host.  What was last seen rises to the date of the kit at most, and
             not beyond the clock: neither a kit nor a clock dated 2099 can brick the line.
+        older: Whether the kit is older than what the line is at, and let pass all the same: its
+            sequence says nothing then.
 
     Raises:
         ValueError: There are too many lines.
     """
+    state = with_root(state, root_version)
     known = state.lines.get(kit.line)
+    if known is None and older:
+        return state
     if known is None and len(state.lines) >= MAX_LINES:
         raise ValueError(f"more than {MAX_LINES} lines")
-    made = Remembered(kit.sequence, kit_id, root_version, min(kit.mtime, now))
+    begun = kit.mtime if kit.line in state.awaited else 0
+    made = Remembered(kit.sequence, kit_id, root_version, min(kit.mtime, now), begun)
     if known is not None:
+        higher = kit.sequence >= known.sequence and not older
         made = Remembered(
-            max(known.sequence, kit.sequence),
-            kit_id if kit.sequence >= known.sequence else known.kit_id,
+            kit.sequence if higher else known.sequence,
+            kit_id if higher else known.kit_id,
             max(known.root_version, root_version),
             max(known.last_seen, made.last_seen),
+            known.not_before,
         )
-    return replace(state, lines={**state.lines, kit.line: made})
+    awaited = {name: item for name, item in state.awaited.items() if name != kit.line}
+    return replace(state, lines={**state.lines, kit.line: made}, awaited=awaited)
 
 
-def with_reset(state: State, line: str, by: str, reason: str, now: int) -> State:
-    """Return the memory without a line, and with the record that it was given up."""
+def with_reset(state: State, line: str, by: str, reason: str, now: int, *, take: str = "") -> State:
+    """Return the memory without a line, and with the record that it was given up.
+
+    Args:
+        take: The kitId of the only kit that the line may begin anew with; empty for any.
+    """
     known = state.lines.get(line)
     made = Reset(
         line, now, by, reason, known.sequence if known else 0, known.kit_id if known else ""
     )
     resets = (*state.resets, made)
+    awaited = {name: item for name, item in state.awaited.items() if name != line}
+    if take:
+        awaited[line] = Awaited(take, state.root_version)
     return State(
         {name: item for name, item in state.lines.items() if name != line},
         resets[-MAX_RESETS:],
         state.forgotten + max(0, len(resets) - MAX_RESETS),
+        state.root_version,
+        awaited,
     )
 
 
-def with_reset_lines(state: State, lines: Iterable[str], version: int, now: int) -> State:
-    """Return the memory after new roots set lines back; lines not known stay as they are."""
-    for line in lines:
-        if line in state.lines:
-            reason = f"set back by the roots up to version {version}"
+def with_all_reset(by: str, reason: str, now: int, root_version: int = 0) -> State:
+    """Return the memory of a host that begins anew, and knows that it did."""
+    return with_reset(State({}, root_version=root_version), EVERY_LINE, by, reason, now)
+
+
+def with_reset_lines(state: State, lines: Mapping[str, int], now: int) -> State:
+    """Return the memory after roots set lines back; what was accepted since then stays.
+
+    Args:
+        lines: From a line to the version of the root that let it start anew last.
+    """
+    for line, version in sorted(lines.items()):
+        known = state.lines.get(line) or state.awaited.get(line)
+        if known is not None and known.root_version < version:
+            reason = f"set back by version {version} of the root"
             state = with_reset(state, line, f"root {version}", reason, now)
     return state
 
@@ -135,11 +189,16 @@ def with_reset_lines(state: State, lines: Iterable[str], version: int, now: int)
 def encode_state(state: State) -> bytes:
     """Return state.json: compact JSON and an LF, one spelling (TRUST-FILES 4.1)."""
     value = {
+        "awaited": {
+            line: {"kitId": item.kit_id, "rootVersion": item.root_version}
+            for line, item in state.awaited.items()
+        },
         "forgottenResets": state.forgotten,
         "lines": {
             line: {
                 "kitId": item.kit_id,
                 "lastSeen": format_time(item.last_seen),
+                "notBefore": format_time(item.not_before),
                 "rootVersion": item.root_version,
                 "sequence": item.sequence,
             }
@@ -156,6 +215,7 @@ def encode_state(state: State) -> bytes:
             }
             for item in state.resets
         ],
+        "rootVersion": state.root_version,
         "type": STATE_TYPE,
     }
     return compact(value) + b"\n"
@@ -176,29 +236,39 @@ def parse_state(data: bytes) -> State:
 
 
 def _state(value: Any) -> State:
-    value = _object(value, "forgottenResets lines resets type", "the state")
+    value = _object(value, "awaited forgottenResets lines resets rootVersion type", "the state")
     if value["type"] != STATE_TYPE:
         raise NotStrict("of another type than this verifier knows")
-    lines, resets = value["lines"], value["resets"]
+    lines, resets, awaited = value["lines"], value["resets"], value["awaited"]
     if not isinstance(lines, dict) or len(lines) > MAX_LINES:
         raise NotStrict("lines are not an object, or too many")
     if not isinstance(resets, list) or len(resets) > MAX_RESETS:
         raise NotStrict("resets are not an array, or too many")
+    if not isinstance(awaited, dict) or len(awaited) > MAX_LINES or awaited.keys() & lines.keys():
+        raise NotStrict("awaited is not an object, has too many lines, or one that is known")
     return State(
         {_line(line): _remembered(item) for line, item in lines.items()},
         tuple(_reset(item) for item in resets),
         _number(value["forgottenResets"], 0, limits.MAX_JSON_INT),
+        _number(value["rootVersion"], 0, limits.MAX_JSON_INT),
+        {_line(line): _awaited(item) for line, item in awaited.items()},
     )
 
 
 def _remembered(value: Any) -> Remembered:
-    value = _object(value, "kitId lastSeen rootVersion sequence", "a line")
+    value = _object(value, "kitId lastSeen notBefore rootVersion sequence", "a line")
     return Remembered(
         _number(value["sequence"], 1, limits.MAX_SEQUENCE),
         _kit_id(value["kitId"]),
         _number(value["rootVersion"], 1, limits.MAX_JSON_INT),
         _time(value["lastSeen"]),
+        _time(value["notBefore"]),
     )
+
+
+def _awaited(value: Any) -> Awaited:
+    value = _object(value, "kitId rootVersion", "an awaited kit")
+    return Awaited(_kit_id(value["kitId"]), _number(value["rootVersion"], 0, limits.MAX_JSON_INT))
 
 
 def _reset(value: Any) -> Reset:

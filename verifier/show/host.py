@@ -61,6 +61,12 @@ def _freshness_line(judgement: Judgement) -> str:
     known = judgement.known
     if judgement.freshness == "unknown":
         return "unknown, nothing is remembered"
+    if judgement.freshness == "not awaited" and judgement.awaited is not None:
+        return f"ANOTHER kit than the one awaited after a reset: kitId {judgement.awaited.kit_id}"
+    if judgement.awaited is not None and judgement.freshness == "first":
+        return "the kit that was named when its line was reset here"
+    if known is None and judgement.freshness == "older":
+        return f"OLDER; its line started anew with version {judgement.floor} of the root"
     if known is None:
         return "the first kit of its line here"
     after = f"sequence {known.sequence}, kitId {known.kit_id}, was accepted here"
@@ -103,7 +109,10 @@ def host_value(host: Host) -> dict[str, Any] | None:
                 "kitId": known.kit_id,
                 "rootVersion": known.root_version,
                 "lastSeen": format_time(known.last_seen),
+                "notBefore": format_time(known.not_before) if known.not_before else None,
             },
+            "awaited": judgement.awaited.kit_id if judgement.awaited is not None else None,
+            "rootFloor": judgement.floor or None,
             "clock": format_time(judgement.clock),
             "judgedBy": format_time(judgement.now),
         },
@@ -164,13 +173,17 @@ def memory_lines(memory: State | KitError) -> list[str]:
         return [f"memory of accepted kits: {memory.code}: {memory.message}"]
     if not memory.lines and not memory.resets:
         return ["no kit was accepted here yet"]
-    lines = []
+    lines = [f"highest root version that was here: {memory.root_version}"]
     for name, item in sorted(memory.lines.items()):
         lines += [
             f"line {name}: sequence {item.sequence}, root version {item.root_version}, "
             f"last seen {format_time(item.last_seen)}, kitId:",
             f"  {groups(item.kit_id)}",
         ]
+        if item.not_before:
+            lines.append(f"  what was made before {format_time(item.not_before)} is old")
+    for name, awaited in sorted(memory.awaited.items()):
+        lines += [f"line {name}: begins anew with the kitId", f"  {groups(awaited.kit_id)}"]
     if memory.forgotten:
         lines.append(f"{memory.forgotten} older resets are no longer listed")
     return lines + [_reset_line(item) for item in memory.resets]

@@ -13,6 +13,7 @@ from tests.support.people import SIGNER, chain, compact, person, root_line, sign
 from tests.support.vector import CLAIMS, NOTHING, Case, bad
 
 MALFORMED = "root-chain-malformed"
+RESETS = "x-offline-kit-reset-lines"
 ALICE, BOB, CAROL = (person(name).keyid for name in ("alice", "bob", "carol"))
 PEM = person("bob").key["keyval"]["public"]
 
@@ -40,6 +41,11 @@ def key(name: str, why: str, change: Hook, keyid: str = CAROL) -> Case:
         return signed
 
     return root(name, "5.4", why, hook)
+
+
+def strange(field: str, value: str) -> Hook:
+    """Return what makes a key one of a scheme that nobody knows, with a field that is not good."""
+    return lambda old: {**old, "keytype": "strange", "scheme": "strange", field: value}
 
 
 def signatures(change: Callable[[Any], Any]) -> bytes:
@@ -142,9 +148,12 @@ TOP = [
                 "x-offline-kit-policy",
                 {"sha256": "A" * 64},
             ),
-            ("root_resets_text", "Lines that are a text.", "x-offline-kit-reset-lines", "a"),
-            ("root_resets_twice", "One line twice.", "x-offline-kit-reset-lines", ["a", "a"]),
-            ("root_resets_upper_case", "No line.", "x-offline-kit-reset-lines", ["A"]),
+            ("root_resets_text", "Lines that are a text.", RESETS, "a"),
+            ("root_resets_array", "Lines without a version.", RESETS, ["a"]),
+            ("root_resets_upper_case", "No line.", RESETS, {"A": 1}),
+            ("root_resets_zero", "A line that version 0 reset.", RESETS, {"a": 0}),
+            ("root_resets_true", "The version of a line is true.", RESETS, {"a": True}),
+            ("root_resets_later", "A line that version 2 will reset.", RESETS, {"a": 2}),
         )
     ),
     root("root_no_keys", "5.3", "No keys.", drop("keys")),
@@ -236,6 +245,33 @@ KEYS = [
     key("key_ed25519_upper_case", "Upper-case digits.", put("keyval.public", str.upper)),
     key("key_ed25519_short", "62 digits.", put("keyval.public", lambda old: old[:62])),
     key("key_type_other", "The type of another scheme.", put("keytype", "ecdsa")),
+    *(
+        raw(
+            f"key_id_{name}",
+            "5.4",
+            f"A key id {why}.",
+            chain(with_key(keyid, person("mallory").key, "targets")),
+        )
+        for name, why, keyid in (
+            ("empty", "of no characters", ""),
+            ("129", "of 129 characters", "k" * 129),
+            ("space", "with a space", "kay one"),
+            ("control", "that would clear a terminal", "k\x1b[2J"),
+            ("not_ascii", "with a letter that is not ASCII", "k\u00e9y"),
+            ("bidi", "that turns the direction of writing", "k\u202eyek"),
+        )
+    ),
+    *(
+        key(f"key_{field}_{name}", f"A {field} {why}, of a scheme that nobody knows.", change)
+        for field in ("scheme", "keytype")
+        for name, why, change in (
+            ("empty", "of no characters", strange(field, "")),
+            ("65", "of 65 characters", strange(field, "s" * 65)),
+            ("space", "with a space", strange(field, "ml dsa")),
+            ("line_end", "that would begin a line of its own", strange(field, "x\nVERIFIED")),
+            ("not_ascii", "with a letter that is not ASCII", strange(field, "\u0441ms")),
+        )
+    ),
     key("key_no_keyval", "No keyval.", drop("keyval")),
     raw(
         "key_pem_compressed",

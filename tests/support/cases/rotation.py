@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.vector import CLAIMS, Case, bad, ok
 GOOD = rotated()
 OTHER = Publisher(root_of(1, "mallory", "sums", by=("mallory", "sums")))
 FORK = sign_root({**signed_root(), "expires": "2041-01-01T00:00:00Z"})
+ALICE, BOB, CAROL = (person(name).keyid for name in ("alice", "bob", "carol"))
 PEM = person("bob").key["keyval"]["public"]
 
 
@@ -55,7 +57,7 @@ def step(name: str, why: str, edit: Callable[[Any], Any], *names: str, **more: A
             publisher.resign(more["resign"])
         return publisher.kit("alice", "bob")
 
-    return refused(name, "root-step-invalid", why, make)
+    return refused(name, "root-step-invalid", why, make, rules=more.get("rules", "5.6"))
 
 
 def two_keys(signed: Any) -> Any:
@@ -71,6 +73,47 @@ def two_keys_twice() -> bytes:
     publisher.rotate(lambda s: None, "alice")
     publisher.resign(lambda old: [*old, entry(publisher.roots[-1], "mallory", keyid="aa")])
     return publisher.kit("alice", "bob")
+
+
+def idle_key_exchanged() -> bytes:
+    """Return a kit whose second root has a key of no role, and whose third has another one."""
+    publisher = Publisher()
+    for name in ("sums", "mallory"):
+        edit = functools.partial(_put_key, "idle", key_of(name, "dave"))
+        publisher.rotate(edit, "alice", "bob")
+    return publisher.kit("alice", "bob")
+
+
+def key_id_again() -> bytes:
+    """Return a kit whose roots use one key id for two keys, and not one after the other."""
+    publisher = Publisher()
+    publisher.rotate(lambda s: seat_all(s, "alice", "bob"), "alice", "bob")
+    publisher.rotate(functools.partial(_put_key, CAROL, key_of("mallory", "carol")), "alice", "bob")
+    return publisher.kit("alice", "bob")
+
+
+def _put_key(keyid: str, key: Any, signed: Any) -> None:
+    signed["keys"][keyid] = key
+
+
+def key_respelled() -> bytes:
+    """Return a kit whose second root writes bob's key in another way."""
+    publisher = Publisher()
+    keyval = {"public": PEM.rstrip("\n")}
+    publisher.rotate(lambda s: s["keys"][BOB].update(keyval=keyval), "alice", "bob")
+    return publisher.kit("alice", "bob")
+
+
+def reset_kit(third: dict[str, int]) -> bytes:
+    """Return a kit whose second root resets a line; what the third says of that is given."""
+    publisher = Publisher()
+    for lines in ({"a/b": 2}, third):
+        publisher.rotate(functools.partial(_put_resets, lines), "alice", "bob")
+    return publisher.kit("alice", "bob")
+
+
+def _put_resets(lines: dict[str, int], signed: Any) -> None:
+    signed["x-offline-kit-reset-lines"] = lines
 
 
 def respelled() -> bytes:
@@ -96,6 +139,12 @@ FOLLOWED = [
          kit("alice", "carol", "frank", roots=GOOD.roots[:3]), 4, "4.6 5.6"),
     good("chain_past_not_judged", "Version 1 is not signed, and version 2 is pinned.",
          kit("frank", "grace", roots=[sign_root(signed_root(), ()), *GOOD.roots[1:]]), 2),
+    good("chain_resets", "Version 2 resets a line, and version 3 that one and another one.",
+         lambda: reset_kit({"a/b": 3, "c": 3}), 1, "5.3 5.8"),
+    good("chain_key_respelled", "bob's PEM loses its last LF, and is the same key.",
+         key_respelled, 1, "5.4 5.8"),
+    good("chain_key_id_again", "carol's key id goes in version 2 and is another key in version 3.",
+         key_id_again, 1, "5.8"),
     ok("root_pem_without_last_lf", "5.4", "A PEM without its last LF is the same key.",
        lambda: Publisher(respelled()).kit("alice", "bob"), root=respelled()),
 ]  # fmt: skip
@@ -138,6 +187,23 @@ REFUSED = [
          "mallory's key under alice's keyid in the new root, and the signature of alice's old key.",
          lambda s: s["keys"].update({person("alice").keyid: key_of("mallory", "alice")}),
          "alice", "carol"),
+    step("step_key_exchanged",
+         "mallory's key under carol's key id; all who must have signed it.",
+         lambda s: s["keys"].update({CAROL: key_of("mallory", "carol")}), "alice", "bob",
+         rules="5.8"),
+    step("step_signer_exchanged", "carol's key, which is now said to be mallory's.",
+         lambda s: s["keys"].update({CAROL: key_of("carol", "mallory")}), "alice", "bob",
+         rules="5.8"),
+    step("step_scheme_exchanged", "bob's and carol's signatures; alice's key has another scheme.",
+         lambda s: s["keys"][ALICE].update(scheme="x-offline-kit-sshsig-ed25519"), "bob", "carol",
+         rules="5.8"),
+    refused("step_idle_key_exchanged", "root-step-invalid",
+            "Another key under a key id that no role names.", idle_key_exchanged, 1, "5.8"),
+    refused("step_reset_forgotten", "root-step-invalid",
+            "Version 3 forgets that version 2 reset a line.", lambda: reset_kit({}), 1, "5.8"),
+    refused("step_reset_lowered", "root-step-invalid",
+            "Version 3 says that version 1 reset a line, which version 2 did.",
+            lambda: reset_kit({"a/b": 1}), 1, "5.8"),
     step("step_replayed", "The signatures of the old root on the new one.",
          lambda s: seat(s, "root", "alice", "bob"),
          resign=lambda old: [entry(root_line(), name) for name in ("alice", "bob")]),

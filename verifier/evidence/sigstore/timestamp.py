@@ -194,18 +194,20 @@ def parse_token(data: bytes) -> Token:
             raise ValueError("The timestamp was not granted.")
         token = response.inside()
         response.end()
-        return _signed_data(_contents(token, _SIGNED_DATA).inside())
+        return _signed_data(Reader(_contents(token, _SIGNED_DATA, der.SEQUENCE), "a timestamp"))
     except ValueError as error:
         raise TimestampMalformed(str(error), where=_WHERE) from None
 
 
-def _contents(reader: Reader, kind: bytes) -> Reader:
-    """Return what is in a ContentInfo of this kind."""
+def _contents(reader: Reader, kind: bytes, tag: int) -> bytes:
+    """Return the contents of the one element in a ContentInfo of this kind."""
     if reader.oid() != kind:
         raise ValueError("The timestamp holds something else than a timestamp.")
     inner = reader.inside(context(0))
     reader.end()
-    return inner
+    contents = inner.take(tag)
+    inner.end()
+    return contents
 
 
 def _signed_data(reader: Reader) -> Token:
@@ -213,7 +215,7 @@ def _signed_data(reader: Reader) -> Token:
     if reader.integer() not in (3, 4, 5):
         raise ValueError("SignedData is of a version that a timestamp does not have.")
     reader.take(asn1.SET)
-    info = _contents(reader.inside(), _TST_INFO).take(asn1.OCTET_STRING)
+    info = _contents(reader.inside(), _TST_INFO, asn1.OCTET_STRING)
     given: list[Certificate] = []
     if reader.tag == context(0):
         certificates = reader.inside(context(0))

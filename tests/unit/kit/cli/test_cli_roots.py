@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit import cli
+from kit.roots import ceremony
 from kit.roots.files import load_roots
 from tests.support.making import KEYS, REPOSITORY
 from tests.support.simulator import rotated
@@ -124,7 +127,9 @@ def test_roots_are_shown_from_a_file_a_chain_and_a_kit(root: Run, place: Path) -
         (["rotate", "root.json", "--out", "n", "--expires", "soon"], 2, "--expires wants"),
         (["rotate", "root.json", "--out", "n", "--policy", "missing"], 2, "--policy 'missing'"),
         (["sign", "missing", "--key", "alice.pem"], 2, "root-invalid"),
-        (["sign", "root-2.json", "--key", "bob.pem"], 2, "key-not-in-root"),
+        (["sign", "root-2.json", "--key", "alice.pem"], 2, "root-before-missing"),
+        (["sign", "root-2.json", "--roots", "root.json", "--key", "mallory.pem"], 2,
+         "key-not-in-root"),
         (["sign", "root-3.json", "--roots", "root.json", "--key", "bob.pem"], 2,
          "root-version-skipped"),
         (["verify", "root.json", "root-3.json"], 2, "root-version-skipped"),
@@ -154,3 +159,41 @@ def test_the_bytes_of_a_policy_are_bound(root: Run, place: Path) -> None:
     assert status == 0
     assert f"policy: {hashlib.sha256(policy).hexdigest()} instead of" in out
     assert root("rotate", "root-3.json", "--policy", "none", "--out", "m")[0] == 0
+
+
+def test_two_who_sign_one_file_at_once_both_have_signed(
+    root: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While alice is asked for her passphrase, carol signs the same file; nothing is lost."""
+    root("rotate", "root.json", "--threshold", "3", "--out", "next.json")
+    with_root = ("--roots", "root.json")
+    alices = ceremony.add_signatures
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        made = alices(*arguments, **named)
+        monkeypatch.setattr(ceremony, "add_signatures", alices)
+        assert root("sign", "next.json", *with_root, "--key", "carol=carol.pem")[0] == 0
+        return made
+
+    monkeypatch.setattr(ceremony, "add_signatures", meanwhile)
+    status, out, err = root("sign", "next.json", *with_root, "--key", "alice=alice.pem")
+    assert (status, err) == (0, "")
+    assert "by the rules of version 1: 'alice', 'carol' signed, 2 must: enough" in out
+
+
+def test_a_file_that_became_another_root_is_not_signed_over(
+    root: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root("rotate", "root.json", "--threshold", "3", "--out", "next.json")
+    root("rotate", "root.json", "--threshold", "1", "--out", "other.json")
+    made = ceremony.add_signatures
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        os.replace(place / "other.json", place / "next.json")
+        return made(*arguments, **named)
+
+    monkeypatch.setattr(ceremony, "add_signatures", meanwhile)
+    other = (place / "other.json").read_bytes()
+    status, _, err = root("sign", "next.json", "--roots", "root.json", "--key", "alice=alice.pem")
+    assert (status, "root-copies-differ" in err) == (2, True)
+    assert (place / "next.json").read_bytes() == other

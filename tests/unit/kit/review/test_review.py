@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kit import cli as kit_cli
 from kit.container.pyz import verifier_files
-from kit.review.changes import MAX_LISTED, changed_members, quoted
+from kit.review.changes import MAX_LISTED, changed_members
 from kit.review.diff import FIRST_LINE, diff_text
 from kit.review.head import DIFF, PACK_FILES, index_lines, load_head
 from kit.review.pack import make_pack, review
@@ -24,7 +24,7 @@ from kit.review.words import words
 from tests.support.making import ROOT_FILE, make_kit, read_tree
 from tests.support.packs import Releases, index_text, make_releases
 from verifier.core.errors import ExitStatus, KitError
-from verifier.core.names import HEAD
+from verifier.core.names import HEAD, quoted
 from verifier.show.fingerprint import groups
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from kit.keys import new_key
+from kit.keys import load_public, new_key, spki_sha256
 from kit.roots.ceremony import (
+    RootBeforeMissing,
+    RootBreaks,
     RootChainFull,
     RootCopiesDiffer,
     RootSignedAlready,
@@ -19,19 +21,22 @@ from kit.roots.ceremony import (
     RootVersionSkipped,
     accept,
     add_signatures,
+    check_follows,
     merge,
     standing,
 )
 from kit.roots.files import load_any, load_next, load_roots
 from kit.roots.metadata import RootInconsistent, build_root
 from kit.roots.rotate import Change, next_root
-from kit.roots.words import changes, describe, fingerprint, progress
+from kit.roots.words import changes, describe, digest, progress
 from kit.signing import KeyNotInRoot, SignerNotInRoot
 from tests.support.people import chain as chain_of
-from tests.support.people import compact, sign_root, signed_root
+from tests.support.people import compact, person, sign_root, signed_root
 from tests.support.simulator import Publisher, root_of, rotated
 from verifier.core.errors import RootInvalid
+from verifier.core.signature import SSHSIG
 from verifier.core.trust import Root, chain_bytes, parse_chain, parse_root, read_root
+from verifier.show.fingerprint import groups
 
 KEYS = Path(__file__).parents[4] / "fixtures" / "keys"
 V1 = parse_root((KEYS / "root.json").read_bytes())
@@ -121,7 +126,8 @@ def test_one_of_two_keys_of_a_person_is_revoked_by_its_id(tmp_path: Path) -> Non
     alices = [k.keyid for k in one.targets.keys.values() if k.signer == "alice"]
     assert alices == [second.keyid]
     assert list(changes(two, one)) == [
-        f"{title}: the key {first} of 'alice' goes" for title in ("kit signers", "root signers")
+        f"{title}: gone is the key of 'alice': ed25519, SHA-256 {of('alice')}"
+        for title in ("kit signers", "root signers")
     ]
 
 
@@ -132,8 +138,8 @@ def test_a_key_is_replaced_in_one_version(tmp_path: Path) -> None:
     assert [k.keyid for k in new.targets.keys.values() if k.signer == "alice"] == [made.keyid]
 
 
-def test_what_nobody_asked_to_change_stays_and_resets_are_for_one_version() -> None:
-    note = {"x-note": {"kept": [1, None]}, "x-offline-kit-reset-lines": ["a"]}
+def test_what_nobody_asked_to_change_stays_and_so_do_resets() -> None:
+    note = {"x-note": {"kept": [1, None]}, "x-offline-kit-reset-lines": {"a": 1}}
     odd = {"keytype": "x", "scheme": "y", "keyval": {"public": "z", "n": 1}, "x-offline-kit-signer": "zoe"}  # noqa: E501  # fmt: skip
     value = signed_root()
     value.update(note)
@@ -143,10 +149,11 @@ def test_what_nobody_asked_to_change_stays_and_resets_are_for_one_version() -> N
     old = parse_root(sign_root(value))
     new = json.loads(after(old, expires=LATER).line)["signed"]
     expected = {**value, "version": 2, "expires": "2042-01-01T00:00:00Z"}
-    del expected["x-offline-kit-reset-lines"]
     for role in ("timestamp", "snapshot"):
         expected["roles"][role] = {"keyids": value["roles"]["root"]["keyids"], "threshold": 2}
     assert new == expected
+    again = read_root(next_root(old, Change(reset_lines=["b"])))
+    assert again.reset_lines == {"a": 1, "b": 2}
 
 
 def test_a_policy_is_bound_kept_and_let_go() -> None:
@@ -160,7 +167,7 @@ def test_the_same_change_has_the_same_bytes_in_any_order() -> None:
     one = next_root(V1, Change(add_signers=pub("frank", "grace"), reset_lines=["b", "a", "b"]))
     other = next_root(V1, Change(add_signers=pub("grace", "frank"), reset_lines=["a", "b"]))
     assert one == other
-    assert read_root(one).reset_lines == ("a", "b")
+    assert read_root(one).reset_lines == {"a": 2, "b": 2}
 
 
 @pytest.mark.parametrize(
@@ -265,21 +272,60 @@ def test_nobody_signs_twice() -> None:
 
 def test_who_goes_is_known_by_the_version_before_only() -> None:
     new = after(V1, remove_signers=["bob"])
-    with pytest.raises(SignerNotInRoot, match="the root names 'alice', 'carol'"):
-        add_signatures(new, pem("bob"))
+    with pytest.raises(RootBeforeMissing, match="version 2 follows version 1"):
+        add_signatures(new, pem("alice"))
     assert standing(signed(new, V1, "bob"), V1).sides[0].signed == ("bob",)
     for keys in (pem("mallory"), [str(KEYS / "mallory.pem")]):
         with pytest.raises((KeyNotInRoot, SignerNotInRoot)):
             add_signatures(new, keys, old=V1)
 
 
-def test_a_keyid_for_two_keys_is_refused() -> None:
-    value = json.loads(next_root(V1, Change(threshold=3)))
-    alice, bob, _ = value["signed"]["roles"]["root"]["keyids"]
-    keys = value["signed"]["keys"]
-    keys[alice], keys[bob] = keys[bob], keys[alice]
-    with pytest.raises(RootInconsistent, match="names two keys"):
-        add_signatures(read_root(compact(value)), pem("carol"), old=V1)
+EXCHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "public key": ({"keyval": person("mallory").key["keyval"]}, "public key"),
+    "signer": ({"x-offline-kit-signer": "mallory"}, "signer"),
+    "scheme": ({"scheme": SSHSIG}, "scheme"),
+    "all": ({**person("bob").key, "x-offline-kit-signer": "bob"}, "signer and scheme and public"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), EXCHANGES.values(), ids=EXCHANGES.keys())
+def test_a_key_exchanged_under_its_old_id_is_refused_at_every_step_of_the_ceremony(
+    change: dict[str, Any], says: str
+) -> None:
+    """Whoever prepares the next root puts a key of their own under alice's key id."""
+    value = json.loads(next_root(V1, Change(expires=LATER)))
+    alice = person("alice").keyid
+    value["signed"]["keys"][alice].update(change)
+    if change.get("x-offline-kit-signer") == "bob":
+        del value["signed"]["keys"][person("bob").keyid]
+        for role in value["signed"]["roles"].values():
+            role["keyids"].remove(person("bob").keyid)
+    new = read_root(compact(value))
+    match = f"another {says}.* under the key id '{alice}', which is a key of 'alice' in version 1"
+    with pytest.raises(RootBreaks, match=match):
+        add_signatures(new, pem("carol"), old=V1)
+    complete = read_root(sign_root(value["signed"], ("bob", "carol")))
+    for step in (check_follows, lambda root, old: accept([old], root)):
+        with pytest.raises(RootBreaks, match=match):
+            step(complete, V1)
+    assert f"SHA-256 {of('alice')}" in "\n".join(changes(V1, new)), "and a reader sees it"
+
+
+def test_a_reset_that_is_taken_back_is_refused_in_the_ceremony() -> None:
+    old = read_root(next_root(V1, Change(reset_lines=["a"])))
+    value = json.loads(next_root(old, Change(expires=LATER)))
+    value["signed"]["x-offline-kit-reset-lines"] = {}
+    with pytest.raises(RootBreaks, match="forgets that version 2 let the line 'a' start anew"):
+        check_follows(read_root(compact(value)), old)
+
+
+def test_a_key_under_another_name_is_not_prepared_either() -> None:
+    """Whoever changes a name says so in two versions, so that hosts see one go and one come."""
+    renamed = [("alicia", KEYS / "alice.pub")]
+    with pytest.raises(RootInconsistent, match="for 'alice' and for 'alicia'"):
+        next_root(V1, Change(remove_signers=["alice"], add_signers=renamed))
+    without = after(V1, remove_signers=["alice"])
+    assert "alicia" in who(after(without, add_signers=renamed))[1]
 
 
 # --- into the chain --------------------------------------------------------------------------
@@ -376,18 +422,24 @@ def test_a_next_version_may_lack_signatures_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_the_number_on_paper_is_the_sha_256_of_the_file() -> None:
-    assert fingerprint(b"") == (
+    assert digest(b"") == (
         "e3b0 c442 98fc 1c14 9afb f4c8 996f b924 27ae 41e4 649b 934c a495 991b 7852 b855"
     )
-    assert fingerprint((KEYS / "root.json").read_bytes()) in "".join(describe(V1))
-    assert fingerprint(V1.signed) in "".join(describe(V1, signing=True))
+    assert digest((KEYS / "root.json").read_bytes()) in "".join(describe(V1))
+    assert digest(V1.signed) in "".join(describe(V1, signing=True))
+
+
+def of(name: str) -> str:
+    return groups(spki_sha256(load_public(KEYS / f"{name}.pub")))
 
 
 def test_what_a_version_changes_is_said_in_words() -> None:
     assert list(changes(FIXTURE[2], FIXTURE[3])) == [
         "kit signers: 'grace' comes",
         "kit signers: 'alice' goes; kits that need this signature are refused",
-        "line 'demo/stable' is reset: its sequence starts anew",
+        f"kit signers: new key of 'grace': ecdsa-sha2-nistp256, SHA-256 {of('grace')}",
+        f"kit signers: gone is the key of 'alice': ed25519, SHA-256 {of('alice')}",
+        "line 'demo/stable' is reset: its sequence starts anew, and older kits stay old",
     ]
     assert list(changes(FIXTURE[1], FIXTURE[2]))[:2] == [
         "root signers: 'grace' comes",

@@ -743,6 +743,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "wheels/cp311/a.whl",
         "wheels/a-debug-1.whl",
         "sboms/runner.spdx.json",
+        "LICENSE",
     )
     found = collect(parse_spec(raw, file=tmp_path / "kit.toml"))
     assert listed(found.data) == [
@@ -751,4 +752,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "runner/bin/runner",
         "runner/cp311/a.whl",
     ]
-    assert listed(found.evidence) == ["evidence/sbom/runner.spdx.json"]
+    assert listed(found.evidence) == [
+        "evidence/licences/LICENSE",
+        "evidence/sbom/runner.spdx.json",
+    ]

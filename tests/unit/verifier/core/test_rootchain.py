@@ -26,7 +26,7 @@ FIXTURE = parse_chain((KEYS / "roots.json").read_bytes())
 V1 = pinned()
 
 
-def resets(lines: list[str], signed: dict[str, Any]) -> None:
+def resets(lines: dict[str, int], signed: dict[str, Any]) -> None:
     signed["x-offline-kit-reset-lines"] = lines
 
 
@@ -64,16 +64,19 @@ def test_the_way_is_said_version_by_version() -> None:
 
 def test_lines_that_are_reset_on_the_way_are_remembered() -> None:
     publisher = Publisher()
-    for names in (["b", "a"], [], ["c", "a"], []):
-        publisher.rotate(functools.partial(resets, names), "alice", "bob")
+    one, two = {"b": 2, "a": 2}, {"b": 2, "c": 4, "a": 4}
+    for lines in (one, one, two, two):
+        publisher.rotate(functools.partial(resets, lines), "alice", "bob")
     roots = parsed(*publisher.roots)
     assert follow(V1, roots).reset_lines == ("a", "b", "c")
     assert follow(roots[1], roots).reset_lines == ("a", "c")
     assert follow(roots[3], roots).reset_lines == ()
+    reached = follow(V1, roots)
+    assert [reached.floor(line) for line in ("a", "b", "c", "d")] == [4, 2, 4, 0]
 
 
 def test_what_root_4_of_the_fixture_resets_and_binds() -> None:
-    assert [root.reset_lines for root in FIXTURE] == [(), (), (), ("demo/stable",)]
+    assert [root.reset_lines for root in FIXTURE] == [{}, {}, {}, {"demo/stable": 4}]
     assert [bool(root.policy_sha256) for root in FIXTURE] == [False, False, True, True]
 
 

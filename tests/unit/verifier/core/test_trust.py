@@ -195,11 +195,11 @@ def small_note(s: dict[str, Any]) -> None:
 
 def test_a_root_binds_a_policy_and_resets_lines() -> None:
     plain = parse_root(edited(lambda s: None))
-    assert (plain.policy_sha256, plain.reset_lines) == ("", ())
+    assert (plain.policy_sha256, plain.reset_lines) == ("", {})
     digest = "0a" * 32
-    bound = {POLICY: {"sha256": digest, "by": 1}, RESET: ["b/c", "a"]}
+    bound = {POLICY: {"sha256": digest, "by": 1}, RESET: {"b/c": 1, "a": 1}}
     root = parse_root(edited(lambda s: s.update(bound)))
-    assert (root.policy_sha256, root.reset_lines) == (digest, ("b/c", "a"))
+    assert (root.policy_sha256, root.reset_lines) == (digest, {"b/c": 1, "a": 1})
 
 
 def test_the_signatures_of_a_root_are_those_that_could_be_one() -> None:

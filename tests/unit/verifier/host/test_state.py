@@ -20,6 +20,7 @@ from verifier.host.state import (
     MAX_LINES,
     MAX_RESETS,
     MAX_STATE,
+    Awaited,
     Remembered,
     Reset,
     State,
@@ -34,9 +35,11 @@ SCHEMA = json.loads((REPOSITORY / "manifests/schema/state.v1.json").read_text("u
 VALIDATOR = Draft202012Validator(SCHEMA)
 A, B = "ab" * 32, "cd" * 32
 FULL = State(
-    {"a/b": Remembered(7, A, 2, CLOCK), "c": Remembered(MAX_SEQUENCE, B, 1, 0)},
+    {"a/b": Remembered(7, A, 2, CLOCK, CLOCK - 5), "c": Remembered(MAX_SEQUENCE, B, 1, 0)},
     (Reset("a/b", CLOCK, "operator", "why not", 3, B), Reset("*", 0, "root 2", "é")),
     5,
+    2,
+    {"d": Awaited(B, 2)},
 )
 
 
@@ -51,7 +54,7 @@ kit_ids = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 times = st.integers(0, 253_402_300_799)
 reasons = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=200)
 remembered = st.builds(
-    Remembered, st.integers(1, MAX_SEQUENCE), kit_ids, st.integers(1, 2**53 - 1), times
+    Remembered, st.integers(1, MAX_SEQUENCE), kit_ids, st.integers(1, 2**53 - 1), times, times
 )
 resets = st.builds(
     Reset,
@@ -208,7 +211,7 @@ def test_old_resets_are_counted_when_they_are_dropped() -> None:
 
 
 def test_roots_set_back_lines_that_are_known() -> None:
-    state = with_reset_lines(FULL, ["a/b", "unknown"], 4, CLOCK)
+    state = with_reset_lines(FULL, {"a/b": 4, "unknown": 4}, CLOCK)
     assert list(state.lines) == ["c"]
     assert [item.by for item in state.resets[len(FULL.resets) :]] == ["root 4"]
-    assert with_reset_lines(state, ["a/b"], 4, CLOCK) == state
+    assert with_reset_lines(state, {"a/b": 4}, CLOCK) == state

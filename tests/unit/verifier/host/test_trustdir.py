@@ -28,6 +28,7 @@ from verifier.host.errors import (
     TrustMissing,
     TrustUnsafe,
 )
+from verifier.host.state import State
 
 DIGEST = hashlib.sha256(ROOT_FILE.read_bytes()).hexdigest()
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -262,12 +263,11 @@ def test_update_takes_root_and_policy_and_accepts_no_kit(site: Site) -> None:
     publisher = longer()
     publisher.rotate(lambda s: s.update(binding(policy("new"))), "alice", "bob")
     site.pin(publisher.of(1), policy("old"))
-    state = (site.trust / "state.json").read_bytes()
     site.update(publisher.roots, policy("new"))
     trusted = site.directory.load()
     assert trusted.root.version == 5
     assert (trusted.policy, trusted.coming) == (policy("new"), None)
-    assert (site.trust / "state.json").read_bytes() == state
+    assert site.state == State({}, root_version=5)
 
 
 @pytest.mark.parametrize(
@@ -328,14 +328,14 @@ def test_reset_lines_of_a_root_are_applied_by_update_too(site: Site) -> None:
     publisher = Publisher()
     site.pin(publisher.of(1))
     site.accept(site.kit(sequence=9))
-    lines = ["other/line", "vectors/stable"]
+    lines = {"other/line": 2, "vectors/stable": 2}
     publisher.rotate(lambda s: s.update({"x-offline-kit-reset-lines": lines}), "alice", "bob")
-    publisher.rotate(lambda s: s.pop("x-offline-kit-reset-lines"), "alice", "bob")
+    publisher.rotate(lambda s: None, "alice", "bob")
     reached = follow(site.directory.load().root, parse_chain(chain(*publisher.roots)))
     assert reached.reset_lines == ("other/line", "vectors/stable")
     site.update(publisher.roots)
     assert site.state.lines == {}
-    assert [(item.line, item.by) for item in site.state.resets] == [("vectors/stable", "root 3")]
+    assert [(item.line, item.by) for item in site.state.resets] == [("vectors/stable", "root 2")]
 
 
 @pytest.mark.slow
@@ -392,10 +392,11 @@ def test_commands_from_first_to_last(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "\n  - accepted: this host remembers the kit\n" in capsys.readouterr().out
     assert kit_verify("trust", "show", *here) == 0
     shown = capsys.readouterr().out
+    moved = ("--reason", "moved", *here)
     assert "line vectors/stable: sequence 5, root version 1, last seen 20" in shown
-    assert kit_verify("trust", "reset", "vectors/stable", "--reason", "moved", *here) == 0
+    assert kit_verify("trust", "reset", "vectors/stable", "--take", "any", *moved) == 0
     assert "reset of line vectors/stable at " in capsys.readouterr().out
-    assert kit_verify("trust", "reset", "vectors/stable", "--reason", "again", *here) == 2
+    assert kit_verify("trust", "reset", "vectors/stable", "--take", "any", *moved) == 2
     assert "nothing is remembered of line 'vectors/stable'" in capsys.readouterr().err
     assert kit_verify("trust", "update", kit, *here) == 0
     assert "root of trust: version 1, as pinned" in capsys.readouterr().out

@@ -1,0 +1,185 @@
+"""Whether the SBOMs of a spec describe what its kit carries: files and images, both ways."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from kit.errors import SourceChanged, show
+from kit.sbom.check import check_file
+from kit.sbom.errors import SbomCoverage, SbomRefused
+from kit.sources.inputs import Inputs
+from kit.spec import KitSpec
+from verifier.core.lists import DATA, EVIDENCE, Index
+from verifier.evidence.coverage import Coverage, Link, Uncovered, Unit, compare
+from verifier.evidence.foreign import NotForeign, read_foreign
+from verifier.evidence.sbom import Sbom, objects, parse_sbom, text
+
+MAX_SHOWN = 20  # files named in one message; the rest is counted
+MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
+_LAYOUT = "/oci-layout"
+_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+@dataclass(frozen=True)
+class Document:
+    """An SBOM of the spec that was found good.
+
+    Attributes:
+        path: Where it will lie in the kit.
+        sha256: Of its bytes as they were judged.
+    """
+
+    path: str
+    sha256: str
+    sbom: Sbom
+
+
+def load_documents(spec: KitSpec) -> list[Document]:
+    """Judge every SBOM of a spec, before anything is built.
+
+    Raises:
+        SbomRefused: One of them is bad, or cannot cover anything; all of them are named.
+    """
+    refused: list[str] = []
+    documents = []
+    for entry in spec.sboms:
+        path = spec.base / entry.file
+        checked = check_file(path, for_kit=True)
+        refused += [str(error) for error in checked.errors]
+        if checked.errors:
+            continue
+        data = path.read_bytes()
+        documents.append(
+            Document(entry.kit_path, hashlib.sha256(data).hexdigest(), parse_sbom(data))
+        )
+    if refused:
+        raise SbomRefused(refused)
+    return documents
+
+
+def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> Coverage:
+    """Compare the SBOMs of a spec with what was written into the kit.
+
+    Raises:
+        SourceChanged: A document is another one than was judged.
+        SbomCoverage: The spec demands that everything is covered, and something is not.
+    """
+    index = inputs.index
+    for document in documents:
+        member = index.find(document.path.encode())
+        if member is None or index.digest(member).hex() != document.sha256:
+            raise SourceChanged("was written to while the kit was built", where=document.path)
+    wanted = {
+        bytes.fromhex(element.sha256)
+        for document in documents
+        for element in document.sbom.described()
+    }
+    members = chain(_members(index, DATA), _members(index, EVIDENCE))
+    carried = wanted.intersection(map(index.digest, members))
+    found = compare(
+        _units(inputs),
+        [(document.path, document.sbom) for document in documents],
+        _Exempt({path for entry in spec.exemptions for path in entry.paths}),
+        lambda sha256: bytes.fromhex(sha256) in carried,
+    )
+    if spec.kit.coverage == "require" and (found.uncovered or found.absent):
+        raise SbomCoverage(list(describe(found)), where=spec.where("kit", "coverage"))
+    return found
+
+
+def describe(found: Coverage) -> Iterator[str]:
+    """Yield a line for each thing that is not covered or not there, the first ones of each."""
+    yield from _lines([_uncovered(one) for one in found.uncovered[:MAX_SHOWN]], found.uncovered)
+    yield from _lines([_absent(one) for one in found.absent[:MAX_SHOWN]], found.absent)
+
+
+def _lines(shown: list[str], all_: tuple[object, ...]) -> Iterator[str]:
+    yield from shown
+    if len(all_) > len(shown):
+        yield f"and {len(all_) - len(shown)} more"
+
+
+def _uncovered(one: Uncovered) -> str:
+    line = f"{show(one.unit.path)} is described by no SBOM"
+    if one.named_by is None:
+        return line
+    element = one.named_by.element
+    given = "another SHA-256" if element.sha256 else ", ".join(sorted(element.digests)).upper()
+    gives = f"gives {given} for it" if given else "gives no digest for it"
+    return f"{line}: {one.named_by.document} {element.place} {gives}"
+
+
+def _absent(link: Link) -> str:
+    element = link.element
+    return f"{link.document} is about {element.name!r}, and the kit has no {element.sha256}"
+
+
+def _members(index: Index, rank: int) -> range:
+    return range(index.bounds[rank], index.bounds[rank + 1])
+
+
+class _Exempt:
+    """Whether a path, or a directory above it, is exempt."""
+
+    def __init__(self, paths: set[str]) -> None:
+        self._paths = paths
+
+    def __call__(self, path: str) -> bool:
+        while path:
+            if path in self._paths:
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+
+# --- units -----------------------------------------------------------------------------------
+
+
+def _units(inputs: Inputs) -> Iterator[Unit]:
+    """Yield every file of the kit, and in place of the files of an OCI layout its images."""
+    index = inputs.index
+    layouts = _layouts(inputs)
+    for rank, first, last in index.runs():
+        if rank != DATA:
+            continue
+        for number, path in enumerate(index.paths(first, last), first):
+            name = path.decode("utf-8")
+            if not any(name.startswith(layout) for layout in layouts):
+                yield Unit(name, index.digest(number).hex())
+    for layout, images in layouts.items():
+        for sha256 in images:
+            yield Unit(f"{layout}blobs/sha256/{sha256}", sha256)
+
+
+def _layouts(inputs: Inputs) -> dict[str, list[str]]:
+    """Return each directory that is an OCI layout, with the SHA-256 of the images in it."""
+    index = inputs.index
+    found: dict[str, list[str]] = {}
+    for member in _members(index, DATA):
+        path = index.path(member)
+        if path.endswith(_LAYOUT):
+            directory = path[: -len(_LAYOUT) + 1]
+            images = _images(inputs, f"{directory}index.json")
+            if images is not None:
+                found[directory] = images
+    return found
+
+
+def _images(inputs: Inputs, path: str) -> list[str] | None:
+    """Return the images that an index.json names; None if it is none."""
+    member = inputs.index.find(path.encode())
+    if member is None or inputs.index.sizes[member] > MAX_LAYOUT_INDEX:
+        return None
+    buffer = bytearray(inputs.index.sizes[member] + 1)
+    inputs.read_whole(member, path.encode(), memoryview(buffer))
+    try:
+        value = read_foreign(bytes(buffer[:-1]))
+    except NotForeign:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
+        return None
+    digests = [text(item.get("digest")) for _, item in objects(value["manifests"])]
+    return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
