@@ -6,7 +6,6 @@ import base64
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +139,13 @@ def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
 def _told(name: str, before: Any, after: Any) -> str:
     """Return the first difference of a part of the manifest in words."""
     if isinstance(before, tuple):
-        pairs = zip_longest(before, after)
-        at, (was, now) = next((at, pair) for at, pair in enumerate(pairs) if pair[0] != pair[1])
-        if was is None or now is None:
-            place = "here" if was is None else "there"
-            return f"{name}: number {at + 1}, {_called(was or now)}, is only {place}"
-        return _told(f"{name}, {_called(was)}", was, now)
+        old, new = ({_called(item): item for item in side} for side in (before, after))
+        for called in (*old, *new):
+            if called not in old or called not in new:
+                return f"{name}: {called} is only {'there' if called in old else 'here'}"
+            if old[called] != new[called]:
+                return _told(f"{name}, {called}", old[called], new[called])
+        return f"{name}: they are in another order"
     fields = getattr(before, "__annotations__", {})
     for field in fields:
         was, now = getattr(before, field), getattr(after, field)

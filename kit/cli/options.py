@@ -32,8 +32,20 @@ class App(typer.Typer):
         return super().command(*name, **more)
 
 
+def _show_help(ctx: Any, param: Any, value: bool) -> None:
+    """Print the help of a command on our own stream, which notices a full disk."""
+    del param
+    if value and not ctx.resilient_parsing:
+        print(ctx.get_help())
+        ctx.exit()
+
+
 class Command(TyperCommand):
     """A command whose options are given once, and whose values are not empty."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return ``--help``; see `click.Command.get_help_option`."""
+        return _printed(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments of this command; see `click.Command.parse_args`."""
@@ -43,6 +55,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group of commands; a mistyped one is answered with the nearest."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return ``--help``; see `click.Command.get_help_option`."""
+        return _printed(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what is before the command."""
@@ -61,6 +77,12 @@ class Group(TyperGroup):
                 else f"See `{path} --help`.",
             )
         return super().resolve_command(ctx, args)
+
+
+def _printed(option: Any) -> Any:
+    if option is not None:
+        option.callback = _show_help
+    return option
 
 
 def _check(command: Any, ctx: Any, args: list[str]) -> None:
