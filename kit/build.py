@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ Progress = Callable[[str, int, int], None]
 
 
 class EpochInvalid(Usage):
-    """SOURCE_DATE_EPOCH is set and is not a number of seconds that a kit can hold."""
+    """SOURCE_DATE_EPOCH is set and is not a number of seconds that a kit can hold.
+
+    It takes the place of `created` in the spec, so it must also be before `expires`.
+    """
 
     code = "source-date-epoch-invalid"
     fix = "Unset SOURCE_DATE_EPOCH, or set it to whole seconds since 1970-01-01T00:00:00Z."
@@ -71,12 +75,16 @@ class Options:
         store: Whether to make raw frames only.
         epoch: SOURCE_DATE_EPOCH as the environment has it; None if it is not set.
         self_check: Whether the verifier proves the file before it gets its name.
+        keys: Files of private keys, which no tree of the sources may carry.
+        out: The directory above that of the kit, which no tree may carry either.
     """
 
     store: bool = False
     workers: int = 0
     epoch: str | None = None
     self_check: bool = True
+    keys: Sequence[Path] = ()
+    out: Path | None = None
     progress: Progress | None = None
 
 
@@ -88,6 +96,7 @@ class BuiltKit:
         path: The file.
         members: Files of class ``data``.
         empty_directories: Where directories without a file would be: they do not arrive.
+        notes: What else somebody should know, a sentence each.
         signers: Who has signed it already.
         report: The verifier's word on it; None if it was not asked.
         coverage: What the SBOMs describe of it; None if there are none and nobody asks.
@@ -100,6 +109,7 @@ class BuiltKit:
     size: int
     members: int
     empty_directories: tuple[str, ...]
+    notes: tuple[str, ...]
     signers: tuple[str, ...]
     report: Report | None
     coverage: Coverage | None = None
@@ -109,13 +119,17 @@ def created_of(spec: KitSpec, epoch: str | None) -> str:
     """Return ``created``: SOURCE_DATE_EPOCH if it is set, else the spec's.
 
     Raises:
-        EpochInvalid: It is set to something else than seconds.
+        EpochInvalid: It is set to something else than seconds, or not before `expires`.
     """
     if epoch is None:
         return format_time(int(spec.kit.created.timestamp()))
     if not (epoch.isascii() and epoch.isdigit()) or len(epoch) > 11 or int(epoch) > MAX_TIME:
         raise EpochInvalid(f"it is {epoch!r}", where="SOURCE_DATE_EPOCH")
-    return format_time(int(epoch))
+    created, expires = int(epoch), spec.kit.expires
+    if expires is not None and created >= expires.timestamp():
+        late = f"it means {format_time(created)}, and {spec.where('kit', 'expires')} is not later"
+        raise EpochInvalid(late, where="SOURCE_DATE_EPOCH")
+    return format_time(created)
 
 
 def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
@@ -181,16 +195,18 @@ def build(
     """
     sums_key = text_of_pem(sums.public_pem) if sums else ""
     draft = draft_manifest(spec, created_of(spec, options.epoch), sums_key)
+    path = directory / kit_name(draft.kit)
+    _make_directory(directory)
     coverage, judge = None, judge_of(spec)
-    collected = collect(spec)
+    collected = collect(spec, _kept_out(directory, options))
     inputs = Inputs(
         collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
     )
     if inputs.index.find(_EVIDENCE_INDEX) is not None:
         raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
     empty = tuple(show(name) for name in collected.empty_directories)
+    notes = collected.notes
     del collected
-    path = directory / kit_name(draft.kit)
     level = 0 if options.store else spec.kit.level
     report = None
     with output.new_file(path) as descriptor:
@@ -214,10 +230,32 @@ def build(
         size=size,
         members=members,
         empty_directories=empty,
+        notes=tuple(notes.sentences()),
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
         coverage=coverage,
     )
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output.refused(error, directory) from None
+
+
+def _kept_out(directory: Path, options: Options) -> dict[tuple[int, int], str]:
+    """Return what no tree of the sources may carry, by device and inode."""
+    what = dict.fromkeys(options.keys, "a key of this build")
+    what[directory] = "the directory that the kit goes to"
+    if options.out is not None:
+        what[options.out] = "the directory for releases (--out)"
+    found = {}
+    for path, why in what.items():
+        with contextlib.suppress(OSError):  # a key that no longer is there leaks nothing
+            facts = os.stat(path)
+            found[facts.st_dev, facts.st_ino] = why
+    return found
 
 
 def judge_of(spec: KitSpec) -> Callable[[Inputs], Coverage] | None:

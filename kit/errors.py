@@ -89,6 +89,15 @@ class SpecUnreadable(Undecided):
 # --- the sources -----------------------------------------------------------------------------
 
 
+def _listed(problems: Sequence[tuple[bytes, str]], fault: str) -> str:
+    """Return a message that counts what has one fault and names it, a line each."""
+    listed = [f"\n  {show(source)}: {why}" for source, why in problems[:MAX_SHOWN]]
+    if len(problems) > MAX_SHOWN:
+        listed.append(f"\n  and {len(problems) - MAX_SHOWN} more")
+    count = "1 source" if len(problems) == 1 else f"{len(problems)} sources"
+    return f"{count} {fault}{''.join(listed)}"
+
+
 class _Sources(Usage):
     """Base of what is refused in sources: one error names all files that have the same fault.
 
@@ -99,11 +108,7 @@ class _Sources(Usage):
     _fault = "cannot be carried"
 
     def __init__(self, problems: Sequence[tuple[bytes, str]], *, where: str = "") -> None:
-        listed = [f"\n  {show(source)}: {why}" for source, why in problems[:MAX_SHOWN]]
-        if len(problems) > MAX_SHOWN:
-            listed.append(f"\n  and {len(problems) - MAX_SHOWN} more")
-        count = "1 source" if len(problems) == 1 else f"{len(problems)} sources"
-        super().__init__(f"{count} {self._fault}{''.join(listed)}", where=where)
+        super().__init__(_listed(problems, self._fault), where=where)
         self.sources = tuple(source for source, _ in problems)
 
 
@@ -125,11 +130,13 @@ class SourceUnsupported(_Sources):
 
     A kit carries contents and the executable bit of regular files, nothing else: links, devices,
     sockets and FIFOs would not arrive as they were.  No link is followed, because what it points
-    to is outside of what the spec names.
+    to may be outside of what the spec names.  `links = "copy"` beside `dir` or `glob` carries what
+    links lead to, inside of the source, in their place; `pack = "tar"` beside `dir` carries the
+    tree as one tar archive, links and all; `follow = true` is for a source that is itself a link.
     """
 
     code = "source-unsupported"
-    fix = "Put regular files in their place, or leave them out with `exclude`."
+    fix = 'Use `exclude`, `links = "copy"` or `pack = "tar"` (see `explain`), or regular files.'
 
 
 class SourceNameUnsafe(_Sources):
@@ -206,18 +213,53 @@ class KitTooLarge(Usage):
 class SourceChanged(Undecided):
     """A file or directory changed while it was being read, so no content of it is the true one.
 
-    Nothing half is left behind.
+    Size, times, device and inode are those that were noted when it was found, and no directory on
+    the way to it has become a link.  Nothing half is left behind.
     """
 
     code = "source-changed"
-    fix = "Wait until whatever writes the file has ended, then build again."
+    fix = "Wait until whatever writes the file has ended, then run again."
 
 
 class SourceUnreadable(Undecided):
-    """A file or directory of the sources could not be read by this user on this host."""
+    """Files or directories of the sources could not be read by this user on this host.
+
+    All that may not be read are named at once, before anything is written.
+    """
 
     code = "source-unreadable"
-    fix = "Check owner, permissions and disk of what is named, then build again."
+    fix = "Check owner, permissions and disk of what is named, then run again."
+
+    def __init__(self, problems: Sequence[tuple[bytes, str]]) -> None:
+        where = f"source {show(problems[0][0])}" if len(problems) == 1 else ""
+        super().__init__(_listed(problems, "cannot be read"), where=where)
+
+
+class SourceSecret(_Sources):
+    """A tree holds what must not leave this host: a private key, or the directory for the output.
+
+    Keys given as options and the directory of `--out` are known by what they are, not by their
+    name; other private keys by their content (PEM, OpenSSH, cosign, PKCS #1 and #8, SEC 1, OpenPGP,
+    age, minisign, signify, PuTTY).  A key that is meant to be carried, such as one of a test, is
+    named by the spec: as a `file`, or by a pattern in `private_keys` of its `dir` or `glob`.
+    """
+
+    _fault = "must not leave this host"
+    code = "source-secret"
+    fix = "Leave them out with `exclude`, or name keys that are meant to be carried in the spec."
+
+
+class SourceDirectoryEmpty(_Sources):
+    """A directory has no file in it, so it would not arrive: a kit carries files.
+
+    A bare git repository and a database's directory do not work without their empty directories.
+    `pack = "tar"` beside `dir` carries the tree as one tar archive, with empty directories, links
+    and modes; `empty = "drop"` says that they may be missing at the site.
+    """
+
+    _fault = "empty, and would not arrive"
+    code = "source-directory-empty"
+    fix = 'Write `empty = "drop"` or `pack = "tar"` beside the `dir`, or put a file in them.'
 
 
 # --- the output ------------------------------------------------------------------------------
@@ -431,8 +473,10 @@ __all__ = [
     "SignerUnavailable",
     "SignerUnsupported",
     "SourceChanged",
+    "SourceDirectoryEmpty",
     "SourceMissing",
     "SourceNameUnsafe",
+    "SourceSecret",
     "SourceTooLarge",
     "SourceUnreadable",
     "SourceUnsupported",

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ def medium(place: Path) -> Host:
     return host
 
 
+def arrival(place: Path) -> Host:
+    """Make a disconnected host that stands in an empty home; ``$MEDIUM`` is where the kit lies."""
+    host = make_host(place)
+    there = place / "medium"
+    there.mkdir()
+    _make_medium(there)
+    return replace(host, environment={"MEDIUM": os.fspath(there)})
+
+
 def medium_without_zstd(place: Path) -> Host:
     """Make the same host without any zstd; somebody has brought the plain .tar too."""
     host = make_host(place, python=(BARE_PYTHON, "-I", "-c", _WITHOUT_ZSTD))
@@ -107,7 +117,7 @@ def medium_without_zstd(place: Path) -> Host:
 HOSTS: dict[str, Callable[[Path], Host]] = {
     "README.md": checkout,
     "docs/howto/accept.md": medium,
-    "docs/howto/first-contact.md": medium,
+    "docs/howto/first-contact.md": arrival,
     "docs/howto/policy.md": medium,
     "docs/howto/hosts.md": medium,
     "docs/howto/hosts-without-zstd.md": medium_without_zstd,

@@ -10,17 +10,25 @@ import time
 from collections.abc import Callable, Sequence
 
 from verifier import __version__, _compat
-from verifier.core.errors import ExitStatus, UsageError
+from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Job, Opened
 from verifier.decoders import PlainDecoder
-from verifier.options import Parser, check_no_file_is_an_option, nearest
-from verifier.run import default_workers, is_verified, load_root, parse_expectation, run
+from verifier.options import Parser, check_no_file_is_an_option, given_empty, nearest
+from verifier.run import (
+    check_itself,
+    default_workers,
+    is_verified,
+    load_root,
+    parse_expectation,
+    run,
+)
 from verifier.show.report import Report, render_text, report_value
 from verifier.streams import guarded, move
-from verifier.typed import TYPE_CHECKING, NoReturn, TextIO
+from verifier.typed import TYPE_CHECKING, NoReturn, TextIO, replace
 
 if TYPE_CHECKING:
+    from verifier.core.trust import Root
     from verifier.host.accept import Host
 
 _OF_A_KIT = ("verify", "accept", "list", "inspect")
@@ -87,6 +95,18 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument(
             "--accept", action="store_true", help="then remember it, as `accept` does"
         )
+        command.add_argument(
+            "--fingerprint",
+            nargs="+",
+            metavar="HEX",
+            help="hold the file of --root to its SHA-256 from another channel, in any grouping",
+        )
+        command.add_argument(
+            "--self-fingerprint",
+            nargs="+",
+            metavar="HEX",
+            help="hold this kit-verify.pyz to its SHA-256 from another channel",
+        )
     if name == "accept":
         command.add_argument("--root", metavar="FILE", help=argparse.SUPPRESS)
         command.set_defaults(quick=False, only=[], accept=True)
@@ -122,8 +142,17 @@ def _add_proof(command: Parser) -> None:
         "--openssl", default="", metavar="PROGRAM", help="let openssl check P-256 signatures too"
     )
     command.add_argument("--receipt", metavar="FILE", help="write the report as a Statement")
-    command.add_argument("--jobs", type=int, default=0, metavar="N", help="threads")
+    command.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="threads")
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _jobs(text: str) -> int:
+    """Return how many threads ``--jobs`` asks for; 0 leaves it to the host."""
+    if not text:
+        raise given_empty("--jobs")
+    if len(text) > 2 or not (text.isascii() and text.isdecimal()) or int(text) > 64:
+        raise UsageError(f"--jobs wants a number from 1 to 64, not {text!r}")
+    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,7 +209,7 @@ def _command(options: argparse.Namespace) -> ExitStatus:
         return ExitStatus.VERIFIED
     if options.command == "selftest":
         return _selftest()
-    root = load_root(options.root) if options.root is not None else None
+    root = _root(options)
     job = Job(root=root, workers=default_workers())
     clock = int(time.time())
     host = _host(options, clock)
@@ -196,6 +225,22 @@ def _command(options: argparse.Namespace) -> ExitStatus:
         return report.status
     _print(report, options.json, quiet=False)
     return report.status
+
+
+def _root(options: argparse.Namespace) -> Root | None:
+    """Return the root that was given, held to the numbers that were given; None without one."""
+    number = " ".join(getattr(options, "fingerprint", None) or ())
+    own = " ".join(getattr(options, "self_fingerprint", None) or ())
+    if own:
+        check_itself(own)
+    if options.root is None or options.command == "accept":
+        if number:
+            raise UsageError(
+                "--fingerprint is about the file of --root, and there is none",
+                fix="Give --root root.json too; a trust directory was held to it by `trust init`.",
+            )
+        return None
+    return load_root(options.root, number)
 
 
 def _host(options: argparse.Namespace, clock: int) -> Host | None:
@@ -223,8 +268,6 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
         raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
     if options.accept and host is None:
         raise UsageError(f"to accept needs a trust directory: --trust, or {_compat.SYSTEM_TRUST}")
-    if options.jobs < 0 or options.jobs > 64:
-        raise UsageError("--jobs wants a number from 1 to 64")
     job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.only = tuple(options.only)
     job.quick = options.quick
@@ -248,9 +291,12 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
     )
     if job.progress is not None and sys.stderr.isatty():
         move(sys.stderr, "\r\x1b[K")
-    _print(report, options.json, options.quiet)
     if options.receipt and is_verified(report):
-        write_receipt(options.receipt, report, clock)
+        try:
+            write_receipt(options.receipt, report, clock)
+        except KitError as error:  # before the report, which says what this run exits with
+            report = replace(report, status=error.status, error=error)
+    _print(report, options.json, options.quiet)
     return report.status
 
 

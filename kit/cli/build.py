@@ -24,7 +24,7 @@ from kit.releases.previous import Known, noted_releases, previous_release
 from kit.releases.since import Since, before_building, following, older_than_known, since
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
-from kit.signing import KitSigner, SumsSigner, load_signer, load_sums_signer
+from kit.signing import KitSigner, SumsSigner, key_files, load_signer, load_sums_signer
 from kit.spec import KitSpec, load_spec
 from kit.spec.settings import parse_settings
 from verifier.core.trust import Root
@@ -56,6 +56,7 @@ class _Order:
     sums: SumsSigner | None
     previous: Known | None
     epoch: str | None
+    secrets: Sequence[Path]
     warnings: list[str] = field(default_factory=list)
     diff: Sequence[str] = ()
 
@@ -90,7 +91,14 @@ def _build(
     order = _order(chosen, spec, root, out, key, sums_key, after, set_)
     _warn(order.warnings)
     with progress(json_) as show, new_release(order.kit):
-        options = Options(store=store, workers=jobs, epoch=order.epoch, progress=show)
+        options = Options(
+            store=store,
+            workers=jobs,
+            epoch=order.epoch,
+            keys=order.secrets,
+            out=order.kit.parent.parent,
+            progress=show,
+        )
         built = build(
             order.spec,
             order.chain,
@@ -135,9 +143,8 @@ def _order(
     settings = parse_settings(set_, now())
     loaded = load_spec(wanted(spec, SPEC_FILE), settings)
     chain = load_roots(chosen.needed_root(root)).chain
-    signers = [
-        load_signer(item, chain[-1].targets.keys, secrets=secret) for item in chosen.named_keys(key)
-    ]
+    named, keys = chosen.named_keys(key), chain[-1].targets.keys
+    signers = [load_signer(item, keys, secrets=secret) for item in named]
     sums_uri = chosen.sums_key(sums_key)
     sums = load_sums_signer(sums_uri, secrets=secret) if sums_uri else None
     directory, epoch = chosen.out(out), os.environ.get("SOURCE_DATE_EPOCH")
@@ -146,7 +153,8 @@ def _order(
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
     kit = kit_path(directory, loaded.kit.name, loaded.kit.version)
-    order = _Order(loaded, chain, kit, signers, sums, previous, epoch)
+    files = key_files([*named, *chosen.known_keys(), *([sums_uri] if sums_uri else [])], keys)
+    order = _Order(loaded, chain, kit, signers, sums, previous, epoch, files)
     info = draft_manifest(loaded, created_of(loaded, epoch)).kit
     if previous is not None:
         order.warnings += before_building(info, chain[-1], previous)
@@ -178,6 +186,7 @@ def _built_value(built: BuiltKit, sealed: SealedKit | None, order: _Order) -> di
         "members": built.members,
         "signers": list(built.signers),
         "emptyDirectories": list(built.empty_directories),
+        "notes": list(built.notes),
         "coverage": _coverage_value(built),
         "after": order.previous.kit_id if order.previous else None,
         "changes": list(order.diff),
@@ -224,9 +233,9 @@ def _say_built(built: BuiltKit, order: _Order) -> None:
         say(f"created    {info.created}, as SOURCE_DATE_EPOCH says")
     say(f"contentId  {built.content_id}")
     say(f"kitId      {built.kit_id}")
+    for note in built.notes:
+        say(f"note: {note}")
     _say_coverage(built)
-    for name in built.empty_directories:
-        say(f"note: the directory {name} is empty and does not arrive: a kit carries files")
     if built.signers:
         say(f"signed by  {', '.join(built.signers)}")
     first = order.chain[0].version

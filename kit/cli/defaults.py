@@ -82,6 +82,10 @@ class Chosen:
         """Return ``--key`` arguments, with the key of ``[release.keys]`` for a signer's name."""
         return [self._named(argument) for argument in given]
 
+    def known_keys(self) -> list[str]:
+        """Return where the keys of ``[release.keys]`` are."""
+        return [item.value for item in self.defaults.keys.values()]
+
     def _named(self, argument: str) -> str:
         if "=" in argument or ":" in argument or os.path.lexists(argument):
             return argument

@@ -128,6 +128,6 @@ def _code(note: ReleaseNote) -> Iterator[str]:
     except (LookupError, UnicodeEncodeError):
         yield "This console cannot show the QR code: --qr FILE.svg writes it into a file."
         return
-    yield "The first two numbers, as `sha256sum --check` reads them:"
+    yield "The first two numbers, as `sha256sum -c` reads them:"
     shown = (_BLACK_ON_WHITE, _PLAIN) if sys.stdout.isatty() else ("", "")
     yield from (f"{shown[0]}{line}{shown[1]}" for line in lines)

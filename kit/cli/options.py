@@ -91,14 +91,13 @@ def _check(command: Any, ctx: Any, args: list[str]) -> None:
     Raises:
         UsageError: An option is given twice, a value is empty, or a file is named like an option.
     """
+    if ctx.allow_interspersed_args:  # of a group it is not: what follows belongs to its command
+        check_no_file_is_an_option(args)
     values, _, order = command.make_parser(ctx).parse_args(args=list(args))
-    if not ctx.allow_interspersed_args:  # of a group: what follows belongs to its command
-        args = args[:0]
-    check_no_file_is_an_option(args)
     counted = Counter(id(item) for item in order)
     for item in order:
         if item.param_type_name != "option":
-            name = str(item.metavar or item.name.upper())
+            name = str(item.metavar or item.name.upper()).strip("[].")
         else:
             name = item.opts[-1]
             if counted[id(item)] > 1 and not (item.multiple or item.count):

@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "release-note": ("note", "Print what to tell the sites of a sealed release, and a QR code."),
     "rebuild": ("build", "Build again from the spec and compare every byte with a kit."),
     "review": ("review", "Show what would be signed, to a signer who does not have the kit."),
-    "sbom": ("sbom", "Compare SBOMs with what a kit carries."),
+    "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),

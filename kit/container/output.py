@@ -54,7 +54,7 @@ def new_file(path: Path) -> Iterator[int]:
     try:
         if os.path.lexists(path):
             raise OutputExists("is there already", where=show(path))
-        _sweep(path.parent)
+        sweep(path.parent)
         with _unfinished(path) as (descriptor, partial):
             yield descriptor
             _compat.sync_file(descriptor)
@@ -137,7 +137,7 @@ def _clear(partial: Path) -> bool:
     return True
 
 
-def _sweep(directory: Path) -> None:
+def sweep(directory: Path) -> None:
     """Remove unfinished files that dead runs left, whatever they were to become."""
     with os.scandir(directory) as entries:
         left = sorted(entry.name for entry in entries if entry.name.endswith(_SUFFIX))

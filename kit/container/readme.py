@@ -21,7 +21,7 @@ This is an offline kit. Before you use anything in it, prove it.
        python3 -I kit-verify.pyz {name}-{version}.tar.zst --root root.json --extract DIR
 
 If you read this because you unpacked the kit with tar: that proves nothing yet. Go back to 1.
-`sha256sum --check SHA256SUMS` compares the files named there and never notices extra ones.
+`sha256sum -c SHA256SUMS` compares the files named there and never notices extra ones.
 {signed}
 The directory verifier/ is the source of kit-verify.pyz, to be read. `python3 -m verifier` works
 beside it, for hosts that trust this directory already; at first contact it proves nothing.

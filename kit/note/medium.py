@@ -70,7 +70,7 @@ publisher. If both are the same, with the digits of YOUR second number for NUMBE
 
 An administrator leaves out `--trust trust`: the whole host knows the root from then on.
 
-  0  ACCEPTED   use what is in {name}
+  0  VERIFIED   and accepted: use what is in {name}
   2             the command line or a file of yours is wrong: correct it; nothing was decided
   3  UNDECIDED  this host could not find out: do what `fix:` says; do not use the kit yet
   4  REJECTED   do not use the kit; keep the file, and call the publisher

@@ -83,7 +83,7 @@ class ReleaseNote:
 
     @property
     def sums(self) -> str:
-        """The two numbers as ``sha256sum`` writes them, and ``sha256sum --check`` reads them."""
+        """The two numbers as ``sha256sum`` writes them, and ``sha256sum -c`` reads them."""
         return f"{self.verifier}  {VERIFIER}\n{self.root}  {ROOT}\n"
 
 

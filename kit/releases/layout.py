@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kit.container.output import partial_of, refused
+from kit.container.output import partial_of, refused, sweep
 from kit.errors import OutputUnwritable, show
 from verifier.core.errors import Usage
 
@@ -54,6 +54,7 @@ def new_release(kit: Path) -> Iterator[None]:
         OutputUnwritable: The host refuses.
     """
     made: list[Path] = []
+    _sweep(kit.parent.parent)
     try:
         for directory in (*reversed(kit.parent.parents), kit.parent):
             with contextlib.suppress(FileExistsError):
@@ -84,6 +85,17 @@ def _what_is_there(kit: Path, there: Sequence[str]) -> str:
         return f"holds {show(there[0])} already"
     sealed = any(name.endswith(".sealed.json") for name in there)
     return f"is there already, {'sealed' if sealed else 'with a kit that is not sealed yet'}"
+
+
+def _sweep(out: Path) -> None:
+    """Remove what killed builds of other versions left; a release has an unfinished file only."""
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(out)):
+            partial = partial_of(out / name / f"{name}{ENDING}")
+            if os.path.lexists(partial):
+                sweep(partial.parent)
+                with contextlib.suppress(OSError):
+                    partial.parent.rmdir()
 
 
 def _remove(made: list[Path]) -> None:

@@ -19,7 +19,7 @@ from kit.errors import (
     SignerUnsupported,
 )
 from kit.keys.kinds import Ask as SecretsHandler
-from kit.signing.load import load_signer
+from kit.signing.load import key_files, load_signer
 from kit.signing.model import KitSigner, RootKeyLike, Targets
 from kit.signing.sums import SumsSigner, load_sums_signer
 
@@ -36,6 +36,7 @@ __all__ = [
     "SignerUnsupported",
     "SumsSigner",
     "Targets",
+    "key_files",
     "load_signer",
     "load_sums_signer",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from pathlib import Path
 
 from kit.errors import SignerArgumentInvalid
 from kit.keys.kinds import Ask
@@ -69,3 +71,9 @@ def _not_only_a_name(argument: str, targets: Targets) -> None:
             where=repr(argument),
             fix=f"Write --key {argument}=URI, or name the key in [release.keys] of the spec.",
         )
+
+
+def key_files(arguments: Iterable[str], targets: Targets) -> list[Path]:
+    """Return the files that ``--key`` arguments name; services have none."""
+    found = (parse_uri(split(argument, targets)[1]) for argument in arguments)
+    return [path for scheme, path in found if scheme in ("", SSH)]

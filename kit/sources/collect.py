@@ -11,15 +11,18 @@ from __future__ import annotations
 import heapq
 import io
 import os
+import stat
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from operator import lt
 
 from kit import errors
-from kit.sources.walk import Base, Found, Walk
+from kit.sources.notes import Notes, is_odd, note_mode
+from kit.sources.places import Base, Directories
+from kit.sources.walk import Found, Identity, Walk
 from kit.spec import KitSpec
 from verifier.core import limits
 from verifier.core.errors import KitError
@@ -39,21 +42,32 @@ class Collection:
         offsets: Where each path begins in ``names``; one more entry than files.
         sizes: Bytes of each file.
         mtimes: Nanoseconds, as 64 bits hold them.
+        ctimes: The same, of the last change of anything.
         inodes: As 64 bits hold them.
+        devices: Index into ``systems`` for each file.
         executable: 1 where the owner may execute the file.
         base: Index into ``bases`` for each file.
         bases: Where the files come from.
+        systems: The file systems that they are on: device, and whether it tells each time the
+            same.
+        directories: What opens them.
+        notes: What there is to say about them.
     """
 
-    def __init__(self, bases: list[Base]) -> None:
+    def __init__(self, bases: list[Base], directories: Directories, notes: Notes) -> None:
         self.names = b""
         self.offsets = array("I", [0])
         self.sizes = array("Q")
         self.mtimes = array("q")
+        self.ctimes = array("q")
         self.inodes = array("Q")
+        self.devices = array("H")
         self.executable = bytearray()
         self.base = array("I")
         self.bases = bases
+        self.systems: list[tuple[int, bool]] = []
+        self.directories = directories
+        self.notes = notes
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -64,8 +78,7 @@ class Collection:
 
     def source(self, i: int) -> bytes:
         """Return the path of file ``i`` on this host, absolute."""
-        base = self.bases[self.base[i]]
-        return base.directory + self.path(i)[len(base.prefix) :]
+        return self.bases[self.base[i]].source(self.path(i))
 
     def find(self, path: bytes) -> int:
         """Return the number of the file with ``path`` in the kit; -1 if there is none."""
@@ -80,10 +93,19 @@ class Collection:
 
     def unchanged(self, i: int, facts: os.stat_result) -> bool:
         """Whether ``facts`` are those that were noted for file ``i``."""
+        device, stable = self.systems[self.devices[i]]
         return (
             facts.st_size == self.sizes[i]
             and (facts.st_mtime_ns - self.mtimes[i]) & _MASK == 0
-            and facts.st_ino & _MASK == self.inodes[i]
+            and facts.st_dev == device
+            and stat.S_ISREG(facts.st_mode)
+            and (
+                not stable
+                or (
+                    facts.st_ino & _MASK == self.inodes[i]
+                    and (facts.st_ctime_ns - self.ctimes[i]) & _MASK == 0
+                )
+            )
         )
 
 
@@ -95,19 +117,25 @@ class Collected:
         data: Members of class ``data``.
         evidence: Members of class ``evidence``; none is executable (FORMAT 6.2).
         empty_directories: Where directories without any file would be in the kit.  A kit has no
-            directories of their own, so they do not arrive, and a report should name them.
+            directories of their own, so they do not arrive; the spec says that they may be dropped.
+        notes: What else there is to say.
     """
 
     data: Collection
     evidence: Collection
     empty_directories: tuple[bytes, ...]
+    notes: Notes
 
 
-def collect(spec: KitSpec) -> Collected:
+def collect(spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> Collected:
     """Find every file that ``spec`` names.
 
     The result is the same whatever the order in which the host lists directories, its locale and
     its umask.
+
+    Args:
+        kept_out: Files and directories by device and inode, and what they are: keys, the output.
+            A tree that holds one is refused, unless the spec names it.
 
     Raises:
         SourceMissing: A source is not there, or has no file in it.
@@ -120,8 +148,10 @@ def collect(spec: KitSpec) -> Collected:
         ExemptionIdle: An exemption names nothing that the kit will carry.
         SourceChanged: A file or directory vanished during the walk.
         SourceUnreadable: This host did not list or describe a file or directory.
+        SourceSecret: A tree holds what must not leave this host.
+        SourceDirectoryEmpty: A directory has no file, and the spec does not say that it may go.
     """
-    walk = Walk(spec)
+    walk = Walk(spec, kept_out)
     # components are disjoint directories: one behind the other, only their sources interleave
     ordered = sorted(walk.components, key=lambda entry: entry[0] + b"/")
     data = _Builder(walk, ascii_only=spec.kit.names == "ascii")
@@ -133,12 +163,28 @@ def collect(spec: KitSpec) -> Collected:
         raise errors.SourceUnsupported(sorted(walk.unsupported))
     if walk.unsafe:
         raise errors.SourceNameUnsafe(sorted(walk.unsafe))
+    if walk.secret:
+        raise errors.SourceSecret(sorted(walk.secret))
+    if walk.unreadable:
+        raise errors.SourceUnreadable(sorted(walk.unreadable))
     evidence.columns.executable = bytearray(len(evidence.columns.executable))
     both = data.finish(limits.MAX_MEMBER), evidence.finish(limits.MAX_FIXED_MEMBER)
     _check_exemptions(spec, both)
-    # what is empty in one source may have files in another
-    empty = {path for path in walk.empty if not any(found.has_below(path) for found in both)}
-    return Collected(*both, tuple(sorted(empty)))
+    dropped = _check_empty(walk, both)
+    walk.notes.dropped.extend(dropped)
+    return Collected(*both, tuple(dropped), walk.notes)
+
+
+def _check_empty(walk: Walk, carried: Sequence[Collection]) -> list[bytes]:
+    """Return the empty directories that the spec lets go; of one source may be full in another."""
+    dropped: set[bytes] = set()
+    lost: set[bytes] = set()
+    for source, paths in walk.empty:
+        there = {path for path in paths if not any(found.has_below(path) for found in carried)}
+        (dropped if source.empty == "drop" else lost).update(there)
+    if lost:
+        raise errors.SourceDirectoryEmpty([(path, "has no file in it") for path in sorted(lost)])
+    return sorted(dropped)
 
 
 def _check_exemptions(spec: KitSpec, carried: Sequence[Collection]) -> None:
@@ -164,7 +210,8 @@ class _Builder:
     """Takes files in ascending order into the columns of one class."""
 
     def __init__(self, walk: Walk, *, ascii_only: bool) -> None:
-        self.columns = Collection(walk.bases)
+        self.columns = Collection(walk.bases, walk.directories, walk.notes)
+        self._systems: dict[int, int] = {}
         self._walk, self._ascii = walk, ascii_only
         self._names = io.BytesIO()
         self._last: tuple[bytes, int] = (b"", 0)
@@ -185,9 +232,14 @@ class _Builder:
             self._names.write(b"\n".join(paths) + b"\n")
             columns.sizes.extend([one.st_size for one in facts])
             columns.mtimes.extend(_signed([one.st_mtime_ns for one in facts]))
+            columns.ctimes.extend(_signed([one.st_ctime_ns for one in facts]))
             columns.inodes.extend([one.st_ino & _MASK for one in facts])
+            columns.devices.extend([self._system(one.st_dev) for one in facts])
             columns.executable += bytes([one.st_mode >> 6 & 1 for one in facts])
             columns.base.extend(numbers)
+            for path, number, one in run:
+                if is_odd(one.st_mode):
+                    note_mode(columns.notes, one.st_mode, self._walk.source(number, path))
             if len(columns) > limits.MAX_MEMBERS or self._names.tell() > limits.MAX_LIST:
                 most = f"{limits.MAX_MEMBERS} files, or {limits.MAX_LIST} bytes of names"
                 raise errors.KitTooLarge(f"the sources have more than {most}")
@@ -207,6 +259,13 @@ class _Builder:
         if found is not None:
             raise self._collide(*found)
         return columns
+
+    def _system(self, device: int) -> int:
+        number = self._systems.get(device)
+        if number is None:
+            number = self._systems[device] = len(self.columns.systems)
+            self.columns.systems.append((device, self._walk.notes.devices.get(device, True)))
+        return number
 
     # --- names
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 
-from kit.errors import SourceChanged, SourceUnreadable, show
+from kit.errors import KitError, SourceChanged, SourceSecret, SourceUnreadable, show
 from kit.sources.collect import Collected, Collection
+from kit.sources.notes import has_capabilities
+from kit.sources.places import Base
+from kit.sources.secrets import MAX_KEY, private_key_in
 from verifier.core.lists import DATA, EVIDENCE, README, SIG, SUMS, TOOL, VERIFIER, Index
 
+_EXCHANGED = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ESPIPE)
 SIGNATURE_SIZE = 96  # base64 of 70 to 72 bytes of DER; corrected when it is made
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Inputs:
@@ -64,10 +68,9 @@ class Inputs:
         first, collection = data if member >= data[0] else evidence
         return collection, member - first
 
-    def _source(self, member: int, path: bytes) -> tuple[bytes, Collection, int]:
+    def _source(self, member: int, path: bytes) -> tuple[Base, Collection, int]:
         collection, at = self._place(member)
-        base = collection.bases[collection.base[at]]
-        return base.directory + path[len(base.prefix) :], collection, at
+        return collection.bases[collection.base[at]], collection, at
 
     def read_whole(self, member: int, path: bytes, view: memoryview) -> None:
         """Fill ``view`` with a small member; it has room for one byte more than the member.
@@ -75,13 +78,17 @@ class Inputs:
         Raises:
             SourceChanged: The file is not what it was when it was found.
             SourceUnreadable: The host refuses.
+            SourceSecret: It is a private key, and the spec does not name it.
         """
         own = self._own.get(member)
         if own is not None:
             view[: len(own)] = own
             return
-        source, collection, at = self._source(member, path)
-        self._read(source, collection, at, 0, view, last=True)
+        base, collection, at = self._source(member, path)
+        self._read(base, path, collection, at, 0, view, last=True)
+        small = len(view) <= MAX_KEY and private_key_in(view[:-1])
+        if small and not base.may_be_secret(path):
+            raise SourceSecret(self._secrets())
 
     def read_piece(
         self, member: int, path: bytes, offset: int, view: memoryview, *, last: bool
@@ -97,17 +104,24 @@ class Inputs:
             data = own[offset : offset + len(view)]
             view[: len(data)] = data
             return
-        source, collection, at = self._source(member, path)
-        self._read(source, collection, at, offset, view, last=last)
+        base, collection, at = self._source(member, path)
+        self._read(base, path, collection, at, offset, view, last=last)
 
     @staticmethod
     def _read(
-        source: bytes, collection: Collection, at: int, offset: int, view: memoryview, *, last: bool
+        base: Base,
+        path: bytes,
+        collection: Collection,
+        at: int,
+        offset: int,
+        view: memoryview,
+        *,
+        last: bool,
     ) -> None:
         """Read with one call where possible: a short count is the end of the file, for free."""
-        want = len(view) - last
+        want, source = len(view) - last, base.source(path)
         try:
-            descriptor = os.open(source, _OPEN)
+            descriptor = collection.directories.open_file(base.top, source)
             try:
                 done = os.preadv(descriptor, [view], offset)
                 while 0 < done < want:
@@ -116,11 +130,33 @@ class Inputs:
                         break
                     done += more
                 facts = os.fstat(descriptor)
+                if offset == 0 and facts.st_mode & 0o100 and has_capabilities(descriptor):
+                    collection.notes.capable.append(path)
             finally:
                 os.close(descriptor)
         except FileNotFoundError:
             raise SourceChanged("was there and is gone", where=show(source)) from None
         except OSError as error:
-            raise SourceUnreadable(error.strerror or str(error), where=show(source)) from None
+            if error.errno in _EXCHANGED:
+                raise SourceChanged("has been exchanged", where=show(source)) from None
+            raise SourceUnreadable([(source, error.strerror or str(error))]) from None
         if done != want or not collection.unchanged(at, facts):
             raise SourceChanged("was written to while the kit was built", where=show(source))
+
+    def _secrets(self) -> list[tuple[bytes, str]]:
+        """Return all private keys among the members: one was found, and an author wants all."""
+        found: list[tuple[bytes, str]] = []
+        for first, collection in self._collections:
+            for at, size in enumerate(collection.sizes):
+                if size >= MAX_KEY:
+                    continue
+                path = self.index.paths(first + at, first + at + 1)[0]
+                base, data = collection.bases[collection.base[at]], bytearray(size + 1)
+                try:
+                    self._read(base, path, collection, at, 0, memoryview(data), last=True)
+                except KitError:
+                    continue  # said when its turn comes
+                kind = private_key_in(memoryview(data)[:-1])
+                if kind and not base.may_be_secret(path):
+                    found.append((base.source(path), f"holds {kind}"))
+        return sorted(found)

@@ -60,9 +60,12 @@ class _Table(BaseModel):
 
 _ONE_OF: dict[str, Any] = {
     "oneOf": [
-        {"required": ["file"], "properties": {"exclude": False}},
+        {
+            "required": ["file"],
+            "properties": dict.fromkeys(("exclude", "links", "empty", "private_keys"), False),
+        },
         {"required": ["dir"], "properties": {"as": False}},
-        {"required": ["glob"], "properties": {"as": False}},
+        {"required": ["glob"], "properties": {"as": False, "empty": False}},
     ]
 }
 
@@ -101,6 +104,30 @@ class Source(_Table):
         "`glob`: by relative path or last name, with a final / directories only",
         examples=[["*.pyc", "__pycache__/"]],
     )
+    follow: bool = Field(
+        False,
+        description="true if the source itself, or a directory on the way to it, may be a link",
+        examples=[True],
+    )
+    links: Literal["refuse", "copy"] = Field(
+        "refuse",
+        description='"refuse" for links inside `dir` or `glob`, "copy" to carry what they lead to '
+        "in their place, if that is inside the source",
+        examples=["copy"],
+    )
+    empty: Literal["refuse", "drop"] = Field(
+        "refuse",
+        description='"refuse" for directories of `dir` without a file, "drop" if they may be '
+        "missing at the site",
+        examples=["drop"],
+    )
+    private_keys: tuple[Exclude, ...] = Field(
+        (),
+        strict=False,
+        description="an array of patterns, as in `exclude`, of private keys in `dir` or `glob` "
+        "that are meant to be carried, such as those of a test",
+        examples=[["tests/*.pem"]],
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
@@ -113,10 +140,12 @@ class Source(_Table):
             )
         if self.as_ is not None and self.file is None:
             raise mistake("has `as`", expected="`as` only beside `file`", fix="remove `as`")
-        if "exclude" in self.model_fields_set and self.file is not None:
-            raise mistake(
-                "has `exclude`", expected="`exclude` only beside `dir` or `glob`", fix="remove it"
-            )
+        for name in ("exclude", "links", "private_keys"):
+            if name in self.model_fields_set and self.file is not None:
+                expected = f"`{name}` only beside `dir` or `glob`"
+                raise mistake(f"has `{name}`", expected=expected, fix="remove it")
+        if "empty" in self.model_fields_set and self.dir is None:
+            raise mistake("has `empty`", expected="`empty` only beside `dir`", fix="remove it")
         return self
 
 

@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,10 +24,11 @@ from typing import Any
 
 import pytest
 
-from kit.container.pyz import make_pyz, verifier_files
+from kit.container.pyz import verifier_files
 from kit.note.note import ReleaseNote, release_note
 from kit.roots.metadata import build_root
 from tests.conftest import Judge
+from tests.support.medium import VERIFY, Medium, library
 from tests.support.people import KEYS, ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
 from tools import docs
@@ -41,55 +42,6 @@ SHADOWS = (  # modules that the verifier, or what starts it, imports
     *("usercustomize", "verifier", "zipfile", "zipimport", "zlib", "zstandard"),
 )
 OWN_IMPORTS = ("argparse", "base64", "ctypes", "hashlib", "json", "verifier", "unicodedata")
-
-
-class Medium:
-    """A directory with a kit, its verifier and a root, and a file that planted code would make."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.marker = directory / "planted-code-ran"
-        self.kit = directory / "kit.tar.zst"
-        self.pyz = directory / "kit-verify.pyz"
-        self.kit.write_bytes(load_kit(VECTORS / "built_zstd"))
-        self.pyz.write_bytes(make_pyz(verifier_files()))
-        (directory / "root.json").write_bytes(ROOT_FILE.read_bytes())
-
-    @property
-    def code(self) -> str:
-        """What planted code does."""
-        return f"open({os.fspath(self.marker)!r}, 'w').close()\nraise SystemExit(0)\n"
-
-    def plant(self, directory: Path, names: Iterable[str]) -> Path:
-        """Write modules that must never be imported; return the directory."""
-        directory.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            (directory / f"{name}.py").write_text(self.code)
-        return directory
-
-    def run(
-        self, *arguments: str, options: tuple[str, ...] = ("-I",), **environment: Any
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the verifier in the medium's directory as the documents say."""
-        return subprocess.run(
-            [sys.executable, *options, *arguments],
-            cwd=self.directory,
-            env={"PATH": "/usr/bin:/bin", **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    def assert_verified(self, done: subprocess.CompletedProcess[str]) -> None:
-        """Check that the kit was proved, and by nobody else's code."""
-        assert not self.marker.exists()
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("VERIFIED: memory 1")
-
-
-VERIFY = ("kit-verify.pyz", "kit.tar.zst", "--root", "root.json")
 
 
 @pytest.fixture
@@ -187,144 +139,6 @@ def test_verifier_writes_nothing(unpacked: Medium) -> None:
 def contents(medium: Medium) -> dict[Path, bytes]:
     """Return every file of a medium and what it holds."""
     return {path: path.read_bytes() for path in medium.directory.rglob("*") if path.is_file()}
-
-
-# --- what OpenSSL and others would obey -----------------------------------------------------------
-
-PYTHONS = sorted(
-    {
-        sys.executable,
-        *map(str, Path("~/.pyenv/versions").expanduser().glob("3.*/bin/python3")),
-        *map(str, Path("/usr/bin").glob("python3.[0-9]*[0-9]")),
-    }
-)
-OPENSSL_CONFIG = """
-openssl_conf = init
-[init]
-providers = providers
-engines = engines
-[providers]
-default = on
-planted = planted
-[on]
-activate = 1
-[planted]
-module = {library}
-activate = 1
-[engines]
-planted = engine
-[engine]
-dynamic_path = {library}
-init = 1
-"""
-
-
-def library(medium: Medium, name: str) -> Path:
-    """Return a shared library that leaves a mark when it is loaded."""
-    compiler = next((p for p in ("/usr/bin/cc", "/usr/bin/gcc") if os.path.exists(p)), None)
-    if compiler is None:
-        pytest.skip("not run: no C compiler is installed")
-    made = medium.directory / "lib" / name
-    made.parent.mkdir()
-    source = made.with_suffix(".c")
-    source.write_text(LIBRARY % medium.marker)
-    command = [compiler, "-shared", "-fPIC", "-o", os.fspath(made), os.fspath(source)]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
-
-
-def ours(python: str) -> bool:
-    """Whether an interpreter is one that the verifier runs on."""
-    code = "import sys; sys.exit(sys.version_info < (3, 9))"
-    return subprocess.run([python, "-I", "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_openssl_loads_nothing_that_the_environment_names(medium: Medium, python: str) -> None:
-    """A configuration of OpenSSL, which hashlib loads, names code; a damaged kit exited 0 by it."""
-    if not ours(python):
-        pytest.skip("not run: too old")
-    config = medium.directory / "openssl.cnf"
-    config.write_text(OPENSSL_CONFIG.format(library=library(medium, "planted.so")))
-    where = {"OPENSSL_CONF": os.fspath(config)}
-    dangerous = [python, "-I", "-c", "import hashlib; hashlib.sha256(b'').hexdigest()"]
-    subprocess.run(dangerous, env=where, check=False, capture_output=True)
-    if not medium.marker.exists():
-        pytest.skip("not run: this Python's OpenSSL reads no configuration")
-    medium.marker.unlink()
-    for options in (("-I",), ("-I", "-S"), ()):
-        done = subprocess.run(
-            [python, *options, *VERIFY],
-            cwd=medium.directory,
-            env=where,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        medium.assert_verified(done)
-
-
-LOADERS = (
-    *("OPENSSL_CONF", "OPENSSL_CONF_INCLUDE", "OPENSSL_MODULES", "OPENSSL_ENGINES"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "CTLOG_FILE", "RANDFILE"),
-    *("LANGUAGE", "TEXTDOMAINDIR", "NLSPATH", "TMPDIR", "HOME", "XDG_CONFIG_HOME", "COLUMNS"),
-)  # not LANG, LC_... and TZ: Python itself reads them before it runs anything
-
-
-@pytest.mark.slow
-def test_no_variable_is_left_and_no_file_that_one_names_is_opened(
-    medium: Medium, judge: Judge, tmp_path: Path
-) -> None:
-    """The system's calls tell; of the variables a child would get there is none."""
-    strace, trace = judge("strace"), tmp_path / "trace"
-    named = medium.directory / "named"
-    (named / "LC_MESSAGES").mkdir(parents=True)
-    tried: list[str | Path] = [strace, "-f", "-qq", "-s", "4096", "-o", trace, "-e", "trace=%file"]
-    if subprocess.run([*tried, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("not run: this host does not let strace trace")
-    # both ways, so that the page of options is asked for its translation too
-    for words in (VERIFY, ("kit-verify.pyz", "--no-such-option"), ("kit-verify.pyz", "--help")):
-        subprocess.run(
-            [*tried, sys.executable, "-I", *words],
-            cwd=medium.directory,
-            env={name: os.fspath(named) for name in LOADERS},
-            capture_output=True,
-            check=False,
-        )
-        assert "root.json" in trace.read_text() or words is not VERIFY
-        assert os.fspath(named) not in trace.read_text()
-    left = "import os, sys; sys.argv[1:] = ['selftest']; sys.path.insert(0, 'kit-verify.pyz')\n"
-    left += "from verifier import cli\ncli.entry = lambda: print(dict(os.environ))\n"
-    left += "from verifier.__main__ import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", left],
-        cwd=medium.directory,
-        env={**dict.fromkeys(LOADERS, "x"), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.stdout, done.stderr) == ("{}\n", "")
-
-
-def test_a_variable_without_a_name_is_no_crash(medium: Medium) -> None:
-    start = ["env", "-i", sys.executable, "-c"]
-    code = (
-        "import os, ctypes; c = ctypes.CDLL(None); "
-        "e = (ctypes.c_char_p * 3)(b'=x', b'A=1', None); "
-        f"a = (ctypes.c_char_p * 5)({sys.executable!r}.encode(), b'-I', b'kit-verify.pyz', "
-        "b'selftest', None); c.execve(a[0], a, e)"
-    )
-    done = subprocess.run(
-        [*start, code], cwd=medium.directory, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-LIBRARY = """
-#include <fcntl.h>
-__attribute__((constructor)) static void planted(void) { open("%s", O_CREAT | O_WRONLY, 0600); }
-"""
 
 
 def test_libzstd_is_loaded_by_its_place(medium: Medium) -> None:
@@ -535,14 +349,21 @@ CODE = ("hashlib", "json", "typing")  # and as files that Python prefers to what
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Host:
-    """A disconnected host on which the medium of the page lies."""
-    return docs.medium(tmp_path_factory.mktemp("release"))
+    """A disconnected host that the medium of the page has reached."""
+    return docs.arrival(tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture
 def host(release: Host, tmp_path: Path) -> Host:
     """A copy of that host that a test may spoil."""
-    return Host(Path(shutil.copytree(release.directory, tmp_path / "medium")), release.programs)
+    there = shutil.copytree(release.environment["MEDIUM"], tmp_path / "medium")
+    (tmp_path / "home").mkdir()
+    return Host(tmp_path / "home", release.programs, {"MEDIUM": os.fspath(there)})
+
+
+def medium_of(host: Host) -> Path:
+    """Return the directory of the medium."""
+    return Path(host.environment["MEDIUM"])
 
 
 def marked(host: Host, name: str = "planted-code-ran") -> Path:
@@ -573,11 +394,12 @@ def spoil_nothing(host: Host) -> dict[str, str]:
 
 
 def spoil_directory(host: Host) -> dict[str, str]:
-    """Plant what Python and the shell could find where the operator stands."""
-    plant(host, host.directory)
-    for name in ("sha256sum", "sed", "tail", "python3", "ls"):
-        (host.directory / name).write_text(f"#!/bin/sh\n: > {marked(host)}\n")
-        (host.directory / name).chmod(0o755)
+    """Plant what Python and the shell could find on the medium and where the operator stands."""
+    for directory in (host.directory, medium_of(host)):
+        plant(host, directory)
+        for name in ("cp", "env", "sha256sum", "sed", "tail", "python3", "--root=x", "-I"):
+            (directory / name).write_text(f"#!/bin/sh\n: > {marked(host)}\n")
+            (directory / name).chmod(0o755)
     return {}
 
 
@@ -589,9 +411,13 @@ def spoil_environment(host: Host) -> dict[str, str]:
     site = home / ".local" / "lib" / version / "site-packages"
     plant(host, site)
     (site / "planted.pth").write_text(f"import os; open({os.fspath(marked(host))!r}, 'w').close()")
-    library = host.directory.parent / "lib" / "libzstd.so.1"
-    library.parent.mkdir()
-    library.write_bytes(b"\x7fELF, and then something else")
+    damaged = host.directory.parent / "lib" / "libzstd.so.1"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"\x7fELF, and then something else")
+    config = host.directory.parent / "openssl.cnf"  # under it hashlib knows no SHA-256
+    config.write_text(
+        "openssl_conf = i\n[i]\nalg_section = a\n[a]\ndefault_properties = fips=yes\n"
+    )
     return {
         "PYTHONPATH": os.fspath(modules),
         "PYTHONSTARTUP": os.fspath(modules / "json.py"),
@@ -599,7 +425,9 @@ def spoil_environment(host: Host) -> dict[str, str]:
         "PYTHONUSERBASE": os.fspath(home / ".local"),
         "PYTHONINSPECT": "1",
         "PYTHONWARNINGS": "error,ignore::planted.Category",
-        "LD_LIBRARY_PATH": os.fspath(library.parent),
+        "LD_LIBRARY_PATH": os.fspath(damaged.parent),
+        "OPENSSL_CONF": os.fspath(config),
+        "LANGUAGE": os.fspath(home),
         "HOME": os.fspath(home),
     }
 
@@ -618,8 +446,13 @@ def test_page_is_followed_to_the_letter(
 ) -> None:
     """Every command prints what the page says, whatever lies around and whatever is set."""
     page = PAGE.read_text("utf-8")
-    there = replace(host, environment=spoil(host))
+    there = replace(host, environment={**host.environment, **spoil(host)})
+    before = {path: path.read_bytes() for path in medium_of(host).rglob("*") if path.is_file()}
+    medium_of(host).chmod(0o555)  # a medium is read-only
     printed = run_page(page, there)
+    medium_of(host).chmod(0o755)
+    after = {path: path.read_bytes() for path in medium_of(host).rglob("*") if path.is_file()}
+    assert after == before
     if spoil is spoil_directory:  # these are files in the directory like any others, and no more
         assert not marked(host).exists()
     assert (printed, marked(host).exists()) == (page, False)
@@ -638,14 +471,16 @@ def test_what_the_page_is_spoilt_with_is_dangerous(host: Host) -> None:
 
 def first_command(host: Host) -> list[str]:
     """Run what the page begins with; return the numbers that the operator reads, with a name."""
+    shutil.rmtree(host.directory / "contact", ignore_errors=True)
     block = re.search(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
     assert block
-    return host.shell(next(commands(block[1]))).splitlines()
+    copy, compare, *_ = commands(block[1])
+    return host.shell(f"{copy}\n{compare}").splitlines()
 
 
 def paper(host: Host) -> ReleaseNote:
     """Return what the publisher has printed."""
-    return release_note(host.directory / docs.KIT)
+    return release_note(medium_of(host) / docs.KIT)
 
 
 def test_operator_reads_the_numbers_of_the_release_note(host: Host) -> None:
@@ -659,7 +494,7 @@ def test_operator_reads_the_numbers_of_the_release_note(host: Host) -> None:
 
 def evil_verifier(host: Host) -> None:
     """Put a verifier there that says yes to everything, as long as the real one."""
-    path = host.directory / "kit-verify.pyz"
+    path = medium_of(host) / "kit-verify.pyz"
     size = path.stat().st_size
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("__main__.py", "print('VERIFIED: lnm')\nraise SystemExit(0)\n")
@@ -676,7 +511,7 @@ def evil_root(host: Host) -> None:
         expires=datetime(2040, 1, 1, tzinfo=timezone.utc),
         sign_with=[os.fspath(KEYS / "mallory.pem")],
     )
-    (host.directory / "root.json").write_bytes(data)
+    (medium_of(host) / "root.json").write_bytes(data)
 
 
 @pytest.mark.parametrize(
@@ -685,15 +520,15 @@ def evil_root(host: Host) -> None:
 def test_operator_sees_that_a_number_differs(
     host: Host, swap: Callable[[Host], None], line: int
 ) -> None:
-    """Line 1 runs nothing off the medium, and the page says to stop there."""
+    """Line 2 runs nothing off the medium, and the page says to stop there."""
     before = first_command(host)
     note = paper(host)
     swap(host)
     after = first_command(host)
     assert after[line] != before[line]
     assert after[1 - line] == before[1 - line]
-    (host.directory / "numbers.txt").write_text(note.sums)
-    said = host.shell("sha256sum --check numbers.txt; echo $?")
+    (host.directory / "contact" / "numbers.txt").write_text(note.sums)
+    said = host.shell("cd contact; sha256sum -c numbers.txt; echo $?")
     assert ("kit-verify.pyz", "root.json")[line] + ": FAILED" in said
     assert "If one differs, **stop: run nothing**" in PAGE.read_text("utf-8")
 
@@ -701,21 +536,56 @@ def test_operator_sees_that_a_number_differs(
 def test_swapped_verifier_is_dangerous(host: Host) -> None:
     """It vouches for anything: that is why its number comes first, and from elsewhere."""
     evil_verifier(host)
-    assert host.shell("python3 -I kit-verify.pyz nothing").startswith("VERIFIED")
+    assert host.shell("python3 -I $MEDIUM/kit-verify.pyz nothing").startswith("VERIFIED")
 
 
 def test_swapped_root_is_not_kept(host: Host) -> None:
-    """Who did not compare in line 1 is asked again by line 6, which takes the number as typed."""
+    """Who did not compare in line 2 is asked again by line 4, which takes the number as typed."""
     number = groups(paper(host).root)
     evil_root(host)
-    keep = f"python3 -I kit-verify.pyz trust init --root root.json --fingerprint {number}"
-    said = host.shell(f"{keep} --trust trust; echo $?")
+    first_command(host)
+    verifier = "cd contact; python3 -I kit-verify.pyz"
+    said = host.shell(
+        f"{verifier} trust init --root root.json --trust trust --fingerprint {number}; echo $?"
+    )
     assert said.startswith("error[fingerprint-mismatch]")
     assert said.endswith("\n4\n")
-    assert not (host.directory / "trust" / "root.json").exists()
-    said = host.shell(f"python3 -I kit-verify.pyz {docs.KIT} --root root.json; echo $?")
+    assert not (host.directory / "contact" / "trust" / "root.json").exists()
+    said = host.shell(f"{verifier} $MEDIUM/{docs.KIT} --root root.json; echo $?")
     assert not said.startswith("VERIFIED")
     assert said.endswith(("\n3\n", "\n4\n"))
+    look = f"{verifier} $MEDIUM/{docs.KIT} --root root.json --fingerprint {number}; echo $?"
+    assert host.shell(look).startswith("error[fingerprint-mismatch]")
+
+
+def test_the_verifier_that_runs_is_held_to_its_number_too(host: Host) -> None:
+    """Whoever compared one file and started another hears of it."""
+    note = paper(host)
+    first_command(host)
+    look = f"python3 -I contact/kit-verify.pyz $MEDIUM/{docs.KIT} --root contact/root.json --quiet"
+    good, bad = (
+        f"{look} --self-fingerprint {groups(n)}; echo $?" for n in (note.verifier, note.root)
+    )
+    assert host.shell(good) == "0\n"
+    assert host.shell(bad).startswith("error[fingerprint-mismatch]")
+    short = host.shell(f"{look} --self-fingerprint {groups(note.verifier)[:-1]}; echo $?")
+    assert (short.split(": ")[0], short[-3:]) == ("error[usage]", "\n2\n")
+
+
+def test_after_the_page_an_older_kit_is_refused(host: Host) -> None:
+    """First contact ends in accepting: what came before is not taken any more."""
+    run_page(PAGE.read_text("utf-8"), host)
+    state = host.shell("python3 -I contact/kit-verify.pyz trust show --trust contact/trust")
+    assert "line lnm/stable: sequence 1" in state
+
+
+def test_the_page_stops_at_a_damaged_kit(host: Host) -> None:
+    kit = medium_of(host) / docs.KIT
+    kit.write_bytes(kit.read_bytes()[:-1])
+    made = run_page(PAGE.read_text("utf-8"), host)
+    assert "REJECTED: kit-truncated" in made
+    assert "$ echo $?\n4\n" in made
+    assert not (host.directory / "contact" / "lnm").exists()
 
 
 TOOLS = re.findall(r"\| `(\S+)( [^`|]*)?FILE( SHA256)?` \|", PAGE.read_text("utf-8"))
@@ -729,15 +599,10 @@ def test_other_tools_give_the_same_number(host: Host, judge: Judge, tool: list[s
         pytest.skip("not run: certutil is a program of Windows")
     command = [os.fspath(judge(name)), *options.split(), "kit-verify.pyz", *end.split()]
     done = subprocess.run(
-        command, cwd=host.directory, capture_output=True, text=True, check=True, timeout=60
+        command, cwd=medium_of(host), capture_output=True, text=True, check=True, timeout=60
     )
     assert paper(host).verifier in done.stdout.replace(" ", "")
 
 
 def test_page_has_a_tool_for_every_host() -> None:
     assert [tool[0] for tool in TOOLS] == ["shasum", "openssl", "certutil"]
-
-
-def test_page_names_the_command_that_keeps_the_root() -> None:
-    exactly = "`python3 -I kit-verify.pyz trust init --root root.json --fingerprint HEX`"
-    assert exactly in PAGE.read_text("utf-8")

@@ -139,35 +139,6 @@ def test_output_keeps_what_does_not_change() -> None:
 FIRST_CONTACT = "docs/howto/first-contact.md"
 
 
-@pytest.mark.slow
-def test_first_contact_is_not_led_astray_by_what_lies_beside_the_kit(tmp_path: Path) -> None:
-    host = docs.medium(tmp_path)
-    evil = "import sys; sys.stdout.write('VERIFIED\\n'); sys.exit(0)\n"
-    for name in (
-        "json.py",
-        "hashlib.py",
-        "sitecustomize.py",
-        "verifier/__init__.py",
-        "argparse.py",
-    ):
-        path = host.directory / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(evil)
-    page = read(FIRST_CONTACT)
-    assert run_page(page, host) == page
-
-
-@pytest.mark.slow
-def test_first_contact_stops_at_a_damaged_kit(tmp_path: Path) -> None:
-    host = docs.medium(tmp_path)
-    kit = host.directory / docs.KIT
-    kit.write_bytes(kit.read_bytes()[:-1])
-    made = run_page(read(FIRST_CONTACT), host)
-    assert "REJECTED: kit-truncated" in made
-    assert "$ echo $?\n4\n" in made
-    assert not (host.directory / "lnm").exists()
-
-
 def test_first_contact_fits_on_one_page() -> None:
     assert len(read(FIRST_CONTACT).splitlines()) <= 100
 

@@ -11,6 +11,7 @@ from verifier.host.judge import Judgement, Notice
 from verifier.host.policy import Chosen, LinePolicy, Policy
 from verifier.host.state import EVERY_LINE, Reset, State
 from verifier.show.fingerprint import fingerprint, groups
+from verifier.show.plain import plain
 from verifier.typed import Any
 
 # --- the report ----------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def trusted_lines(trusted: Trusted, place: str) -> list[str]:
     """Return what `trust show` prints: numbers in groups, for reading aloud."""
     root = trusted.root
     lines = [
-        f"trust directory: {place}",
+        f"trust directory: {plain(place)}",
         f"root: version {root.version}, good until {root.expires}, SHA-256 of root.json:",
         f"  {groups(trusted.root_sha256)}",
         *_role_lines("kit signers", root.targets),

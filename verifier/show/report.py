@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from verifier import __version__
-from verifier.core.errors import ExitStatus, KitError
-from verifier.core.lists import DATA, EVIDENCE, SIG
+from verifier.core.errors import ExitStatus, KitError, KitUnreadable, Rejected
+from verifier.core.lists import DATA, EVIDENCE, SIG, Index
 from verifier.core.model import KitInfo, Manifest
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.show.fingerprint import fingerprint
+from verifier.show.plain import plain
 from verifier.typed import TYPE_CHECKING, Any, record
 
 if TYPE_CHECKING:
@@ -150,11 +151,9 @@ def _count(number: int, noun: str) -> str:
 def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | None) -> list[str]:
     left: list[str] = []
     if opened.manifest is None:
-        return ["everything: the manifest is not authenticated"]
+        return [f"everything: {_unread(opened, error) or 'the manifest is not authenticated'}"]
     if "end" not in opened.done:
-        left.append(
-            "the contents of the members" if error is None else "whatever follows the fault"
-        )
+        left.append(_rest(error))
     elif opened.wanted is not None:
         left.append("the contents of all other members (--only)")
     elif job.quick:
@@ -174,8 +173,24 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
     for keyid, scheme in sorted(opened.signing.not_evaluated.items() if opened.signing else ()):
         left.append(f"the signature of key {keyid!r}: its scheme {scheme!r} is not known here")
     left += [f"unknown field {name!r}" for name in opened.manifest.unknown]
-    left += _unknown_digests(opened.manifest)
+    left += _not_compared(opened.manifest, index)
     return left
+
+
+def _rest(error: KitError | None) -> str:
+    """Return what was not come to."""
+    if isinstance(error, Rejected):
+        return "whatever follows the fault"
+    return "the contents of the members" + (": the run ended before" if error is not None else "")
+
+
+def _unread(opened: Opened, error: KitError | None) -> str:
+    """Return why there is nothing to say of a kit; empty if its page was read as far as it goes."""
+    if opened.page or isinstance(error, Rejected):
+        return ""
+    if isinstance(error, KitUnreadable):
+        return "the kit could not be read"
+    return "the kit was not looked at"
 
 
 def _not_judged(opened: Opened, host: Host | None) -> list[str]:
@@ -189,17 +204,33 @@ def _not_judged(opened: Opened, host: Host | None) -> list[str]:
         left.append(f"expiry: the kit says {opened.manifest.kit.expires}")
     if opened.reached is not None:
         left.append(f"expiry of the root of trust: it says {opened.reached.root.expires}")
-    left.append("policy, age and downgrade: no trust directory was given")
+    why = "no trust directory was given" if host is None else "the run ended before"
+    left.append(f"policy, age and downgrade: {why}")
+    return left
+
+
+def _not_compared(manifest: Manifest, index: Index | None) -> list[str]:
+    """Return what the manifest says of bytes that nothing here was compared with."""
+    left = _unknown_digests(manifest)
+    for subject in manifest.subjects[2:]:
+        if index is not None and index.find(subject.name.encode("utf-8")) is None:
+            left.append(f"primary artifact {subject.name!r}: it is no member of this kit")
     return left
 
 
 def _unknown_digests(manifest: Manifest) -> list[str]:
-    known = {"sha256", "sha512"}
-    blobs = {"index": manifest.index, "frames": manifest.frames, "roots": manifest.roots}
+    said = [
+        ("index", manifest.index.digest),
+        ("frames", manifest.frames.digest),
+        ("roots", manifest.roots.digest),
+        *((f"subject {subject.name!r}", subject.digest) for subject in manifest.subjects[1:]),
+    ]
+    if manifest.evidence_index is not None:
+        said.append(("the index of the evidence", manifest.evidence_index.digest))
     return [
         f"digest {name!r} of {part}"
-        for part, blob in blobs.items()
-        for name in sorted(set(blob.digest) - known)
+        for part, digest in said
+        for name in sorted(set(digest) - {"sha256", "sha512"})
     ]
 
 
@@ -222,7 +253,7 @@ def render_text(report: Report) -> str:
         if sentences:
             lines += ["", f"{title}:", *(f"  - {sentence}" for sentence in sentences)]
     if report.extracted:
-        lines += ["", f"extracted to {report.extracted}"]
+        lines += ["", f"extracted to {plain(report.extracted)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -253,7 +284,9 @@ def _headline(report: Report) -> str:
 def _kit_lines(report: Report) -> list[str]:
     kit, opened = report.kit, report.opened
     if kit is None:
-        return ["the page at the head could not be read"]
+        return [
+            _unread(opened, report.error) or "the page at the head is not one that can be shown"
+        ]
     mark = "" if report.authenticated else "claims: "
     shown = str if report.authenticated else repr  # nobody vouches for these words
     rows = [

@@ -18,57 +18,13 @@ from typing import Any
 import pytest
 
 from kit import errors
-from kit.sources.collect import Collected, Collection, collect
-from kit.spec import KitSpec, parse_spec
+from kit.sources.collect import Collected, collect
+from kit.spec import parse_spec
+from tests.support.collecting import HEAD, Listing, component, data_of, listed, sources, spec, tree
 from verifier.core import limits
 from verifier.core.errors import ExitStatus
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-HEAD = """\
-[kit]
-name = "lnm"
-version = "1"
-line = "lnm/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "one line"
-names = "{names}"
-"""
-
-
-def component(path: str, *sources: str, more: str = "") -> str:
-    tables = "".join(f"[[component.source]]\n{source}\n" for source in sources)
-    name = path.lower().replace("/", "-")
-    fields = f'id = "{name}"\nversion = "1"\npath = "{path}"\nlands = "/x"\n'
-    return f"[[component]]\n{fields}{more}{tables}"
-
-
-def spec(base: Path, *tables: str, names: str = "ascii") -> KitSpec:
-    text = HEAD.format(names=names) + "".join(tables)
-    return parse_spec(text.encode(), file=base / "kit.toml")
-
-
-def tree(base: Path, *paths: str) -> None:
-    """Make files; each holds its own path."""
-    for path in paths:
-        (base / path).parent.mkdir(parents=True, exist_ok=True)
-        (base / path).write_text(path, encoding="utf-8")
-
-
-def listed(collection: Collection) -> list[str]:
-    return [collection.path(i).decode() for i in range(len(collection))]
-
-
-def sources(collection: Collection) -> dict[str, str]:
-    """Return for each path in the kit what the file on this host holds."""
-    return {
-        collection.path(i).decode(): Path(os.fsdecode(collection.source(i))).read_text("utf-8")
-        for i in range(len(collection))
-    }
-
-
-def data_of(base: Path, *source_texts: str, names: str = "ascii") -> Collection:
-    return collect(spec(base, component("c", *source_texts), names=names)).data
 
 
 # --- what is taken
@@ -365,6 +321,7 @@ def test_a_source_without_a_file_is_missing_unless_it_is_a_placeholder(
 ) -> None:
     (tmp_path / "t/empty").mkdir(parents=True)
     tree(tmp_path, "u/a")
+    source += '\nempty = "drop"' if source.startswith("dir") else ""
     assert "component[0].source[0]" in str(refused(tmp_path, source, kind=errors.SourceMissing))
     table = component("c", source, more='placeholder = "soon"\n')
     assert len(collect(spec(tmp_path, table)).data) == 0
@@ -374,17 +331,21 @@ def test_directories_without_files_are_named(tmp_path: Path) -> None:
     tree(tmp_path, "t/a/x", "t/d/skipped.pyc", "u/a")
     for empty in ("t/a/e", "t/b/c/d", "t/b/f", "t/z", "u/e"):
         (tmp_path / empty).mkdir(parents=True)
-    tables = [component("c", 'dir = "t"\nexclude = ["*.pyc"]'), component("d", 'glob = "u/**"')]
+    tables = [component("c", 'dir = "t"\nexclude = ["*.pyc"]\nempty = "drop"')]
+    tables.append(component("d", 'glob = "u/**"'))
     found = collect(spec(tmp_path, *tables))
     assert listed(found.data) == ["c/a/x", "d/a"]
     assert found.empty_directories == (b"c/a/e", b"c/b", b"c/z")
+    error = refused(tmp_path, 'dir = "t"', kind=errors.SourceDirectoryEmpty)
+    assert (error.sources, error.status) == (found.empty_directories, ExitStatus.USAGE)
 
 
 def test_what_only_one_source_has_empty_arrives(tmp_path: Path) -> None:
     tree(tmp_path, "x/d/b", "x/a", "y/a0")
     for empty in ("y/d", "y/e", "x/e", "x/d0"):
         (tmp_path / empty).mkdir()
-    found = collect(spec(tmp_path, component("c", 'dir = "x"', 'dir = "y"')))
+    drop = '\nempty = "drop"'
+    found = collect(spec(tmp_path, component("c", f'dir = "x"{drop}', f'dir = "y"{drop}')))
     assert found.empty_directories == (b"c/d0", b"c/e")
 
 
@@ -422,9 +383,19 @@ def test_a_directory_that_cannot_be_listed(tmp_path: Path) -> None:
         os.chmod(base / "t/closed", 0)
         drop_root()
         error = refused(base, 'dir = "t"', kind=errors.SourceUnreadable)
-        assert "source 't/closed/': cannot be read: Permission denied" in str(error)
+        assert "'t/closed': Permission denied" in str(error)
         assert error.status is ExitStatus.UNDECIDED
         assert listed(data_of(base, 'dir = "t"\nexclude = ["closed/"]')) == ["c/a"]
+
+
+def test_files_that_may_not_be_read_are_named_at_once(tmp_path: Path) -> None:
+    with as_somebody() as base:
+        tree(base, "t/a", "t/b", "t/d/c", "t/ok")
+        for name in ("a", "b", "d/c"):
+            os.chmod(base / "t" / name, 0o200)
+        drop_root()
+        error = refused(base, 'dir = "t"', kind=errors.SourceUnreadable)
+        assert error.message.count("Permission denied") == 3
 
 
 def test_a_source_that_cannot_be_reached(tmp_path: Path) -> None:
@@ -434,7 +405,7 @@ def test_a_source_that_cannot_be_reached(tmp_path: Path) -> None:
         drop_root()
         for source in ('dir = "closed/b"', 'file = "closed/b/c"'):
             error = refused(base, source, kind=errors.SourceUnreadable)
-            assert "source 'closed/b'" in str(error)
+            assert "'closed/b': Permission denied" in str(error)
 
 
 # --- names
@@ -629,58 +600,12 @@ def test_more_files_than_a_kit_may_have(tmp_path: Path, monkeypatch: pytest.Monk
         data_of(tmp_path, 'dir = "t"')
 
 
-# --- the tree changes, the host lists in any order, the locale is another
-
-
-class Listing:
-    """`os.scandir`, with something done to what it lists."""
-
-    def __init__(self, change: Any) -> None:
-        self._real, self._change = os.scandir, change
-
-    def __call__(self, path: Any) -> Any:
-        with self._real(path) as entries:
-            listed = list(entries)
-        self._change(path, listed)
-        return contextlib.nullcontext(iter(listed))
-
-
-def test_a_file_that_vanishes_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree(tmp_path, "t/a", "t/b")
-    monkeypatch.setattr(os, "scandir", Listing(lambda path, _: os.unlink(path + b"b")))
-    with pytest.raises(errors.SourceChanged, match="source 't/b': vanished") as caught:
-        data_of(tmp_path, 'dir = "t"')
-    assert caught.value.status is ExitStatus.UNDECIDED
-
-
-def test_a_file_that_becomes_a_link_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree(tmp_path, "t/a", "t/b")
-
-    def swap(path: bytes, _: object) -> None:
-        os.unlink(path + b"b")
-        os.symlink("/etc/passwd", path + b"b")
-
-    monkeypatch.setattr(os, "scandir", Listing(swap))
-    with pytest.raises(errors.SourceChanged, match="source 't/b'"):
-        data_of(tmp_path, 'dir = "t"')
-
-
-def test_a_directory_that_vanishes_during_the_walk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree(tmp_path, "t/a", "t/d/b")
-    monkeypatch.setattr(os, "scandir", Listing(lambda path, _: os.rename(path + b"d", path + b"e")))
-    with pytest.raises(errors.SourceChanged, match="source 't/d/'"):
-        data_of(tmp_path, 'dir = "t"')
+# --- the host lists in any order, the locale is another
 
 
 def columns(found: Collected) -> list[Any]:
     return [
-        (c.names, c.offsets, c.sizes, c.mtimes, c.inodes, c.executable, c.base, c.bases)
+        (c.names, c.offsets, c.sizes, c.mtimes, c.ctimes, c.inodes, c.executable, c.base, c.bases)
         for c in (found.data, found.evidence)
     ] + [found.empty_directories]
 
@@ -690,7 +615,7 @@ def test_the_order_of_listing_does_not_matter(
 ) -> None:
     tree(tmp_path, *(f"t/{a}/{b}{c}" for a in "xyz" for b in "ab" for c in ("", ".d/e", "-")))
     (tmp_path / "t/empty").mkdir()
-    tables = [component("c", 'dir = "t"', 'file = "t/x/a"\nas = "y/zz"')]
+    tables = [component("c", 'dir = "t"\nempty = "drop"', 'file = "t/x/a"\nas = "y/zz"')]
     tables.append('[[evidence]]\npath = "x"\nsource = [{ glob = "t/**/*-" }]\n')
     first = columns(collect(spec(tmp_path, *tables)))
     for seed in range(5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from verifier import decoders
 from verifier.core.errors import NotAKit
 from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.core.trust import parse_root
+from verifier.host.accept import Host
+from verifier.host.directory import TrustDirectory
 from verifier.run import run
 from verifier.show.report import Report, make_report, render_text, report_value
 
@@ -66,6 +69,17 @@ def expiring(statement: dict[str, Any]) -> dict[str, Any]:
     for name in ("index", "frames", "roots"):
         statement["predicate"][name]["digest"]["blake3"] = "00" * 32
     statement["subject"][0]["digest"]["blake3"] = "00" * 32
+    statement["subject"][1]["digest"]["sha3"] = "00" * 32
+    return statement
+
+
+def with_artifacts(statement: dict[str, Any]) -> dict[str, Any]:
+    """Name a primary artifact that is a member, and one that is none."""
+    here, size = hashlib.sha256(TEXT.data).hexdigest(), {"md5": "00" * 16}
+    statement["subject"] += [
+        {"name": "tools/text", "digest": {"sha256": here, **size}},
+        {"name": "tools/elsewhere", "digest": {"sha256": "00" * 32}},
+    ]
     return statement
 
 
@@ -103,6 +117,7 @@ CASES = {
     "quick without a decoder": Case("verified", 0, "quick", job={"quick": True}, decoder=False),
     "unknown members": Case("verified", 0, "full", hooks={"statement": change(colour="red")}),
     "a date and other digests": Case("verified", 0, "full", hooks={"statement": expiring}),
+    "primary artifacts": Case("verified", 0, "full", hooks={"statement": with_artifacts}),
     "no root": Case("undecided", 3, "none", "no-root", pin=False),
     "another root": Case(
         "rejected",
@@ -215,6 +230,14 @@ def test_text_has_the_verdict_first_and_all_of_the_sentences(name: str, report: 
         assert "\n  fix: " in text
 
 
+NOT_AUTHENTICATED = "the manifest is not authenticated"
+
+
+def case_is_usage(name: str) -> bool:
+    """Whether a run ended before anything of the kit was read."""
+    return CASES[name].code == "usage"
+
+
 @every_case
 def test_only_what_is_authenticated_is_not_a_claim(name: str, report: Report) -> None:
     value, text = report_value(report), render_text(report)
@@ -227,7 +250,8 @@ def test_only_what_is_authenticated_is_not_a_claim(name: str, report: Report) ->
         assert value["checked"] == []
         assert value["contentId"] is None
         assert value["members"] is None
-        assert value["notChecked"] == ["everything: the manifest is not authenticated"]
+        why = "the kit was not looked at" if case_is_usage(name) else NOT_AUTHENTICATED
+        assert value["notChecked"] == [f"everything: {why}"]
         assert all(line.startswith("claims: ") for line in said)
 
 
@@ -271,6 +295,12 @@ LEFT_OUT = {
         "expiry: the kit says 2027-01-01T00:00:00Z",
         *ALWAYS[2:],
         *(f"digest 'blake3' of {name}" for name in ("index", "frames", "roots")),
+        "digest 'sha3' of subject 'SHA256SUMS'",
+    ],
+    "primary artifacts": [
+        *ALWAYS,
+        "digest 'md5' of subject 'tools/text'",
+        "primary artifact 'tools/elsewhere': it is no member of this kit",
     ],
 }
 
@@ -311,8 +341,44 @@ def test_medium_at_fault_is_undecided(tmp_path: Path) -> None:
     made = run(str(tmp_path / "missing"), Job(parse_root(ROOT_FILE.read_bytes())))
     value = report_value(made)
     assert (value["verdict"], value["kit"], value["kitId"]) == ("undecided", None, None)
-    assert "the page at the head could not be read" in render_text(made)
+    assert "\nthe kit could not be read\n" in render_text(made)
     assert [error.message for error in VALIDATOR.iter_errors(value)] == []
+
+
+def test_report_says_nothing_untrue_of_a_kit_that_was_not_looked_at(tmp_path: Path) -> None:
+    """These three said that the page at the head could not be read."""
+    path = tmp_path / "kit"
+    path.write_bytes(assemble(DRAFT))
+    (tmp_path / "file").write_bytes(b"")
+    job = parse_root(ROOT_FILE.read_bytes())
+    for target, code in (
+        (tmp_path, "target-exists"),
+        (tmp_path / "file" / "x", "target-unwritable"),
+    ):
+        made = run(str(path), Job(job), extract=str(target))
+        assert made.error is not None
+        assert made.error.code == code
+        text = render_text(made)
+        assert "could not be read" not in text
+        assert "\nthe kit was not looked at\n" in text
+        assert list(made.not_checked) == ["everything: the kit was not looked at"]
+    path.write_bytes(b"{}" * 60_000)
+    assert "the page at the head is not one" in render_text(run(str(path), Job(job)))
+
+
+def test_a_host_that_was_not_asked_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    """``--trust DIR --expect wrong`` said that no trust directory was given."""
+    path = tmp_path / "kit"
+    path.write_bytes(assemble(DRAFT))
+    directory = TrustDirectory(str(tmp_path / "trust"))
+    root = ROOT_FILE.read_bytes()
+    directory.make(root, hashlib.sha256(root).hexdigest(), None)
+    host = Host(directory, 1_800_000_000, "1.0.0")
+    made = run(str(path), Job(expect=Expectation("other")), host=host)
+    assert made.error is not None
+    assert made.error.code == "unexpected-kit"
+    assert "policy, age and downgrade: the run ended before" in made.not_checked
+    assert "no trust directory" not in render_text(made)
 
 
 def test_words_survive_any_console(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Private keys, known by their content: nobody means to publish one with a release.
+
+Only what is certain counts: the armour of a text form with a line of it, or the structure of a
+binary one.  A text that speaks of keys, as this one does, holds none.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_KEY = 65_536  # bytes of a file that is looked at: keys, and bundles of a key with its chain
+
+_PEM = re.compile(
+    rb"^-----BEGIN (?P<kind>[A-Z0-9 ]{0,40})PRIVATE KEY(?: BLOCK)?-----[ \t]*\r?\n"
+    rb"(?:(?:[A-Za-z-]+: [^\n]*)?\r?\n){0,20}[A-Za-z0-9+/=]{16}",
+    re.M,
+)
+_AGE = re.compile(rb"^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50}", re.M)
+# minisign and signify: a comment, then base64 of algorithm, KDF and, for minisign, checksum
+_MINISIGN = re.compile(rb"\Auntrusted comment: [^\n]*\nRW(?:RTY0Iy|QAAEIy|RCS)[A-Za-z0-9+/]{96}")
+_PUTTY = re.compile(rb"\APuTTY-User-Key-File-[23]: ")
+_GPG_AGENT = re.compile(rb"(?:\A|\nKey: ?)\((?:\d+:)?(?:protected-|openpgp-)?private-key[ (\d]")
+_TEXTS = (
+    (b"PRIVATE KEY", _PEM, "a private key in PEM"),
+    (b"AGE-SECRET-KEY-", _AGE, "an age identity"),
+    (b"untrusted comment: ", _MINISIGN, "a secret key of minisign or signify"),
+    (b"PuTTY-User-Key-File-", _PUTTY, "a private key of PuTTY"),
+    (b"private-key", _GPG_AGENT, "a private key of GnuPG's agent"),
+)
+_SEQUENCE, _INTEGER, _OCTETS, _OID = 0x30, 0x02, 0x04, 0x06
+_PKCS5 = bytes.fromhex("2a864886f70d0105")
+_PKCS12 = bytes.fromhex("2a864886f70d010c01")
+_OPENPGP = {0x94, 0x95, 0x96, 0xC5}  # packets of tag 5, secret key (RFC 9580, 4.2 and 5.5.1.3)
+_OPENPGP_ALGORITHMS = {1, 2, 3, 16, 17, 18, 19, 22, 25, 26, 27, 28}
+
+
+def private_key_in(data: bytes | bytearray | memoryview) -> str:
+    """Return what kind of private key a file holds; empty if it holds none."""
+    raw = bytes(data)
+    for mark, pattern, kind in _TEXTS:
+        if raw.find(mark) >= 0 and pattern.search(raw):
+            return kind
+    if raw[:1] == b"\x30":
+        return "a private key in DER" if _is_der(raw) else ""
+    if raw and raw[0] in _OPENPGP and _is_openpgp(raw):
+        return "a secret key of OpenPGP"
+    return ""
+
+
+def _is_der(data: bytes) -> bool:
+    """Whether a file is one key: PKCS #8, encrypted or not, PKCS #1, or SEC 1."""
+    inside = _value(data, _SEQUENCE)
+    if inside is None:
+        return False
+    if inside[:3] in (b"\x02\x01\x00", b"\x02\x01\x01"):
+        rest = inside[3:]
+        algorithm = _value(rest, _SEQUENCE)
+        if algorithm is not None:  # PKCS #8: version, algorithm, the key
+            return algorithm[:1] == b"\x06"
+        if rest[:1] == b"\x02":  # PKCS #1: nine integers in all
+            return inside[2] == 0 and _count_integers(inside) >= 9
+        return inside[2] == 1 and rest[:1] == b"\x04"  # SEC 1
+    algorithm = _value(inside, _SEQUENCE)  # encrypted PKCS #8: a scheme of PKCS #5 or #12, the key
+    identifier = _value(algorithm, _OID) if algorithm is not None else None
+    return identifier is not None and identifier.startswith((_PKCS5, _PKCS12))
+
+
+def _value(data: bytes, tag: int) -> bytes | None:
+    """Return what the first value of ``data`` holds if it has this tag; it may be cut short."""
+    if len(data) < 2 or data[0] != tag:
+        return None
+    length, at = data[1], 2
+    if length & 0x80:
+        at += length & 0x7F
+        if not 0 < length & 0x7F <= 4:
+            return None
+        length = int.from_bytes(data[2:at], "big")
+    return data[at : at + length]
+
+
+def _count_integers(data: bytes) -> int:
+    count = 0
+    while (value := _value(data, _INTEGER)) is not None:
+        count += 1
+        data = data[data.index(value, 2) + len(value) :] if value else data[2:]
+    return count
+
+
+def _is_openpgp(data: bytes) -> bool:
+    """Whether a file begins with a secret key packet of version 4, 5 or 6."""
+    if data[0] == 0xC5:
+        at = 2 if data[1] < 192 else 3 if data[1] < 255 else 6
+    else:
+        at = 1 + (1, 2, 4)[data[0] & 3]
+    body = data[at : at + 6]
+    return len(body) == 6 and body[0] in (4, 5, 6) and body[5] in _OPENPGP_ALGORITHMS

@@ -1,0 +1,162 @@
+"""Private keys are known by their content, whatever program made them; texts about keys are not."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization as ser
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from kit.sources.secrets import private_key_in
+from tests.conftest import Judge
+from tests.support.making import KEYS, REPOSITORY
+
+Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+KEY_KINDS: dict[str, Key] = {
+    "Ed25519": ed25519.Ed25519PrivateKey.generate(),
+    "P-256": ec.generate_private_key(ec.SECP256R1()),
+    "RSA": rsa.generate_private_key(65537, 2048),
+}
+OPEN = ser.NoEncryption()
+LOCKED = ser.BestAvailableEncryption(b"secret")
+
+
+@pytest.mark.parametrize("kind", KEY_KINDS)
+@pytest.mark.parametrize("lock", [OPEN, LOCKED], ids=["open", "locked"])
+@pytest.mark.parametrize("encoding", [ser.Encoding.PEM, ser.Encoding.DER])
+def test_pkcs8(kind: str, lock: ser.KeySerializationEncryption, encoding: ser.Encoding) -> None:
+    key = KEY_KINDS[kind]
+    data = key.private_bytes(encoding, ser.PrivateFormat.PKCS8, lock)
+    assert private_key_in(data)
+    assert private_key_in(memoryview(bytearray(data)))
+
+
+@pytest.mark.parametrize("kind", ["P-256", "RSA"])
+@pytest.mark.parametrize("encoding", [ser.Encoding.PEM, ser.Encoding.DER])
+def test_the_older_form(kind: str, encoding: ser.Encoding) -> None:
+    key = KEY_KINDS[kind]
+    data = key.private_bytes(encoding, ser.PrivateFormat.TraditionalOpenSSL, OPEN)
+    assert private_key_in(data)
+
+
+@pytest.mark.parametrize("kind", KEY_KINDS)
+def test_openssh(kind: str) -> None:
+    key = KEY_KINDS[kind]
+    assert private_key_in(key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.OpenSSH, OPEN))
+
+
+@pytest.mark.parametrize("kind", KEY_KINDS)
+@pytest.mark.parametrize("encoding", [ser.Encoding.PEM, ser.Encoding.DER])
+def test_public_halves_are_no_secret(kind: str, encoding: ser.Encoding) -> None:
+    public = KEY_KINDS[kind].public_key()
+    assert not private_key_in(public.public_bytes(encoding, ser.PublicFormat.SubjectPublicKeyInfo))
+
+
+def test_the_keys_of_the_fixtures() -> None:
+    for path in sorted(KEYS.glob("*.pem")):
+        assert private_key_in(path.read_bytes()), path
+    for path in sorted(KEYS.glob("*.pub")):
+        assert not private_key_in(path.read_bytes()), path
+
+
+def line(start: bytes, size: int) -> bytes:
+    """Return base64 that begins as a key of some program does."""
+    return base64.b64encode(start + bytes(range(1, 200)))[:size]
+
+
+MORE = {
+    "a bundle of chain and key": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    + (KEYS / "alice.pem").read_bytes(),
+    "with attributes": b"Bag Attributes\n    friendlyName: x\n" + (KEYS / "alice.pem").read_bytes(),
+    "encrypted as OpenSSL once did": b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+    b"DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n" + line(b"x", 64) + b"\n",
+    "cosign": b"-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n" + line(b"{", 64) + b"\n",
+    "CR LF": (KEYS / "alice.pem").read_bytes().replace(b"\n", b"\r\n"),
+    "GnuPG": b"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n" + line(b"\x94", 64),
+    "GnuPG without a version": b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + line(b"\x94", 64),
+    "GnuPG's agent": b"(21:protected-private-key(3:rsa(1:n257:",
+    "GnuPG's agent, newer": b"Created: 20240101T000000\nKey: (private-key (ecc (curve Ed25519)))",
+    "OpenPGP": bytes.fromhex("c558 04 60000000 16 092b06"),
+    "OpenPGP, old form": bytes.fromhex("95 03be 04 60000000 01 0800"),
+    "age": b"# created: 2026-01-01T00:00:00Z\n# public key: age1xyz\nAGE-SECRET-KEY-1" + b"Q" * 58,
+    "minisign": b"untrusted comment: minisign encrypted secret key\n" + line(b"EdScB2", 212),
+    "minisign without a password": b"untrusted comment: key\n" + line(b"Ed\0\0B2", 212),
+    "signify": b"untrusted comment: signify secret key\n" + line(b"EdBK\0\0\0\x2a", 140),
+    "PuTTY": b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n",
+}
+
+
+@pytest.mark.parametrize("data", MORE.values(), ids=MORE)
+def test_other_programs(data: bytes) -> None:
+    assert private_key_in(data)
+
+
+NONE = {
+    "nothing": b"",
+    "one byte": b"\x30",
+    "a text about keys": b"A file begins with `-----BEGIN PRIVATE KEY-----` and is PEM text.\n",
+    "a program that knows the armour": b'if "-----BEGIN PRIVATE KEY-----" in text:\n    x\n',
+    "the armour alone": b"-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
+    "a key on a card": b"(20:shadowed-private-key(3:rsa",
+    "a public key of minisign": b"untrusted comment: key\nRWQf6LRCGA9i53mlYecO4IzT5",
+    "a certificate": b"\x30\x82\x01\x0a\x30\x81\xb0\xa0\x03\x02\x01\x02",
+    "a signature in DER": b"\x30\x06\x02\x01\x01\x02\x01\x02",
+    "OpenPGP of somebody else": b"\x99\x01\x0d\x04\x60\x00\x00\x00\x01",
+    "noise that begins like OpenPGP": b"\x95\x01\x02\x03",
+}
+
+
+@pytest.mark.parametrize("data", NONE.values(), ids=NONE)
+def test_what_is_no_key(data: bytes) -> None:
+    assert not private_key_in(data)
+
+
+def test_nothing_of_this_repository_but_its_test_keys_is_one() -> None:
+    """Two thousand files of all kinds: no false alarm."""
+    for folder in ("kit", "verifier", "docs", "manifests", "fixtures/lnm", "tools"):
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert not private_key_in(path.read_bytes()[:65_536]), path
+
+
+def test_what_ssh_keygen_writes(judge: Judge, tmp_path: Path) -> None:
+    for number, more in enumerate((["-N", ""], ["-N", "secret"], ["-N", "", "-m", "PEM"])):
+        path = tmp_path / str(number)
+        kind = "rsa" if "-m" in more else "ed25519"
+        command: list[str | Path] = [judge("ssh-keygen"), "-q", "-t", kind, "-f", path, *more]
+        subprocess.run(command, check=True, timeout=60)
+        assert private_key_in(path.read_bytes())
+        assert not private_key_in(path.with_suffix(".pub").read_bytes())
+
+
+def test_what_gpg_writes(tmp_path: Path) -> None:
+    gpg = shutil.which("gpg")
+    if gpg is None:
+        pytest.skip("not run: gpg is not installed")
+    home = tmp_path / "g"
+    home.mkdir(mode=0o700)
+    command: list[str | Path] = [
+        gpg,
+        "--homedir",
+        home,
+        "--batch",
+        "--quiet",
+        "--pinentry-mode",
+        "loopback",
+    ]
+    made = [*command, "--passphrase", "", "--quick-gen-key", "a@example.com", "ed25519"]
+    if subprocess.run(made, capture_output=True, timeout=60, check=False).returncode:
+        pytest.skip("not run: gpg makes no key here")
+    for armour in ([], ["--armor"]):
+        run = [*command, *armour, "--passphrase", "", "--export-secret-keys"]
+        assert private_key_in(subprocess.run(run, capture_output=True, check=True).stdout)
+        run = [*command, *armour, "--export"]
+        assert not private_key_in(subprocess.run(run, capture_output=True, check=True).stdout)
+    for path in (home / "private-keys-v1.d").iterdir():
+        assert private_key_in(path.read_bytes()), path.read_bytes()[:40]
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
