@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import Options, created_of, draft_manifest, own_members, write
-from kit.container.archive import Written, compressor_name
+from kit.container.archive import Written, can_be_sums_signature, compressor_name
 from kit.container.head import check_same_root, read_head
 from kit.container.output import refused
 from kit.errors import show
@@ -59,7 +59,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     assert opened.index is not None
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
-    inputs = Inputs(collect(spec), own_members(draft.kit, has_sums), signed_sums=has_sums)
+    inputs = Inputs(collect(spec), own_members(draft.kit), signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:
@@ -89,11 +89,12 @@ class _Keep:
     def __init__(self, member: int) -> None:
         self._member = member
         self.data = b""
+        self.seen = False
 
     def small(self, member: int, data: memoryview) -> None:
         """Keep a whole member."""
         if member == self._member:
-            self.data = bytes(data)
+            self.data, self.seen = bytes(data), True
 
     def piece(self, member: int, offset: int, data: memoryview) -> None:
         """Nothing: a signature is small."""
@@ -113,9 +114,13 @@ def _prove(kit: Path, job: Job, opened: Opened) -> bytes:
     job.make_sink, job.workers = make_sink, default_workers()
     prove_file(os.fspath(kit), job, opened)
     try:
-        return base64.b64decode(keep.data, validate=True)
+        signature = base64.b64decode(keep.data, validate=True)
     except ValueError:
         raise RebuildDiffers("is not base64", where="SHA256SUMS.sig") from None
+    if keep.seen and not can_be_sums_signature(signature):
+        what = f"has {len(signature)} bytes, which no ECDSA P-256 signature has"
+        raise RebuildDiffers(what, where="SHA256SUMS.sig")
+    return signature
 
 
 def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
@@ -133,36 +138,21 @@ def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
     for name in ("kit", "components", "exemptions", "requires", "built", "page_size", "roots"):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            raise RebuildDiffers(_told(name, before, after), where="manifest")
+            raise RebuildDiffers(_first_difference(name, before, after), where="manifest")
 
 
-def _told(name: str, before: Any, after: Any) -> str:
-    """Return the first difference of a part of the manifest in words."""
+def _first_difference(name: str, before: Any, after: Any) -> str:
+    """Return the innermost part of two values that differs, by its name."""
     if isinstance(before, tuple):
-        old, new = ({_called(item): item for item in side} for side in (before, after))
-        for called in (*old, *new):
-            if called not in old or called not in new:
-                return f"{name}: {called} is only {'there' if called in old else 'here'}"
-            if old[called] != new[called]:
-                return _told(f"{name}, {called}", old[called], new[called])
-        return f"{name}: they are in another order"
-    fields = getattr(before, "__annotations__", {})
-    for field in fields:
-        was, now = getattr(before, field), getattr(after, field)
-        if was != now:
-            return f"{name}: {field} is {_shown(was)} there, {_shown(now)} here"
+        for number, (old, new) in enumerate(zip(before, after, strict=False)):
+            if old != new:
+                return _first_difference(f"{name}[{number}]", old, new)
+        return f"{name}: {len(before)} there, {len(after)} here"
+    for part in getattr(type(before), "__annotations__", ()):
+        old, new = getattr(before, part), getattr(after, part)
+        if old != new:
+            return _first_difference(f"{name}.{part}", old, new)
     return f"{name}: {before!r} there, {after!r} here"
-
-
-def _called(item: object) -> str:
-    """Return what a component or an exemption is called."""
-    return repr(getattr(item, "id", None) or getattr(item, "reason", ""))
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "nothing"
-    return repr(value) if value != "" else "nothing"
 
 
 def _lines(index: Index) -> Iterator[bytes]:
