@@ -15,6 +15,7 @@ from kit.cli.common import (
     Json,
     OptionalRoot,
     app,
+    note_root,
     of_this_host,
     progress,
     say,
@@ -126,6 +127,7 @@ def _sign(
     path = chosen.kit_to_finish(kit)
     root_file = chosen.root(root)
     trusted = load_roots(root_file).last if root_file else None
+    note_root(trusted, path)
     ssh = sign_sums(path, ssh_key) if ssh_key else None
     with progress(json_) as show, of_this_host():
         signed = sign(
@@ -189,6 +191,7 @@ def _seal(
     path, root_file = chosen.kit_to_finish(kit), chosen.root(root)
     attached = attach_first(path, attach, more, root=root_file, reopen=reopen)
     trusted = load_roots(root_file).last if root_file else None
+    note_root(trusted, path)
     with progress(json_) as show, of_this_host():
         sealed = seal(
             path,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, OptionalRoot, app, progress, say, secret
+from kit.cli.common import Json, OptionalRoot, app, note_root, progress, say, secret
 from kit.cli.defaults import kit_in
 from kit.cli.options import App, Group
 from kit.cli.wanted import KIT, PACK, wanted
@@ -95,6 +95,7 @@ def _show(
     trusted = load_roots(root).last if root else None
     seen = review(wanted(kit_in(pack), KIT, PACK), against=against)
     check_same_root(seen.head.root, trusted)
+    note_root(seen.head.root)
     if json_:
         say(json.dumps(_review_value(seen), indent=2, sort_keys=True))
         return
@@ -190,6 +191,7 @@ def sign_away(
             progress=lambda done, total: show("checking", done, total),
             secrets=secret,
         )
+    note_root(made.head.root)
     if json_:
         say(json.dumps(_away_value(made), indent=2, sort_keys=True))
         return

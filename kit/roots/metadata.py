@@ -190,10 +190,10 @@ def _together(kit_keys: Sequence[Key], root_keys: Sequence[Key]) -> dict[str, Ke
 
 def _role(name: str, keys: Sequence[Key], threshold: int) -> Role:
     distinct = len({_name(key) for key in keys})
-    are = "is 1 signer" if distinct == 1 else f"are {distinct} distinct signers"
     if not 1 <= threshold <= distinct:
         raise RootInconsistent(
-            f"the threshold is {threshold}, and there {are}",
+            f"the threshold is {threshold}, and there "
+            + (f"are {distinct} distinct signers" if distinct != 1 else "is 1 distinct signer"),
             where=f"role {name!r}",
         )
     return Role([key.keyid for key in keys], threshold)
