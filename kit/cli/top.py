@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "release-note": ("note", "Print what to tell the sites of a sealed release, and a QR code."),
     "rebuild": ("build", "Build again from the spec and compare every byte with a kit."),
     "review": ("review", "Show what would be signed, to a signer who does not have the kit."),
+    "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
+    "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
