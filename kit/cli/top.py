@@ -6,7 +6,6 @@ A spec, a root and a signer each need libraries that take longer to load than mo
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -65,7 +64,7 @@ class _Commands(MutableMapping[str, Any]):
         if name in self._more:
             return self._more[name]
         module, _ = COMMANDS[name]
-        importlib.import_module(f"kit.cli.{module}")
+        _load(module)
         from kit.cli.common import app  # here: it is made of this module's class
 
         group = typer.main.get_command(app)
@@ -83,3 +82,28 @@ class _Commands(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(COMMANDS) + len(self._more)
+
+
+def _load(module: str) -> None:
+    """Load one of the modules with commands, which registers them."""
+    match module:
+        case "build":
+            from kit.cli import build  # noqa: F401
+        case "config":
+            from kit.cli import config  # noqa: F401
+        case "keys":
+            from kit.cli import keys  # noqa: F401
+        case "kits":
+            from kit.cli import kits  # noqa: F401
+        case "lock":
+            from kit.cli import lock  # noqa: F401
+        case "looking":
+            from kit.cli import looking  # noqa: F401
+        case "note":
+            from kit.cli import note  # noqa: F401
+        case "review":
+            from kit.cli import review  # noqa: F401
+        case "roots":
+            from kit.cli import roots  # noqa: F401
+        case "sbom":
+            from kit.cli import sbom  # noqa: F401
