@@ -490,7 +490,8 @@ def test_receipt_that_cannot_be_written_is_said(
     monkeypatch.setattr("verifier.host.files.prepare", full)
     receipt = site.base / "receipt.json"
     assert kit_verify("verify", kit, "--trust", site.trust, "--receipt", receipt) == 3
-    assert "error[receipt-unwritable]" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "error[receipt-unwritable]" in said.out + said.err
 
 
 def test_errors_of_the_host_are_of_its_tree(site: Site) -> None:
