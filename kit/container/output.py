@@ -14,7 +14,14 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from kit.errors import BuildDiskFull, KitError, OutputExists, OutputForeign, OutputUnwritable, show
+from kit.errors import (
+    BuildDiskFull,
+    KitError,
+    OutputExists,
+    OutputForeign,
+    OutputUnwritable,
+    show,
+)
 from verifier import _compat
 
 _SUFFIX = ".offline-kit-partial"
@@ -31,6 +38,15 @@ def refused(error: OSError, path: Path) -> KitError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return BuildDiskFull(error.strerror or "the disk is full", where=show(path))
     return OutputUnwritable(error.strerror or str(error), where=show(path))
+
+
+def _no_inode(directory: Path) -> str:
+    """Return what to say where a disk has room, but not for another file; else nothing."""
+    try:
+        facts = os.statvfs(directory)
+    except OSError:
+        return ""
+    return "there is no inode left" if facts.f_files and not facts.f_favail else ""
 
 
 def partial_of(path: Path) -> Path:

@@ -62,10 +62,13 @@ _ONE_OF: dict[str, Any] = {
     "oneOf": [
         {
             "required": ["file"],
-            "properties": dict.fromkeys(("exclude", "links", "empty", "private_keys"), False),
+            "properties": dict.fromkeys(
+                ("exclude", "links", "empty", "pack", "private_keys"), False
+            ),
         },
-        {"required": ["dir"], "properties": {"as": False}},
-        {"required": ["glob"], "properties": {"as": False, "empty": False}},
+        {"required": ["dir"], "properties": {"as": False, "pack": False}},
+        {"required": ["dir", "pack"], "properties": {"links": False}},
+        {"required": ["glob"], "properties": {"as": False, "empty": False, "pack": False}},
     ]
 }
 
@@ -94,7 +97,7 @@ class Source(_Table):
     as_: KitPath | None = Field(
         None,
         alias="as",
-        description="where `file` lands, relative to the path",
+        description="where `file`, or a packed `dir`, lands, relative to the path",
         examples=["bin/runner"],
     )
     exclude: tuple[Exclude, ...] = Field(
@@ -115,11 +118,17 @@ class Source(_Table):
         "in their place, if that is inside the source",
         examples=["copy"],
     )
-    empty: Literal["refuse", "drop"] = Field(
+    empty: Literal["refuse", "drop", "keep"] = Field(
         "refuse",
         description='"refuse" for directories of `dir` without a file, "drop" if they may be '
-        "missing at the site",
+        'missing at the site, "keep" beside `pack`, where they arrive anyway',
         examples=["drop"],
+    )
+    pack: Literal["tar"] | None = Field(
+        None,
+        description='"tar" to carry `dir` as one tar archive with its links, modes and empty '
+        "directories, called as the directory or by `as`",
+        examples=["tar"],
     )
     private_keys: tuple[Exclude, ...] = Field(
         (),
@@ -138,14 +147,39 @@ class Source(_Table):
                 expected="exactly one of file, dir, glob",
                 fix="write a table of its own for each",
             )
-        if self.as_ is not None and self.file is None:
-            raise mistake("has `as`", expected="`as` only beside `file`", fix="remove `as`")
+        if self.as_ is not None and self.file is None and self.pack is None:
+            expected = "`as` only beside `file` or `pack`"
+            raise mistake("has `as`", expected=expected, fix="remove `as`")
         for name in ("exclude", "links", "private_keys"):
             if name in self.model_fields_set and self.file is not None:
                 expected = f"`{name}` only beside `dir` or `glob`"
                 raise mistake(f"has `{name}`", expected=expected, fix="remove it")
-        if "empty" in self.model_fields_set and self.dir is None:
-            raise mistake("has `empty`", expected="`empty` only beside `dir`", fix="remove it")
+        for name in ("empty", "pack"):
+            if name in self.model_fields_set and self.dir is None:
+                expected = f"`{name}` only beside `dir`"
+                raise mistake(f"has `{name}`", expected=expected, fix="remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _packed(self) -> Source:
+        if self.pack is None:
+            if self.empty == "keep":
+                raise mistake(
+                    'has `empty = "keep"`',
+                    expected="`pack` beside it: a kit carries files, an archive directories too",
+                    fix='add `pack = "tar"`, or write `empty = "drop"`',
+                )
+            return self
+        if "links" in self.model_fields_set or self.empty == "drop":
+            name = "links" if "links" in self.model_fields_set else "empty"
+            why = "links and empty directories of a packed tree arrive"
+            raise mistake(f"has `{name}` beside `pack`", expected=why, fix=f"remove `{name}`")
+        if self.as_ is None and (self.dir or "").rstrip("/").rpartition("/")[2] in {".", "..", ""}:
+            raise mistake(
+                "has no name for the archive",
+                expected="`as` beside a `dir` that has no name of its own",
+                fix='add `as = "NAME.tar"`',
+            )
         return self
 
 
