@@ -292,24 +292,14 @@ class OutputUnwritable(Undecided):
 
 
 class BuildDiskFull(Undecided):
-    """The disk of the output is full, or has no inode left, or less room than the kit needs.
+    """The disk of the output is full, has no inode left, or takes no file as large as the kit.
 
-    The unfinished file was removed.
+    Asked before the first byte is written; of what is compressed, the size is estimated from some
+    members.  `ulimit -f` limits what a process may write, and FAT32 has no files of 4 GiB.
     """
 
     code = "build-disk-full"
     fix = "Free the space named, or give a directory on another disk with --out."
-
-
-class OutputTooLarge(Undecided):
-    """No file in the place for the output may be as large as the kit would be.
-
-    `ulimit -f` limits what a process may write, and FAT32 has no files of 4 GiB.  Asked before the
-    first byte is written, as is the room on the disk; of what is compressed, the size is estimated.
-    """
-
-    code = "output-too-large"
-    fix = "Raise `ulimit -f`, or give --out on a file system that takes such files (not FAT32)."
 
 
 # --- keys ------------------------------------------------------------------------------------
@@ -477,7 +467,6 @@ __all__ = [
     "KitTooLarge",
     "OutputExists",
     "OutputForeign",
-    "OutputTooLarge",
     "OutputUnwritable",
     "PassphraseMissing",
     "PassphraseWrong",

@@ -36,17 +36,10 @@ def refused(error: OSError, path: Path) -> KitError:
         why = "the host takes no file that large: FAT none of 4 GiB, a shell none above `ulimit -f`"
         return BuildDiskFull(why, where=show(path))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BuildDiskFull(error.strerror or "the disk is full", where=show(path))
+        none = _compat.Room(None, os.fspath(path.parent)).files == 0
+        why = "there is no inode left" if none else error.strerror or "the disk is full"
+        return BuildDiskFull(why, where=show(path))
     return OutputUnwritable(error.strerror or str(error), where=show(path))
-
-
-def _no_inode(directory: Path) -> str:
-    """Return what to say where a disk has room, but not for another file; else nothing."""
-    try:
-        facts = os.statvfs(directory)
-    except OSError:
-        return ""
-    return "there is no inode left" if facts.f_files and not facts.f_favail else ""
 
 
 def partial_of(path: Path) -> Path:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import resource
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate
 
 import zstandard
 
-from kit.errors import BuildDiskFull, OutputTooLarge
+from kit.errors import BuildDiskFull
 from kit.sources.inputs import Inputs
+from verifier import _compat
 from verifier.core.lists import DATA
 
-_FAT = (1 << 32) - 1  # bytes of the largest file on FAT32
 _SAMPLES = 64  # members that are tried
 _SAMPLE = 65_536  # bytes tried of each
 _SLACK = 10  # an estimate is not held against anybody by a tenth
@@ -30,52 +27,22 @@ def check_room(output: int, most: int, estimate: Callable[[], int]) -> None:
         estimate: Returns how many it will have, about; asked only where ``most`` is too much.
 
     Raises:
-        BuildDiskFull: The disk has less room.
-        OutputTooLarge: No file here may be so large.
+        BuildDiskFull: The disk has less room, or no file here may be so large.
     """
-    free, largest = _free(output), _largest(output, most)
-    if most <= min(free, largest):
+    if not _why_not(output, most):
         return
     expected = estimate()
-    least = expected - expected // _SLACK
-    if least > free:
-        raise BuildDiskFull(f"about {expected} bytes are needed, {free} are free")
-    if least > largest or least > _largest(output, least):
-        raise OutputTooLarge(f"the kit would have about {expected} bytes, {largest} are allowed")
+    why = _why_not(output, expected - expected // _SLACK)
+    if why:
+        raise BuildDiskFull(f"the kit will have about {expected} bytes, and {why}")
 
 
-def _free(output: int) -> int:
-    """Return how many bytes are free; very many where the host does not know."""
-    try:
-        facts = os.fstatvfs(output)
-    except OSError:
-        return most_of_all()
-    # several file systems say 0 where they do not count; a disk that is full says so at once
-    return facts.f_bavail * facts.f_frsize or most_of_all()
-
-
-def _largest(output: int, size: int) -> int:
-    """Return the size that a file may have here, as far as ``size`` is concerned."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = most_of_all() if soft == resource.RLIM_INFINITY else soft
-    if limit >= size > _FAT and not _takes(output, size):
-        return _FAT
-    return limit
-
-
-def _takes(output: int, size: int) -> bool:
-    """Whether a file may get a size, asked of an empty one; FAT answers without writing."""
-    try:
-        os.ftruncate(output, size)
-        os.ftruncate(output, 0)
-    except OSError as error:
-        return error.errno not in (errno.EFBIG, errno.EINVAL)
-    return True
-
-
-def most_of_all() -> int:
-    """Return more bytes than any file has."""
-    return 1 << 63
+def _why_not(output: int, size: int) -> str:
+    """Return why a file cannot get a size; empty where it can, or where the host does not know."""
+    free = _compat.Room(output, b"").bytes
+    if free is not None and free < size:
+        return f"{free} bytes are free"
+    return _compat.too_large(output, size)
 
 
 def shrinking(inputs: Inputs, level: int) -> float:

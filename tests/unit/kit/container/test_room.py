@@ -40,7 +40,7 @@ def refused(spec: KitSpec, out: Path, *, store: bool = False) -> str:
 
 def free(monkeypatch: pytest.MonkeyPatch, blocks: int, **more: int) -> None:
     """Have every disk say that so many bytes are free."""
-    real = os.fstatvfs
+    real = os.statvfs
 
     def told(descriptor: Any) -> os.statvfs_result:
         facts = list(real(descriptor))
@@ -48,7 +48,6 @@ def free(monkeypatch: pytest.MonkeyPatch, blocks: int, **more: int) -> None:
         facts[5], facts[7] = 1000, more.get("inodes", 1000)
         return os.statvfs_result(facts)
 
-    monkeypatch.setattr(os, "fstatvfs", told)
     monkeypatch.setattr(os, "statvfs", told)
 
 
@@ -97,7 +96,7 @@ def test_the_limit_of_the_shell(
         if fits:
             assert build_it(spec, tmp_path / "out", store=store) < limit * MIB
         else:
-            assert refused(spec, tmp_path / "out", store=store) == "output-too-large"
+            assert refused(spec, tmp_path / "out", store=store) == "build-disk-full"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
@@ -107,17 +106,17 @@ def test_fat_has_no_files_of_four_gibibytes(
 ) -> None:
     spec = make_sources(tmp_path / "in", {"a/file": b""})
     os.truncate(spec.base / "src/a/file", 5 << 30)  # takes no room
-    truncate = os.ftruncate
+    seek = os.lseek
 
-    def as_fat(descriptor: int, size: int) -> None:
-        if size >= 1 << 32:
-            raise OSError(errno.EFBIG, "File too large")
-        truncate(descriptor, size)
+    def as_fat(descriptor: int, position: int, how: int) -> int:
+        if position >= 1 << 32:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return seek(descriptor, position, how)
 
     no_byte(monkeypatch)
-    monkeypatch.setattr(os, "ftruncate", as_fat)
+    monkeypatch.setattr(os, "lseek", as_fat)
     free(monkeypatch, 1 << 40)
-    assert refused(spec, tmp_path / "out", store=True) == "output-too-large"
+    assert refused(spec, tmp_path / "out", store=True) == "build-disk-full"
 
 
 def test_a_disk_without_inodes_says_so(
