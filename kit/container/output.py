@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from kit.errors import (
     BuildDiskFull,
@@ -27,6 +30,8 @@ from verifier import _compat
 _SUFFIX = ".offline-kit-partial"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+Handler = Callable[[int, FrameType | None], Any]
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
@@ -78,17 +83,47 @@ def new_file(path: Path) -> Iterator[int]:
 def _unfinished(path: Path) -> Iterator[tuple[int, Path]]:
     """Give a new, empty, locked file beside ``path``; unless the block ends well, it goes."""
     partial = partial_of(path)
-    descriptor = _create(partial, path)
+    held = _Held()  # from before the file is there until it is certain to be removed
     try:
+        descriptor = _create(partial, path)
         try:
-            _compat.set_mode(descriptor, os.fspath(partial), 0o644)
-            yield descriptor, partial
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(partial)
-            raise
+            try:
+                held.release()
+                _compat.set_mode(descriptor, os.fspath(partial), 0o644)
+                yield descriptor, partial
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(partial)
+                raise
+        finally:
+            os.close(descriptor)
     finally:
-        os.close(descriptor)
+        held.release()
+
+
+class _Held:
+    """Has interrupts wait; Python runs their handlers in the main thread, whoever they came to."""
+
+    def __init__(self) -> None:
+        self._came: list[tuple[int, FrameType | None]] = []
+        self._before: dict[int, Handler] = {}
+        with contextlib.suppress(ValueError):  # not the main thread: none comes
+            for number in _INTERRUPTS:
+                before = signal.getsignal(number)
+                if callable(before):
+                    self._before[number] = before
+                    signal.signal(number, lambda *what: self._came.append(what))
+
+    def release(self) -> None:
+        """Give back the handlers, and what came meanwhile to the first of them."""
+        while self._before:
+            number, before = self._before.popitem()
+            signal.signal(number, before)
+        if self._came:
+            number, frame = self._came.pop()
+            handler = signal.getsignal(number)
+            if callable(handler):
+                handler(number, frame)
 
 
 def _create(partial: Path, path: Path) -> int:
