@@ -19,6 +19,7 @@ from kit.sources.listing import Frame, Lister
 from kit.sources.notes import Notes
 from kit.sources.packing import pack_tree
 from kit.sources.places import KINDS, Base, Directories
+from kit.sources.taken import LOCK_PATH, Taken
 from kit.spec import Component, Evidence, KitSpec, SbomFile, Source
 from kit.spec.patterns import Glob
 from verifier.core import limits
@@ -36,6 +37,7 @@ class Walk:
 
     Args:
         kept_out: Files and directories that no tree may carry, and why: keys, the output.
+        taken: What comes out of the store, for sources that are fetched.
 
     Attributes:
         components: For each component its path and the files of its sources, one stream a kind,
@@ -54,8 +56,15 @@ class Walk:
         SourceUnreadable: This host did not say what a source is.
     """
 
-    def __init__(self, spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> None:
+    def __init__(
+        self,
+        spec: KitSpec,
+        kept_out: Mapping[Identity, str] | None = None,
+        taken: Taken | None = None,
+    ) -> None:
         self._spec = spec
+        self._taken = taken.components() if taken else {}
+        self._store = taken.top if taken else b""
         self._root = os.fsencode(spec.base)
         self._missing: list[tuple[bytes, str]] = []
         self._kept_out = kept_out or {}
@@ -78,6 +87,12 @@ class Walk:
             (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
             for index, entry in enumerate(spec.sboms)
         ]
+        if taken is not None:
+            lock = os.fsencode(taken.file.absolute())
+            above = lock.rpartition(b"/")[0] or b"/"
+            files = [self._file(LOCK_PATH, above, lock)]
+            files += (self._file(path, taken.top, file) for path, file in taken.evidence())
+            self.evidence.append((b"", [iter(sorted(files, key=lambda found: found[:2]))]))
         if self._missing:
             raise errors.SourceMissing(self._missing)
 
@@ -100,7 +115,12 @@ class Walk:
         optional = isinstance(entry, Component) and entry.placeholder is not None
         files: list[Found] = []
         streams: list[Iterator[Found]] = []
+        if isinstance(entry, Component):
+            for kit_path, file in self._taken.get(entry.id, ()):
+                files.append(self._file(kit_path, self._store, file))
         for number, source in enumerate(entry.sources):
+            if source.fetched is not None:
+                continue
             of_file = isinstance(entry, SbomFile)
             named = (key, index, "file") if of_file else (key, index, "source", number)
             where = self._spec.where(*named)
@@ -112,9 +132,7 @@ class Walk:
                 files.append(self._packed(prefix, source, top, path))
             elif source.file is not None:
                 kit_path = prefix + b"/" + (source.as_ or source.file.rpartition("/")[2]).encode()
-                directory, _, name = path.rpartition(b"/")
-                files.append((kit_path, len(self.bases), self.file_facts(top, directory, name)))
-                self.bases.append(Base(path, kit_path, top, named=True))
+                files.append(self._file(kit_path, top, path))
             else:
                 self.bases.append(Base(path, prefix, top, keys=source.private_keys))
                 streams.append(self._tree(len(self.bases) - 1, source, "" if optional else where))
@@ -131,6 +149,13 @@ class Walk:
         self.bases.append(replace(base, packed=packed))
         known = (stat.S_IFREG | 0o644, 0, 0, 1, 0, 0, packed.size, 0, 0, 0)
         facts = os.stat_result(known, {"st_mtime_ns": 0, "st_ctime_ns": 0})
+        return kit_path, len(self.bases) - 1, facts
+
+    def _file(self, kit_path: bytes, top: bytes, path: bytes) -> Found:
+        """Return a single file, with a base of its own."""
+        directory, _, name = path.rpartition(b"/")
+        facts = self.file_facts(top, directory, name)
+        self.bases.append(Base(path, kit_path, top, named=True))
         return kit_path, len(self.bases) - 1, facts
 
     def _locate(self, source: Source, where: str) -> tuple[bytes, bytes] | None:
