@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from verifier.core.trust import Root
     from verifier.host.accept import Host
 
-_OF_A_KIT = ("verify", "accept", "list", "inspect")
+_OF_A_KIT = ("verify", "accept", "list", "inspect", "diff")
 _OF_THE_HOST = ("trust", "policy")  # these two have a command line of their own
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
@@ -47,6 +47,7 @@ COMMANDS = {
     "accept": "Prove a kit, and have this host remember it: no older one.",
     "list": "List the members of a kit whose signatures are good.",
     "inspect": "Show the signed page: what the kit is and who signed it.",
+    "diff": "Show what is different between two kits whose signatures are good.",
     "trust": "Show or change whom this host believes.",
     "policy": "Say what a policy means.",
     "explain": "Explain an error code.",
@@ -80,7 +81,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _add_options(command: Parser, name: str) -> None:
     if name in _OF_A_KIT:
-        _add_kit(command, root=name != "accept")
+        _add_kit(command, name)
     if name in ("verify", "accept"):
         _add_proof(command)
     if name == "verify":
@@ -114,10 +115,14 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("code", metavar="CODE")
 
 
-def _add_kit(command: Parser, *, root: bool) -> None:
-    command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
+def _add_kit(command: Parser, name: str) -> None:
+    if name == "diff":
+        command.add_argument("old", metavar="OLD", help="the earlier kit")
+        command.add_argument("new", metavar="NEW", help="the later kit")
+    else:
+        command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
     pinned = command.add_mutually_exclusive_group()
-    if root:
+    if name != "accept":
         pinned.add_argument(
             "--root", metavar="FILE", help="the root of trust, from outside the kit"
         )
@@ -126,8 +131,31 @@ def _add_kit(command: Parser, *, root: bool) -> None:
         metavar="DIR",
         help=f"the trust directory of this host (default: {_compat.SYSTEM_TRUST}, if it is there)",
     )
-    command.add_argument("--expect-line", metavar="LINE", help="refuse a kit of any other line")
-    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    if name != "diff":
+        command.add_argument("--expect-line", metavar="LINE", help="refuse a kit of any other line")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    if name == "list":
+        _add_filters(command)
+
+
+def _add_filters(command: Parser) -> None:
+    command.add_argument(
+        "--long", action="store_true", help="also print digest, class and component"
+    )
+    command.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="list only this component; may be given several times",
+    )
+    command.add_argument(
+        "--match",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="list only paths that match, such as '*.whl'; may be given several times",
+    )
 
 
 def _add_proof(command: Parser) -> None:
@@ -213,15 +241,20 @@ def _command(options: argparse.Namespace) -> ExitStatus:
     job = Job(root=root, workers=default_workers())
     clock = int(time.time())
     host = _host(options, clock)
+    if options.command == "diff":
+        from verifier.cli_look import show_difference  # here, as above
+
+        return show_difference(options, root if host is None else host.root)
     if options.command in ("verify", "accept"):
         return _verify(options, job, host, clock)
     job.expect = parse_expectation("", options.expect_line or "")
     job.stop_after = "page" if options.command == "inspect" else "index"
     opened = Opened()
     report = run(options.kit, job, opened=opened, host=host)
-    if options.command == "list" and is_verified(report) and not options.json:
-        _list(opened)
-        _note(report)
+    if options.command == "list" and is_verified(report):
+        from verifier.cli_look import show_members  # here, as above
+
+        show_members(options, opened, report)
         return report.status
     _print(report, options.json, quiet=False)
     return report.status
@@ -333,28 +366,6 @@ def _print(report: Report, as_json: bool, quiet: bool) -> None:
         print(json.dumps(report_value(report), indent=2, sort_keys=True))
     elif not is_verified(report) or not quiet:
         print(render_text(report), end="")
-
-
-def _list(opened: Opened) -> None:
-    index = opened.index
-    assert index is not None
-    for _, first, last in index.runs():
-        columns = zip(
-            index.executable[first:last], index.sizes[first:last], index.paths(first, last)
-        )
-        for executable, size, path in columns:
-            mode = "0755" if executable else "0644"
-            print(f"{mode} {size:>14} {path.decode('utf-8')}")
-
-
-def _note(report: Report) -> None:
-    """Say what was let pass beside a list, which has no place for it."""
-    if report.host is None or report.host.judgement is None:
-        return
-    from verifier.show.host import notice_lines
-
-    for line in notice_lines(report.host.judgement):
-        print(f"note: {line}", file=sys.stderr)
 
 
 def _selftest() -> ExitStatus:
