@@ -9,7 +9,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check static lint types fresh fix bench vectors docs fuzz bare hosts offline repro \
+.PHONY: help demo test check static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
@@ -54,8 +54,12 @@ vectors: venv ## Write the generated fixtures again
 docs: venv ## Run the commands of the docs again, and write what follows from the sources
 	$(RUN) tools/docs.py --write
 
-fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused
+fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused; odd frames too
 	$(RUN) tests/hostile/fuzz.py --runs $(N)
+	$(RUN) tests/hostile/fuzz_decoders.py --runs $$(($(N) / 10))
+
+fuzz-bundles: venv ## Make every small change to sigstore bundles of each kind and see it refused
+	$(RUN) tests/hostile/bundle_fuzz.py
 
 bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
 	$(RUN) tests/bare/run.py

@@ -141,20 +141,46 @@ class ProgramDecoder:
         return True
 
 
+class Seconded:
+    """A decoder whose no is not the last word: then plain Python decides (FORMAT 2.4).
+
+    Decoders differ, by version and processor, in which odd frames they refuse.  Frames that
+    encoders write are not among these, so this costs nothing but where a kit is refused anyway.
+    """
+
+    def __init__(self, first: Decoder) -> None:
+        self.name = first.name
+        self._first = first
+
+    def frame(self, compressed: memoryview, destination: memoryview) -> bool:
+        """Decode one frame; see `verifier.core.members.Decoder`."""
+        if self._first.frame(compressed, destination):
+            return True
+        with PlainDecoder.turn:
+            from verifier.zstd import frame  # here: hardly any run needs it
+        return PlainDecoder(frame).frame(compressed, destination)
+
+
 class PlainDecoder:
     """`verifier.zstd`: a few MB a second with nothing but this Python."""
 
     name = "plain Python (slow)"
-    _turn = threading.Lock()  # side by side, threads would only wait for the interpreter
+    turn = threading.Lock()  # side by side, threads would only wait for the interpreter
 
     def __init__(self, module: Any) -> None:
         self._module = module
 
     def frame(self, compressed: memoryview, destination: memoryview) -> bool:
-        """Decode one frame; see `verifier.core.members.Decoder`."""
+        """Decode one frame; see `verifier.core.members.Decoder`.
+
+        Raises:
+            DecoderMissing: Others may take the frame, and what they make of it is not known here.
+        """
         try:
-            with self._turn:
+            with self.turn:
                 destination[:] = self._module.decode(bytes(compressed), len(destination))
+        except self._module.Doubtful:
+            raise DecoderMissing("the frame is one that decoders disagree about") from None
         except self._module.Corrupt:
             return False
         return True
@@ -165,7 +191,7 @@ def _python() -> Callable[[], Decoder] | None:
         module = importlib.import_module("compression.zstd")
     except ImportError:
         return None
-    return lambda: PythonDecoder(module)
+    return lambda: Seconded(PythonDecoder(module))
 
 
 def _library() -> Callable[[], Decoder] | None:
@@ -178,14 +204,14 @@ def _library() -> Callable[[], Decoder] | None:
                 LibraryDecoder(library)
             except (OSError, AttributeError, MemoryError):
                 continue  # of another architecture, or not what its name says
-            return lambda: LibraryDecoder(library)
+            return lambda: Seconded(LibraryDecoder(library))
     return None
 
 
 def _program() -> Callable[[], Decoder] | None:
     for path in PROGRAMS:
         if os.access(path, os.X_OK):
-            return lambda: ProgramDecoder(path)
+            return lambda: Seconded(ProgramDecoder(path))
     return None
 
 

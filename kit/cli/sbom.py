@@ -1,7 +1,8 @@
-"""SBOMs: check them."""
+"""SBOMs: check them, write what is missing, make one of all."""
 
 from __future__ import annotations
 
+import enum
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,12 +10,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kit.cli.common import Json, app, say
+from kit.cli.defaults import SPEC, SpecArgument
+from kit.cli.options import App, Group
+from kit.spec import load_spec
 from verifier.core.errors import ExitStatus
 
 if TYPE_CHECKING:
     from kit.sbom.check import Checked  # its libraries take a tenth of a second to load
 
-sbom_app = typer.Typer(help="Check SBOMs.", no_args_is_help=True)
+
+class _Sbom(Group):
+    """A group of commands whose first one may be left out: `sbom SPEC` is `sbom write SPEC`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["write", *args]
+        return super().parse_args(ctx, args)
+
+
+class Form(str, enum.Enum):
+    """What `sbom merge` writes."""
+
+    CYCLONEDX = "cyclonedx"
+    SPDX = "spdx"
+
+
+sbom_app = App(
+    cls=_Sbom,
+    help="Check SBOMs, write what is missing, make one of all. `sbom SPEC` is `sbom write SPEC`.",
+    no_args_is_help=True,
+)
 app.add_typer(sbom_app, name="sbom")
 
 
@@ -76,3 +101,54 @@ def _show(checked: Checked) -> None:
         say(f"{checked.file}: and {checked.more} more")
     for note in checked.notes:
         say(f"note: {checked.file}: {note}")
+
+
+@sbom_app.command("write")
+def _write(
+    spec: SpecArgument = SPEC,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if something would be written.")
+    ] = False,
+) -> None:
+    """Write an SBOM for each component that has files no other one describes, and list it."""
+    from kit.sbom.generate import check_plan, plan_sboms, write_sboms
+
+    loaded = load_spec(spec)
+    plan = plan_sboms(loaded)
+    if check:
+        check_plan(loaded, plan)
+    else:
+        write_sboms(loaded, plan)
+    for made in plan.made:
+        done = "wrote" if made.file in plan.stale else "fresh"
+        say(f"{done} {made.file}: {made.files} files, {made.packages} packages")
+    for name in plan.unlisted:
+        say(f"listed {name} in {spec}")
+    for name in plan.idle:
+        say(f"note: {name} describes nothing any more; remove it and its [[sbom]]")
+    for name in plan.images:
+        say(f"note: {name} is an image: its SBOM takes a tool that looks into images")
+    if not plan.made:
+        say("nothing to describe: every file is in another SBOM, exempt, or in an image")
+
+
+@sbom_app.command("merge")
+def _merge(
+    spec: SpecArgument = SPEC,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file; if not given, it is printed.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="CycloneDX 1.6 or SPDX 2.3.")] = (
+        Form.CYCLONEDX
+    ),
+) -> None:
+    """Make one SBOM for the whole kit of all that the spec names."""
+    from kit.container.output import replace_file
+    from kit.sbom.merge import merge_sboms
+
+    data = merge_sboms(load_spec(spec), form.value)
+    if out is None:
+        say(data.decode("ascii").rstrip("\n"))
+        return
+    replace_file(out, data)
+    say(f"wrote {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Checked:
         errors: The faults, the first ones of each kind.
         more: How many there are beyond those.
         notes: What is strange and no fault.
+        data: The bytes that were judged.
     """
 
     file: str
@@ -50,6 +51,7 @@ class Checked:
     errors: tuple[KitError, ...] = ()
     more: int = 0
     notes: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
 
     @property
     def status(self) -> ExitStatus:
@@ -104,7 +106,14 @@ def check_sbom(data: bytes, file: str, *, for_kit: bool = False) -> Checked:
     if sbom is not None and for_kit:
         _check_use(sbom, findings)
     return Checked(
-        file, kind, version, sbom, tuple(findings.errors), findings.more, tuple(findings.notes)
+        file,
+        kind,
+        version,
+        sbom,
+        tuple(findings.errors),
+        findings.more,
+        tuple(findings.notes),
+        data,
     )
 
 

@@ -15,7 +15,7 @@ from kit.spec import KitSpec
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.evidence.coverage import Coverage, Link, Uncovered, Unit, compare
 from verifier.evidence.foreign import NotForeign, read_foreign
-from verifier.evidence.sbom import Sbom, objects, parse_sbom, text
+from verifier.evidence.sbom import Sbom, objects, text
 
 MAX_SHOWN = 20  # files named in one message; the rest is counted
 MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
@@ -46,15 +46,11 @@ def load_documents(spec: KitSpec) -> list[Document]:
     refused: list[str] = []
     documents = []
     for entry in spec.sboms:
-        path = spec.base / entry.file
-        checked = check_file(path, for_kit=True)
+        checked = check_file(spec.base / entry.file, for_kit=True)
         refused += [str(error) for error in checked.errors]
-        if checked.errors:
-            continue
-        data = path.read_bytes()
-        documents.append(
-            Document(entry.kit_path, hashlib.sha256(data).hexdigest(), parse_sbom(data))
-        )
+        if checked.sbom is not None:
+            digest = hashlib.sha256(checked.data).hexdigest()
+            documents.append(Document(entry.kit_path, digest, checked.sbom))
     if refused:
         raise SbomRefused(refused)
     return documents

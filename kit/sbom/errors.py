@@ -152,3 +152,20 @@ class SbomCoverage(Usage):
 
     def __init__(self, lines: list[str], *, where: str) -> None:
         super().__init__("\n  ".join(["not everything is described", *lines]), where=where)
+
+
+class SbomStale(Usage):
+    """An SBOM that `offline-kit sbom` writes is missing, or is not what it would be now."""
+
+    code = "sbom-stale"
+    fix = "Run `offline-kit sbom SPEC` and commit what it writes."
+
+    def __init__(self, lines: list[str], *, where: str) -> None:
+        super().__init__("\n  ".join([f"{len(lines)} to be done", *lines]), where=where)
+
+
+class SbomNone(Usage):
+    """The spec names no SBOM that could be merged."""
+
+    code = "sbom-none"
+    fix = "Run `offline-kit sbom SPEC` first, or name SBOMs in [[sbom]]."

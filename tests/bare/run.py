@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import bundles
+from tests.support.bundles import STATEMENT, Wish, make_bundle
+from tests.support.certificates import NOW
 from tests.support.making import ROOT_FILE, Made, make_kit, read_tree, text
 
 OLDEST = (3, 9)
@@ -29,6 +32,23 @@ FILES = {
     "data/empty": b"",
 }
 EXECUTABLE = ("tools/run",)
+BUNDLES = {
+    "rekor.json": Wish(),
+    "rekor-2.json": Wish(STATEMENT, form=("hashedrekord", "0.0.2")),
+}
+JUDGE = """import sys; sys.path.insert(0, sys.argv[1])
+from verifier.core.errors import KitError
+from verifier.evidence.sigstore.bundle import parse_bundle
+from verifier.evidence.sigstore.identity import make_identity
+from verifier.evidence.sigstore.roots import parse_trusted_root
+from verifier.evidence.sigstore.verify import verify_bundle
+root = parse_trusted_root(open(sys.argv[2], "rb").read())
+try:
+    bundle = parse_bundle(open(sys.argv[3], "rb").read())
+    print(verify_bundle(bundle, make_identity(*sys.argv[4:]), [root]).signed_at)
+except KitError as error:
+    print(error.code)
+"""
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,10 @@ class Bare:
         data = bytearray(self.kit.path.read_bytes())
         data[-3000] ^= 1
         self._tampered.write_bytes(data)
+        root = bundles.text(bundles.world().trusted_root())
+        (directory / "trusted_root.json").write_bytes(root)
+        for name, wish in BUNDLES.items():
+            (directory / name).write_bytes(bundles.text(make_bundle(wish)))
 
     def run(
         self, command: Sequence[str | Path], *, stdin: Path | None = None, cwd: str | Path = "/"
@@ -133,6 +157,7 @@ class Bare:
         yield "refuse", self.refuses
         yield "explain", self.explains
         yield "selftest", self.tests_itself
+        yield "sigstore", self.judges_bundles
         yield "directory", self.isolates_itself
 
     def is_too_old(self, python: Python) -> None:
@@ -208,6 +233,22 @@ class Bare:
     def tests_itself(self, python: Python) -> None:
         """The answers that are built in."""
         self.verifier(python, "selftest", expect=0)
+
+    def judges_bundles(self, python: Python) -> None:
+        """A bundle of each log holds for whom it names, and for nobody else."""
+        place, seconds = self._directory, int(NOW.timestamp())
+        for name, told in zip(BUNDLES, (seconds + 5, seconds + 6), strict=True):
+            words: list[str | Path] = [
+                self.kit.pyz,
+                place / "trusted_root.json",
+                place / name,
+                bundles.ISSUER,
+            ]
+            for who, answer in ((bundles.NAME, f"{told}"), ("another", "identity-mismatch")):
+                command: list[str | Path] = [python.path, "-I", "-S", "-c", JUDGE, *words, who]
+                status, said = self.run(command)
+                if (status, said.strip()) != (0, answer):
+                    raise Failed(f"{name}: exit status {status}\n{said}")
 
     def isolates_itself(self, python: Python) -> None:
         """``python -m verifier`` beside an extracted ``verifier/`` takes no bait from there.

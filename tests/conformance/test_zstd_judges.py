@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import struct
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,22 +24,26 @@ from tests.conftest import REQUIRE_JUDGES
 from tests.support import zstdframes
 from tests.support.corpora import corpus
 from tests.support.making import ROOT_FILE, Made, make_kit, noise, read_tree, text
-from tests.support.zstdcases import BAD, GOOD, LENIENT
+from tests.support.zstdcases import BAD, GOOD, LAX, LENIENT
 from tests.support.zstdframes import RLE, block, features
 from tests.support.zstdlimits import LIMITS
+from tests.support.zstdsamples import compress, mutants, samples
 from verifier import decoders
 from verifier.core.limits import BLOCK, MAX_CONTENT
-from verifier.zstd.bits import Corrupt
+from verifier.zstd.bits import Corrupt, Doubtful
 from verifier.zstd.frame import decode
 
 BARE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 ONE_CALL, STREAM = "one call", "stream"
+DOUBTFUL_PREFIX = "doubtful: "
 
 
 def plainly(frame: bytes, size: int) -> tuple[bytes | None, str]:
     """Return what the decoder in plain Python makes of a frame, and its reason if it refuses."""
     try:
         return bytes(decode(frame, size)), ""
+    except Doubtful as error:
+        return None, DOUBTFUL_PREFIX + str(error)
     except Corrupt as error:
         return None, str(error)
 
@@ -142,65 +143,25 @@ def test_libzstd_refuses_bad_frames_by_hand_too(name: str) -> None:
     """Or it is named why not; on some processors it has no fast loop, and refuses those too."""
     frame, size, _ = BAD[name]
     taken = [content for content in libzstd(frame).values() if content is not None]
-    assert size not in map(len, taken) or name in LENIENT
+    assert size not in map(len, taken) or name in LENIENT, LENIENT.get(name)
 
 
 def test_what_libzstd_takes_has_a_reason() -> None:
     assert set(LENIENT) <= set(BAD)
     assert all("FORMAT" in reason or "RFC" in reason for reason in LENIENT.values())
+    assert all("RFC" in lax.why for lax in LAX.values())
+
+
+@pytest.mark.parametrize("name", LAX)
+def test_libzstd_makes_nothing_else_of_lax_frames(name: str) -> None:
+    """It takes some of them on some processors; what it takes has the content that is clear."""
+    frame, content, _ = LAX[name]
+    assert set(libzstd(frame).values()) <= {content, None}
 
 
 # --- frames of libzstd -----------------------------------------------------------------------
 
 LEVELS = (*range(-7, 0), *range(1, 20))
-
-
-def samples(size: int, seed: int = 0) -> dict[str, bytes]:
-    """Return contents of every sort, the same ones for a seed."""
-    rng = random.Random(f"{size} {seed}")
-    words = [noise(rng.randint(1, 9), n).hex().encode() for n in range(300)]
-    prose = b" ".join(rng.choice(words) for _ in range(size // 2 + 1))
-    records = b"".join(
-        struct.pack("<IHBxI", n, rng.choice((1, 2, 7)), rng.getrandbits(2), rng.getrandbits(18))
-        for n in range(size // 12 + 1)
-    )
-    skewed = bytes(rng.choices(range(256), [1.04**-n for n in range(256)], k=size))
-    zebra = noise(400, seed)
-    while len(zebra) < size:
-        at = len(zebra) - rng.randrange(1, 400)
-        zebra += zebra[at : at + rng.randrange(8, 60)] + b"z"
-    fixed = b"".join(noise(30, seed) + rng.randbytes(1) for _ in range(size // 31 + 1))
-    return {
-        "prose": prose[:size],
-        "records": records[:size],
-        "bytes of skewed frequency": skewed,
-        "few of skewed frequency": bytes(rng.choices(range(8), [9, 5, 3, 2, 2, 1, 1, 1], k=size)),
-        "matches between one letter": zebra[:size],
-        "matches at one distance": fixed[:size],
-        "one letter": b"z" * size,
-        "noise": noise(size, seed),
-        "noise and zeros": (noise(size // 3, seed) + bytes(size) + prose)[:size],
-        "repeated far away": (noise(size // 3 + 1, seed) * 3)[:size],
-    }
-
-
-def compress(
-    content: bytes,
-    level: int = 3,
-    *,
-    window_log: int = 0,
-    checksum: bool = True,
-    sized: bool = True,
-) -> bytes:
-    """Return a frame; a window below the content, or no size, make it one with a window."""
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        level,
-        source_size=len(content),
-        window_log=window_log,
-        write_checksum=checksum,
-        write_content_size=sized,
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(content)
 
 
 @pytest.mark.slow
@@ -300,47 +261,8 @@ DIFFERENCES = {  # what is refused here, and the ways of libzstd that may take i
     "frame: end": {ONE_CALL},  # bytes behind the frame are for its caller to see
     "block: header": {ONE_CALL},  # raw blocks larger than a block may be
     "block: content": {ONE_CALL},
-    "sequences: match too far": {ONE_CALL},  # a block that decodes to more than it may
-    "sequences: offset beyond the window": {ONE_CALL, STREAM},
     "literals: size": {STREAM},  # a compressed block of no bytes
-    "literals: stream end": {ONE_CALL, STREAM},  # the fast loop for four streams does not look
-    "literals: no end mark": {ONE_CALL, STREAM},
-}
-
-
-def mutants(seed: int, count: int) -> Iterator[tuple[bytes, int]]:
-    """Yield damaged frames without a checksum, and the size of what they were made from."""
-    rng = random.Random(seed)
-    while count:
-        size = rng.choice((rng.randrange(1, 200), rng.randrange(200, 3000), 9000))
-        content = rng.choice(list(samples(size, rng.randrange(50)).values()))
-        window_log = rng.choice((0, 10, 10, 11))
-        level = rng.choice((-3, 1, 3, 9, 19))
-        frame = compress(
-            content, level, window_log=window_log, checksum=False, sized=rng.random() < 0.7
-        )
-        for _ in range(min(count, 10)):
-            count -= 1
-            yield _damaged(frame, rng), size
-
-
-def _damaged(frame: bytes, rng: random.Random) -> bytes:
-    data = bytearray(frame)
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        # tables are at the beginning, and what is wrong there changes most
-        at = rng.randrange(min(4, len(data) - 1), min(len(data), rng.choice((16, 60, 1 << 20))))
-        how = rng.random()
-        if how < 0.5:
-            data[at] ^= 1 << rng.randrange(8)
-        elif how < 0.75:
-            data[at] = rng.randrange(256)
-        elif how < 0.85 and len(data) > 8:
-            del data[at : at + rng.randrange(1, 4)]
-        elif how < 0.95:
-            data[at:at] = rng.randbytes(rng.randrange(1, 4))
-        else:
-            data[-1] = rng.randrange(256)
-    return bytes(data)
+}  # each of them is refused by its headers, before a decoder is asked (FORMAT 2.2)
 
 
 @pytest.mark.slow
@@ -352,22 +274,25 @@ def test_damaged_frames_get_one_verdict(seed: int) -> None:
         # a damaged frame may be good and longer, or shorter: ask for what the judge has found
         found = next((len(c) for c in judged.values() if c is not None), size)
         content, why = plainly(frame, found)
-        if content is not None:
-            # of a frame with size 0, whose window is 0, a stream takes no block of one byte
-            assert set(judged.values()) == {content} or not content, frame.hex()
+        if content is not None:  # what libzstd refuses may be taken here, but nothing else
+            assert set(judged.values()) <= {content, None}, frame.hex()
             verdicts["taken"] += 1
             continue
         ways = {way for way, theirs in judged.items() if theirs is not None}
+        if why.startswith(DOUBTFUL_PREFIX):
+            verdicts["doubtful"] += 1
+            continue
         assert ways <= DIFFERENCES.get(why, set()), (why, ways, frame.hex())
         verdicts["different" if ways else "refused"] += 1
     assert verdicts["taken"] > 50
     assert verdicts["refused"] > 200
-    assert verdicts["different"] < 50
+    assert verdicts["different"] < 20
+    assert verdicts["doubtful"] < 100
 
 
 @pytest.mark.slow
 def test_library_of_this_host_takes_what_is_taken_here() -> None:
-    """Older ones take more besides; none refuses a frame, damaged or not, that is decoded here."""
+    """Alone or, if a frame is lax, with the second opinion that stands behind it."""
     make = decoders.FINDERS[decoders.LibraryDecoder.name]()
     if make is None:
         reason = "not run: this host has no libzstd"

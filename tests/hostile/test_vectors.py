@@ -21,17 +21,24 @@ from tests.support.cases.every import every_case
 from tests.support.judging import Verdict, judge, pinned
 from tests.support.people import ROOT_FILE
 from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
+from verifier.core.errors import RootInvalid, all_errors
 from verifier.core.members import Decoder
-from verifier.core.pipeline import Expectation, Job
+from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.core.trust import Root, parse_root
-from verifier.decoders import FINDERS, PythonDecoder
-from verifier.run import parse_expectation, run
-from verifier.show.report import Report
+from verifier.decoders import FINDERS, PythonDecoder, Seconded
+from verifier.run import load_root, parse_expectation, run
+from verifier.show.report import Report, make_report
 
 FORMAT = Path(__file__).resolve().parents[2] / "manifests" / "FORMAT.md"
 NAMES = sorted(path.name for path in VECTORS.iterdir() if path.is_dir())
 GOOD = [name for name in NAMES if not name.endswith("_fail")]
-ABOUT_RUNS = {"5.7", "12.3", "12.4"}  # how much work, as programs, through pipes: counted and run
+ABOUT_RUNS = {"5.7", "12.4", "12.6"}  # how much work, through pipes, and a table: tested below
+CORE_ERRORS = "verifier.core.errors"
+ABOUT_HOSTS = {
+    *("target-exists", "target-busy", "target-unwritable", "disk-full", "output-lost"),
+    *("kit-unreadable", "kit-changed", "standing-nowhere", "no-such-member"),
+    *("openssl-failed", "openssl-disagrees"),
+}
 ABOUT_OTHER_FILES = ("14", "15")  # chapters about files that no verifier of a kit reads
 
 
@@ -66,7 +73,12 @@ class Vector:
 
     def judge(self, **job: Any) -> Verdict:
         """Have the verifier prove it in memory."""
-        return judge(self.kit, root=self.root, pin=self.root is not None, expect=self.expect, **job)
+        try:
+            root = self.root
+        except RootInvalid as error:  # before any kit is opened
+            report = make_report(Job(), Opened(), error)
+            return Verdict(int(error.status), error.code, error, Opened(), report)
+        return judge(self.kit, root=root, pin=root is not None, expect=self.expect, **job)
 
     def outcome(self, way: str = "") -> tuple[int, str]:
         """Return exit status and code in one way of reading."""
@@ -108,6 +120,10 @@ def test_vector_read_quickly(vector: Vector) -> None:
 
 
 def test_vector_extracted(vector: Vector, tmp_path: Path) -> None:
+    if vector.expected["code"] == RootInvalid.code:
+        with pytest.raises(RootInvalid):
+            load_root(str(vector.root_file))
+        return
     kit = tmp_path / "kit.tar.zst"
     kit.write_bytes(vector.kit)
     job = Job(root=vector.root, expect=vector.expect)
@@ -139,7 +155,7 @@ def decoders() -> dict[str, Callable[[], Decoder]]:
     found = {name: finder() for name, finder in FINDERS.items()}
     if importlib.util.find_spec("backports") and importlib.util.find_spec("backports.zstd"):
         module = importlib.import_module("backports.zstd")
-        found["backports.zstd"] = lambda: PythonDecoder(module)
+        found["backports.zstd"] = lambda: Seconded(PythonDecoder(module))
     return {name: make for name, make in found.items() if make is not None}
 
 
@@ -190,6 +206,10 @@ def test_vector_with_the_shipped_program(name: str, pyz: Path, tmp_path: Path) -
         command += ["--root", str(vector.root_file)]
     for argument, data, way in ((str(kit), b"", ""), ("-", vector.kit, "pipe")):
         done = subprocess.run([*command, argument], input=data, capture_output=True, check=False)
+        if vector.expected["code"] == RootInvalid.code:  # no kit was opened: nothing to report
+            assert (done.returncode, done.stdout) == (2, b"")
+            assert done.stderr.startswith(b"error[root-invalid]")
+            continue
         report = json.loads(done.stdout)
         codes = [finding["code"] for finding in report["findings"]]
         status, code = vector.outcome(way)
@@ -209,6 +229,47 @@ def test_every_rule_of_the_format_has_a_vector() -> None:
     assert len(rules) > 50
     about = {rule for case in every_case().values() for rule in case.rules}
     assert rules - about == ABOUT_RUNS
+
+
+def codes_of_the_format() -> dict[str, tuple[str, str]]:
+    """Return verdict and rules of each code from the table of FORMAT 12.6."""
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+) \|$", FORMAT.read_text("utf-8"), re.M)
+    return {code: (verdict, rules) for code, verdict, rules in rows}
+
+
+def covers(rules: str, rule: str) -> bool:
+    """Whether a text like "3, 4.1 to 4.3" names a rule or its chapter."""
+    numbers = [tuple(map(int, n.split("."))) for n in re.findall(r"\d+(?:\.\d+)?", rules)]
+    wanted = tuple(map(int, rule.split(".")))
+    ranges = re.findall(r"(\d+)\.(\d+) to \d+\.(\d+)", rules)
+    return any(wanted[: len(n)] == n for n in numbers) or any(
+        wanted[0] == int(a) and int(b) <= wanted[1] <= int(c) for a, b, c in ranges
+    )
+
+
+def test_table_of_codes_is_that_of_the_vectors() -> None:
+    table = codes_of_the_format()
+    seen: set[str] = set()
+    for name in NAMES:
+        expected = load_expected(VECTORS / name)
+        for outcome in (expected, expected.get("quick", {}), expected.get("pipe", {})):
+            if outcome.get("code") is not None:
+                seen.add(outcome["code"])
+                assert table[outcome["code"]][0] == outcome["verdict"], name
+        if expected["code"] is not None:
+            rules = table[expected["code"]][1]
+            assert any(covers(rules, rule) for rule in expected["rules"]), (name, rules)
+    assert seen == set(table)
+
+
+def test_table_of_codes_is_that_of_the_errors() -> None:
+    """Of the core; what it lacks is not about kits."""
+    table = codes_of_the_format()
+    raised = {error.code: error for error in all_errors() if error.__module__ == CORE_ERRORS}
+    assert {code: table[code][0] for code in table} == {
+        code: raised[code].status.name.lower() for code in table
+    }
+    assert raised.keys() - table.keys() == ABOUT_HOSTS
 
 
 def test_good_and_bad_are_told_by_their_names() -> None:

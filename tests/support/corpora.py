@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
 def corpus(name: str) -> Path:
     """Return the folder of one corpus; the test that asks for it is "not run" without it."""
-    folder = CORPORA / name
+    return beside(f"corpora/{name}")
+
+
+def beside(name: str) -> Path:
+    """Return a folder of `../shared`; the test that asks for it is "not run" without it."""
+    folder = SHARED / name
     if not folder.is_dir():
-        pytest.skip(f"not run: there is no ../shared/corpora/{name} beside this checkout")
+        pytest.skip(f"not run: there is no ../shared/{name} beside this checkout")
     return folder

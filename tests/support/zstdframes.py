@@ -49,6 +49,29 @@ def frame(
     return MAGIC + head + b"".join(blocks) + end
 
 
+def within(before: bytes, data: bytes, after: int, content: bytes, checksum: bytes) -> bytes:
+    """Return a frame with more around the blocks of another one, as FORMAT 2.2 wants it.
+
+    Args:
+        before: What its content is to begin with.
+        data: The other frame, made by `frame`.
+        after: How many zeros are to follow.
+        content: All of the content.
+        checksum: Four bytes.
+    """
+    window, at = (b"\x38", 9) if data[4] & 0x20 else (data[5:6], 6)
+    blocks = bytearray(data[at:])
+    place, last = 0, 0
+    while not last:
+        head = int.from_bytes(blocks[place : place + 3], "little")
+        last, size = head & 1, 1 if head >> 1 & 3 == RLE else head >> 3
+        blocks[place] &= 0xFE
+        place += 3 + size
+    front = MAGIC + b"\xc4" + window + len(content).to_bytes(8, "little")
+    around = block(before, RAW, last=False), block(b"\0", RLE, size=after)
+    return front + around[0] + blocks + around[1] + checksum
+
+
 def block(
     content: bytes, kind: int = COMPRESSED, *, last: bool = True, size: int | None = None
 ) -> bytes:

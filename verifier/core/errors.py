@@ -175,7 +175,9 @@ class DecoderMissing(Undecided):
 
     A decoder is Python 3.14 (compression.zstd), libzstd as a shared library, the `zstd` program,
     or the slow one in plain Python that every kit brings; the one found here was ended by the host.
-    Without one the compressed bytes can still be compared with what was signed.
+    Or a frame breaks the standard in a way that some decoders let pass and others do not (FORMAT
+    2.4): no program for making kits writes one, so ask those who signed it.
+    Without a decoder the compressed bytes can still be compared with what was signed.
     """
 
     code = "decoder-missing"

@@ -17,7 +17,7 @@ MAX_LIST = 512 * MIB  # kit.index, kit.frames and SHA256SUMS, each
 MAX_MEMBERS = 1 << 22
 MAX_MEMBER = 1 << 44  # bytes of one member
 MAX_FIXED_MEMBER = 256 * MIB  # any member whose class is not `data` or `sums`
-MAX_STREAM = 1 << 53  # bytes of the uncompressed tar stream
+MAX_STREAM = 1 << 53  # bytes of all members behind the head
 
 # Names (FORMAT 6)
 MAX_PATH = 1024  # UTF-8 bytes

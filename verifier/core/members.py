@@ -30,7 +30,11 @@ class Decoder(Protocol):
     name: str
 
     def frame(self, compressed: memoryview, destination: memoryview) -> bool:
-        """Fill ``destination`` exactly from exactly one frame; False if the frame does not."""
+        """Fill ``destination`` exactly from exactly one frame; False if no decoder could.
+
+        Raises:
+            DecoderMissing: This one could not, and that says nothing about others.
+        """
 
 
 class Sink(Protocol):
@@ -478,7 +482,12 @@ class _Worker:
                 raise FrameInvalid(error.message, where=layout.where(frame)) from None
             if self._decoder is None:
                 raise DecoderMissing("no decoder for zstd", where=layout.where(frame))
-            if not self._decoder.frame(bytes_, content):
+            try:
+                decoded = self._decoder.frame(bytes_, content)
+            except DecoderMissing as error:
+                where = error.where or layout.where(frame)
+                raise DecoderMissing(error.message, where=where) from None
+            if not decoded:
                 raise FrameInvalid(
                     "the frame does not decode as planned", where=layout.where(frame)
                 )

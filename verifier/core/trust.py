@@ -186,6 +186,7 @@ def _root(value: Any) -> Root:
     expires = _expect(signed.get("expires"), str, "expires")
     if version < 1 or parse_time(expires) is None:
         raise _Invalid("version or expires is not what it should be")
+    _expect(signed.get("consistent_snapshot", False), bool, "consistent_snapshot")
     keys = _keys(_expect(signed.get("keys"), dict, "keys"))
     roles = _expect(signed.get("roles"), dict, "roles")
     if set(roles) != set(ROLES):
@@ -210,7 +211,7 @@ def _root(value: Any) -> Root:
 
 def _keys(value: dict[str, Any]) -> dict[str, Key]:
     keys: dict[str, Key] = {}
-    signer_of: dict[bytes | tuple[str, str], str] = {}
+    signer_of: dict[bytes | str, str] = {}
     names: dict[str, str] = {}
     for keyid, item in value.items():
         if not KEYID.fullmatch(keyid):
@@ -233,9 +234,11 @@ def _keys(value: dict[str, Any]) -> dict[str, Key]:
             material = parse_material(keytype, scheme, public)
         except ValueError as reason:
             raise _Invalid(f"key {keyid[:64]!r}: {reason}") from None
-        # a PEM may lack its last LF: the same key is the same bytes, not the same text
-        if signer_of.setdefault(material or (scheme, public), signer) != signer:
-            raise _Invalid(f"one public key belongs to {signer!r} and to another signer")
+        # a PEM may lack its last LF: the same key is the same bytes; and of a scheme that nobody
+        # here knows it is the same text
+        for same in (material or public, public):
+            if signer_of.setdefault(same, signer) != signer:
+                raise _Invalid(f"one public key belongs to {signer!r} and to another signer")
         keys[keyid] = Key(keyid, signer, scheme, public, material)
     return keys
 

@@ -1,10 +1,14 @@
-"""The end of a backward bit stream, and the one way in which bytes are refused in here."""
+"""The end of a backward bit stream, and the two ways in which bytes are refused in here."""
 
 from __future__ import annotations
 
 
 class Corrupt(Exception):
     """The bytes are not a frame as planned; what is wrong is said to developers and tests only."""
+
+
+class Doubtful(Corrupt):
+    """The bytes are no frame, and there are decoders that make something of them (FORMAT 2.4)."""
 
 
 def payload_bits(stream: bytes, name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verifier.core.limits import BLOCK
-from verifier.zstd.bits import Corrupt
+from verifier.zstd.bits import Corrupt, Doubtful
 from verifier.zstd.codes import Code, read_codes
 from verifier.zstd.huffman import Tree, decode_four, read_tree
 from verifier.zstd.sequences import Content, execute
@@ -23,7 +23,7 @@ class Blocks:
     """
 
     def __init__(self, window: int, size: int) -> None:
-        self.content = Content(window)
+        self.content = Content()
         self._size = size
         self._largest = min(window, BLOCK)  # of a block, as it is stored and as it is decoded
         self._tree: Tree | None = None
@@ -57,7 +57,7 @@ class Blocks:
         self.content.out += data
 
     def _decompress(self, block: bytes) -> None:
-        limit = min(len(self.content.out) + self._largest, self._size)
+        limit = self._size  # RFC 8878 3.1.1.2.4 has less; not every decoder looks (FORMAT 2.4)
         literals, at = self._literals(block)
         count, at = _sequence_count(block, at)
         if count:
@@ -67,7 +67,7 @@ class Blocks:
                 raise Corrupt("sequences: literals")
             self._codes, literals = codes, literals[used:]
         elif at != len(block):
-            raise Corrupt("sequences: bytes behind none")
+            raise Doubtful("sequences: bytes behind none")
         self._append(literals, limit)
 
     def _literals(self, block: bytes) -> tuple[bytes, int]:
@@ -83,7 +83,7 @@ class Blocks:
             count = head >> 4 & ((1 << bits) - 1)
             stored = head >> (4 + bits) & ((1 << bits) - 1)
         end = at + stored
-        if count > self._largest or end > len(block):
+        if count > BLOCK or end > len(block):
             raise Corrupt("literals: size")
         data = block[at:end]
         if kind == _RAW:

@@ -77,7 +77,7 @@ def read_codes(block: bytes, at: int, before: list[Code]) -> tuple[list[Code], i
     Raises:
         Corrupt: A table is not well formed, or there is none to repeat.
     """
-    if at >= len(block) or block[at] & 3:
+    if at >= len(block):  # its two reserved bits are not looked at (FORMAT 2.4)
         raise Corrupt("codes: modes")
     modes = block[at]
     at += 1

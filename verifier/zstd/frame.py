@@ -5,6 +5,7 @@ from __future__ import annotations
 from verifier.core.codec import MAGIC
 from verifier.core.limits import MAX_CONTENT
 from verifier.zstd.bits import Corrupt
+from verifier.zstd.bits import Doubtful as Doubtful  # for those who call `decode`
 from verifier.zstd.blocks import Blocks
 from verifier.zstd.xxh64 import xxh64
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from verifier.zstd.bits import Corrupt, payload_bits
+from verifier.zstd.bits import Corrupt, Doubtful, payload_bits
 from verifier.zstd.fse import build_table, read_probabilities
 
 # by window of bits: the symbols whose codes it begins with, and how many bits those have
 Windows = list[tuple[bytes, int]]
 
-_MAX_BITS = 11  # of a code, RFC 8878 4.2.1
+_MAX_BITS = 12  # of a code; RFC 8878 4.2.1 has 11 (FORMAT 2.4)
 _WEIGHTS_LOG = 6  # accuracy of the table that weights may have, RFC 8878 4.2.1.2
 _MAX_WEIGHTS = 255  # one less than symbols: the last weight follows from the others
 _WORTH_PAIRS = 512  # symbols of a stream; for fewer a table of pairs costs more than it saves
@@ -55,18 +55,40 @@ class Tree:
         left += end
         found: list[bytes] = []
         if count >= _WORTH_PAIRS:
-            left = self._run(data, left, end + bits - 1, self._double(), found)
-        left = self._run(data, left, end, self._single, found)
+            left = self._run(data, left, end + bits - 1, self._double(), found, count)
+        left = self._run(data, left, end, self._single, found, count)
         symbols = b"".join(found)
         if left != end or len(symbols) != count:
             raise Corrupt("literals: stream end")
         return symbols
 
-    def _run(self, data: bytes, left: int, end: int, table: Windows, found: list[bytes]) -> int:
-        """Decode while there are more than ``end`` bits; return how many there are then."""
+    def decode_loosely(self, data: bytes, bits: int, count: int) -> bytes:
+        """Return ``count`` symbols from a place on, wherever that leads (FORMAT 2.4).
+
+        Args:
+            data: The bytes of the stream, behind the streams that stand before it.
+            bits: Where to begin.
+
+        Raises:
+            Corrupt: There are not bits enough even so.
+        """
+        end = 8 * _PAD
+        found: list[bytes] = []
+        left = self._run(bytes(_PAD) + data, bits + end, end, self._single, found, count)
+        if len(found) < count or (len(found) == count and left < end):
+            raise Doubtful("literals: stream runs out")
+        return b"".join(found[:count])
+
+    def _run(
+        self, data: bytes, left: int, end: int, table: Windows, found: list[bytes], enough: int
+    ) -> int:
+        """Decode while there are more than ``end`` bits; return how many there are then.
+
+        It also ends, soon, when ``found`` has that many entries.
+        """
         append, bits = found.append, self._bits
         mask = (1 << bits) - 1
-        while left > end:
+        while left > end and len(found) < enough:
             top = (left + 7) >> 3
             low = max(0, top - _CHUNK)
             chunk = int.from_bytes(data[low:top], "little")
@@ -105,8 +127,17 @@ def decode_four(tree: Tree, data: bytes, count: int) -> bytes:
     if last < 0 or ends[-1] > len(data):
         raise Corrupt("literals: four streams")
     ends.append(len(data))
-    streams = [data[begin:end] for begin, end in zip(ends, ends[1:])]
-    return b"".join(map(tree.decode, streams, (share, share, share, last)))
+    found = []
+    for begin, end, symbols in zip(ends, ends[1:], (share, share, share, last)):
+        try:
+            found.append(tree.decode(data[begin:end], symbols))
+        except Corrupt:
+            if begin == end:
+                raise
+            streams = data[6:end]  # this one, and those before it
+            bits = payload_bits(streams, "literals") if streams[-1] else 8 * len(streams)
+            found.append(tree.decode_loosely(streams, bits, symbols))
+    return b"".join(found)
 
 
 def read_tree(data: bytes) -> tuple[Tree, int]:
@@ -133,7 +164,7 @@ def _compressed_weights(data: bytes) -> list[int]:
     log = len(table).bit_length() - 1
     left = payload_bits(data[at:], "weights") - 2 * log
     if left < 0:
-        raise Corrupt("weights: states truncated")
+        raise Doubtful("weights: states truncated")
     stream = int.from_bytes(data[at:], "little")
     state = stream >> (left + log) & (len(table) - 1)
     other = stream >> left & (len(table) - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from verifier.zstd.bits import Corrupt, payload_bits
+from verifier.zstd.bits import Corrupt, Doubtful, payload_bits
 from verifier.zstd.codes import Code
 
 _PAD = 4  # zero bytes below a stream, for the next states that the last sequence does not have
@@ -17,11 +17,10 @@ class Content:
     """What a frame has become so far.
 
     Attributes:
-        window: The largest offset that there may be.
+        out: All of it: an offset may reach back to its beginning, whatever the window (FORMAT 2.4).
         recent: The last three offsets, the newest first (RFC 8878 3.1.1.5).
     """
 
-    window: int
     out: bytearray = field(default_factory=bytearray)
     recent: tuple[int, int, int] = (1, 4, 8)
 
@@ -43,12 +42,11 @@ def execute(
         Corrupt: Sequences and stream do not end together, or a match is where none can be.
     """
     lengths, offsets, matches = codes
-    data, end = bytes(_PAD) + stream, 8 * _PAD
-    (l_state, o_state, m_state), low = _first_states(stream, codes)
-    low += end  # where `chunk` is in the data; `left` counts from there
+    (l_state, o_state, m_state), bits = _first_states(stream, codes)
+    data, end, low = bytes(_PAD) + stream, 8 * _PAD, 8 * _PAD + bits  # `left` counts from `low`
     left = chunk = l_bits = o_bits = m_bits = 0
     first, second, third = content.recent
-    out, window, at, used = content.out, content.window, len(content.out), 0
+    out, at, used = content.out, len(content.out), 0
     for _ in range(count):
         l_all, l_bits, l_mask, l_base, l_extra, l_extra_mask, length = lengths[l_state]
         o_all, o_bits, o_mask, o_base, o_extra, o_extra_mask, offset = offsets[o_state]
@@ -71,25 +69,26 @@ def execute(
             word >>= m_extra
         offset += word & o_extra_mask
         if o_extra > 1:
-            if offset > window:
-                raise Corrupt("sequences: offset beyond the window")
             first, second, third = offset, first, second
         elif offset or not length:
             first, second, third = _recall(offset + (not length), first, second, third)
+            if not first:
+                raise Doubtful("sequences: offset of zero")
         if length:
             out += literals[used : used + length]
             used += length
             at += length
         begin = at - first
         if begin < 0 or at + match > limit:
-            raise Corrupt("sequences: match too far")
+            runs_out = left + low + l_bits + o_bits + m_bits < end
+            raise (Doubtful if runs_out else Corrupt)("sequences: match too far")
         if first >= match:
             out += out[begin : begin + match]
         else:  # what it makes is a part of what it copies
             out += (out[begin:at] * (match // first + 1))[:match]
         at += match
-    if left + low + l_bits + o_bits + m_bits != end:
-        raise Corrupt("sequences: stream end")
+    if left + low + l_bits + o_bits + m_bits < end:  # more is left over, and not looked at
+        raise Doubtful("sequences: stream runs out")
     content.recent = first, second, third
     return used
 
@@ -101,7 +100,7 @@ def _first_states(stream: bytes, codes: list[Code]) -> tuple[list[int], int]:
     for code in codes:
         left -= len(code).bit_length() - 1
         if left < 0:
-            raise Corrupt("sequences: states truncated")
+            raise Doubtful("sequences: states truncated")
         states.append(value >> left & (len(code) - 1))
     return states, left
 
@@ -112,7 +111,7 @@ def _next_chunk(data: bytes, left: int) -> tuple[int, int, int]:
     Beside it: where bit ``left`` is in the chunk, and where the chunk is in the data.
     """
     if left < 0:
-        raise Corrupt("sequences: stream end")
+        raise Doubtful("sequences: stream runs out")
     top = (left >> 3) + _LONGEST
     low = max(0, top - _CHUNK)
     return int.from_bytes(data[low:top], "little"), left - 8 * low, 8 * low
@@ -124,6 +123,4 @@ def _recall(which: int, first: int, second: int, third: int) -> tuple[int, int, 
         return second, first, third
     if which == 2:
         return third, first, second
-    if first == 1:
-        raise Corrupt("sequences: offset of zero")
     return first - 1, first, second

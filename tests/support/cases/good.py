@@ -234,6 +234,16 @@ NAMES: list[Case] = [
         ),
     ),
     ok(
+        "names_no_devices",
+        "6.3",
+        "Names that Windows does not take for devices: a space before, a wide letter, one more.",
+        lambda: assemble(
+            files(
+                "tools/ con", "tools/.nul", "tools/\uff43\uff4f\uff4e", "tools/com10", "tools/lpt"
+            )
+        ),
+    ),
+    ok(
         "order_of_bytes",
         "6.1",
         "Order is that of bytes: `a-b` and `a.c` stand before `a/b`.",

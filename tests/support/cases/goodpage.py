@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.support.assembler import Draft, assemble
+import json
+from typing import Any
+
+from tests.support.assembler import OWN, TOOLS, Draft, assemble, blob
 from tests.support.drafts import (
     ONE_SIGNER,
     STRANGE,
@@ -12,9 +15,19 @@ from tests.support.drafts import (
     nested,
     sha512_of_roots,
     wide,
+    with_key,
 )
 from tests.support.hooks import add, both, put, sign
-from tests.support.people import chain, person, root_line
+from tests.support.naive import Entry
+from tests.support.people import (
+    SIGNER,
+    chain,
+    compact,
+    person,
+    root_line,
+    sign_root,
+    signed_root,
+)
 from tests.support.vector import Case, ok
 
 LIMITS = {
@@ -26,6 +39,30 @@ LIMITS = {
     "expires": "2028-02-29T23:59:59Z",
     "supersedes": ["0" * 64, "f" * 64],
 }
+
+LIST = Entry(b"evidence/evidence.index", b"a list of evidence\n", b"evidence")
+INDEXES = ("subject.0", "predicate.index")
+ALGORITHMS = dict.fromkeys(("a", "b2", "c-3", "d_4", "e", "f" * 32), "0f") | {"g": "0f" * 128}
+
+
+def note(root: dict[str, Any]) -> bytes:
+    """Return a root whose entries of signatures have members that nobody knows."""
+    for entry in root["signatures"]:
+        entry["x-when"] = {"day": 1}
+    return compact(root)
+
+
+DAVE = {**person("mallory").key, SIGNER: "dave"}
+NOTED = note(json.loads(root_line()))
+SPELLED = sign_root({**signed_root(), "spec_version": "1.0.0031", "consistent_snapshot": True})
+KEY_IDS = with_key("!" * 128, DAVE, "targets", more={"~": {**person("sums").key, SIGNER: "erin"}})
+NO_POINT = with_key("cc", {**DAVE, "keyval": {"public": "02" + "00" * 31}}, "targets")
+CORRIGENDUM = with_key(
+    "cc",
+    {**DAVE, SIGNER: "\U0002f868"},
+    "targets",
+    more={"dd": {**person("sums").key, SIGNER: "\u36fc"}},
+)
 
 TRUST: list[Case] = [
     ok(
@@ -56,6 +93,47 @@ TRUST: list[Case] = [
         "The root wants one signer.",
         lambda: assemble(Draft(chain=chain(ONE_SIGNER), signers=("carol",))),
         root=ONE_SIGNER,
+    ),
+    ok(
+        "root_file_largest",
+        "5.1",
+        "The pinned file has 65,536 bytes, most of them white space.",
+        assemble,
+        root=root_line().ljust(65_536),
+    ),
+    ok(
+        "root_signature_more_members",
+        "5.2",
+        "Members of an entry of signatures beside keyid and sig are kept and ignored.",
+        lambda: assemble(Draft(chain=chain(NOTED))),
+    ),
+    ok(
+        "root_spec_version_four_digits",
+        "5.3",
+        "spec_version 1.0.0031, and consistent_snapshot true.",
+        lambda: assemble(Draft(chain=chain(SPELLED))),
+        root=SPELLED,
+    ),
+    ok(
+        "key_ids_of_1_and_128",
+        "5.4",
+        "A key id of 128 characters, and one of 1.",
+        lambda: assemble(Draft(chain=chain(KEY_IDS))),
+        root=KEY_IDS,
+    ),
+    ok(
+        "key_ed25519_no_point",
+        "4.5 5.4",
+        "A key of 64 digits that are no Ed25519 point: no signature is valid under it.",
+        lambda: assemble(Draft(chain=chain(NO_POINT))),
+        root=NO_POINT,
+    ),
+    ok(
+        "key_signer_corrigendum_4",
+        "5.4 6.4",
+        "Signers U+2F868 and U+36FC, which are two in Unicode 3.2 (one from Corrigendum 4 on).",
+        lambda: assemble(Draft(chain=chain(CORRIGENDUM))),
+        root=CORRIGENDUM,
     ),
     ok(
         "scheme_not_evaluated",
@@ -89,7 +167,7 @@ TRUST: list[Case] = [
     ),
     ok(
         "expect_matches",
-        "12.1",
+        "12.5",
         "The kit that was expected.",
         assemble,
         args=("--expect", "vector@1"),
@@ -150,6 +228,37 @@ MANIFEST: list[Case] = [
         "9.3",
         "Second digests of an algorithm that verifiers know, and they are right.",
         lambda: assemble(statement=sha512_of_roots),
+    ),
+    ok(
+        "evidence_index",
+        "9.4",
+        "evidenceIndex has the size and the digest of the member.",
+        lambda: assemble(
+            Draft((*OWN, LIST, *TOOLS)),
+            statement=put("predicate.evidenceIndex", blob(LIST.data)),
+        ),
+    ),
+    ok(
+        "subject_member",
+        "9.4",
+        "A primary artifact is a member, and one is not.",
+        lambda: assemble(
+            statement=add(
+                "subject",
+                {"name": TOOLS[0].path.decode(), "digest": blob(TOOLS[0].data)["digest"]},
+                {"name": "registry/image:1", "digest": {"sha256": "00" * 32}},
+            )
+        ),
+    ),
+    ok(
+        "digest_limits",
+        "9.3",
+        "Eight algorithms, names of 1 and 32 characters, values of 2 and 256 digits.",
+        lambda: assemble(
+            statement=both(
+                *(put(f"{at}.digest.{a}", v) for at in INDEXES for a, v in ALGORITHMS.items())
+            )
+        ),
     ),
     ok(
         "digest_unknown",

@@ -299,6 +299,32 @@ SUBJECTS = [
         digests(lambda d: {"sha256": 7}),
     ),
     shape(
+        "digest_nine",
+        "9.3",
+        "Nine algorithms.",
+        digests(lambda d: {**d, **{f"x{n}": "00" for n in range(8)}}),
+    ),
+    shape(
+        "digest_algorithm_upper_case",
+        "9.3",
+        "An algorithm in upper case.",
+        digests(lambda d: {**d, "SHA512": ZEROS * 2}),
+    ),
+    shape("digest_odd", "9.3", "An odd number of digits.", digests(lambda d: {**d, "x9": "000"})),
+    shape("digest_no_digits", "9.3", "A value of no digits.", digests(lambda d: {**d, "x9": ""})),
+    rule(
+        "subject_index_fewer",
+        "9.4",
+        "`index` has an algorithm more than subject kit.index.",
+        put("predicate.index.digest.x9", "00"),
+    ),
+    lie(
+        "digest_sha512_short",
+        "9.3",
+        "A sha512 of two digits, in both places.",
+        digests(lambda d: {**d, "sha512": "00"}),
+    ),
+    shape(
         "digest_prefixed",
         "9.3",
         "A digest with its algorithm before it.",
@@ -524,7 +550,7 @@ COMPONENTS = [
     ),
     rule(
         "exemption_path_climbs",
-        "9.2",
+        "9.5",
         "An exemption for what no member can be.",
         put("predicate.exemptions", [{"paths": ["../a"], "reason": "why"}]),
         code="member-path-unsafe",

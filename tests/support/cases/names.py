@@ -108,6 +108,8 @@ PATHS = [
     path("device_space", "A space before the first dot.", "tools/PRN .txt"),
     path("device_com1", "COM1.", "tools/com1.log"),
     path("device_lpt9", "LPT9.", "tools/LPT9"),
+    path("device_spaces", "Two spaces before the first dot.", "tools/nul  .x"),
+    path("corrigendum_4", "U+2F868, which no normal form keeps.", "tools/\U0002f868"),
     path("device_superscript", "COM with a superscript two.", "tools/com\u00b2"),
     path("device_conin", "CONIN$.", "tools/conin$"),
     path("component_256", "A component of 256 bytes.", "tools/" + "n" * 256),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.assembler import Draft, assemble
-from tests.support.drafts import with_key
+from tests.support.drafts import UNKNOWN_KEY, with_key
 from tests.support.hooks import Hook, add, drop, flip, put
 from tests.support.people import SIGNER, chain, compact, person, root_line, sign_root, signed_root
 from tests.support.vector import CLAIMS, NOTHING, Case, bad
@@ -136,6 +136,37 @@ TOP = [
         "It expires in another time zone.",
         put("expires", "2040-01-01T00:00:00+01:00"),
     ),
+    root(
+        "root_expires_hour_24",
+        "5.3",
+        "It expires at hour 24.",
+        put("expires", "2040-01-01T24:00:00Z"),
+    ),
+    root(
+        "root_expires_before_1970",
+        "5.3",
+        "It expires one second before 1970.",
+        put("expires", "1969-12-31T23:59:59Z"),
+    ),
+    root(
+        "root_spec_version_five_digits",
+        "5.3",
+        "spec_version 1.0.12345.",
+        put("spec_version", "1.0.12345"),
+    ),
+    root("root_spec_version_no_digits", "5.3", "spec_version 1.0. .", put("spec_version", "1.0.")),
+    root(
+        "root_consistent_snapshot_text",
+        "5.3",
+        "consistent_snapshot is a string.",
+        put("consistent_snapshot", "false"),
+    ),
+    root(
+        "root_consistent_snapshot_null",
+        "5.3",
+        "consistent_snapshot is null.",
+        put("consistent_snapshot", None),
+    ),
     root("root_no_expires", "5.3", "It does not say when it expires.", drop("expires")),
     *(
         root(name, "5.3", why, put(field, value))
@@ -242,6 +273,38 @@ KEYS = [
         "One public key under two keyids, for two signers; one PEM lacks its last LF.",
         chain(with_key("cc", point(PEM.rstrip("\n")), "targets")),
     ),
+    raw(
+        "key_unknown_schemes_two_signers",
+        "5.4",
+        "One text under two schemes that nobody knows, for two signers.",
+        chain(
+            with_key(
+                "cc",
+                UNKNOWN_KEY,
+                "targets",
+                more={"dd": {**UNKNOWN_KEY, "scheme": "x-newer", SIGNER: "erin"}},
+            )
+        ),
+    ),
+    raw(
+        "key_unknown_scheme_known_text",
+        "5.4",
+        "bob's PEM under a scheme that nobody knows, for another signer.",
+        chain(with_key("cc", {**UNKNOWN_KEY, "keyval": {"public": PEM}}, "targets")),
+    ),
+    raw(
+        "key_signer_fold_3_2",
+        "5.4 6.4",
+        "Signers U+2F868 and U+2136A, which are one in Unicode 3.2 (not from Corrigendum 4 on).",
+        chain(
+            with_key(
+                "cc",
+                {**person("mallory").key, SIGNER: "\U0002f868"},
+                "root",
+                more={"dd": {**person("sums").key, SIGNER: "\U0002136a"}},
+            )
+        ),
+    ),
     key("key_ed25519_upper_case", "Upper-case digits.", put("keyval.public", str.upper)),
     key("key_ed25519_short", "62 digits.", put("keyval.public", lambda old: old[:62])),
     key("key_type_other", "The type of another scheme.", put("keytype", "ecdsa")),
@@ -337,6 +400,24 @@ SIGNED = [
         signatures(put("0.sig", lambda old: flip(0)(bytes.fromhex(old)).hex())),
     ),
     late(
+        "root_signature_upper_case",
+        "5.2",
+        "A signature in upper-case hexadecimal digits.",
+        signatures(put("0.sig", str.upper)),
+    ),
+    late(
+        "root_signature_odd",
+        "5.2",
+        "A signature with one digit more.",
+        signatures(put("0.sig", lambda old: old + "0")),
+    ),
+    raw(
+        "root_signature_no_sig",
+        "5.2",
+        "An entry of signatures without sig.",
+        signatures(drop("1.sig")),
+    ),
+    late(
         "root_signature_base64",
         "5.2",
         "A signature in base64.",
@@ -348,6 +429,45 @@ SIGNED = [
         "The threshold was lowered after it was signed.",
         chain(root_line().replace(b'"threshold":2', b'"threshold":1')),
         "root-fork",
+    ),
+]
+
+
+def host(name: str, why: str, root: bytes) -> Case:
+    """Return a vector whose kit is good, with a pinned root that is no root of this format."""
+    return bad(name, "5.5 12.3", "root-invalid", why, assemble, shown=NOTHING, root=root)
+
+
+HOST = [
+    host(
+        "pinned_root_large",
+        "The pinned file has 65,537 bytes, though its compact spelling is short.",
+        root_line().ljust(65_537),
+    ),
+    host("pinned_root_not_json", "The pinned file is not JSON.", b"root\n"),
+    host("pinned_root_cut", "The pinned file is cut.", root_line()[:-1]),
+    host(
+        "pinned_root_unsigned",
+        "Nobody signed the pinned root.",
+        sign_root(signed_root(), ()),
+    ),
+    host(
+        "pinned_root_one_signature",
+        "One signed the pinned root, and its root role wants two.",
+        sign_root(signed_root(), ("alice",)),
+    ),
+    host(
+        "pinned_root_name_twice",
+        "The pinned root has one name twice.",
+        root_line().replace(b'"signatures":', b'"signatures":[],"signatures":', 1),
+    ),
+    host(
+        "pinned_root_growing",
+        "The pinned file is short enough, and its compact spelling is not.",
+        json.dumps(
+            json.loads(sign_root({**signed_root(), "x-note": "\u00e9" * 20_000})),
+            ensure_ascii=False,
+        ).encode(),
     ),
 ]
 
@@ -378,4 +498,4 @@ LIES = [
     ),
 ]
 
-CASES: list[Case] = [*CHAIN, *TOP, *KEYS, *SIGNED, *LIES]
+CASES: list[Case] = [*CHAIN, *TOP, *KEYS, *SIGNED, *HOST, *LIES]

@@ -281,7 +281,7 @@ HOST = [
     ),
     bad(
         "expect_other_name",
-        "12.1",
+        "12.5",
         "unexpected-kit",
         "Another kit was expected.",
         assemble,
@@ -289,7 +289,7 @@ HOST = [
     ),
     bad(
         "expect_other_version",
-        "12.1",
+        "12.5",
         "unexpected-kit",
         "Another version was expected.",
         assemble,

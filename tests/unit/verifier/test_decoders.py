@@ -16,6 +16,7 @@ import zstandard
 
 from tests.conftest import REQUIRE_JUDGES
 from tests.support.making import Made, make_kit, noise, pinned, text
+from tests.support.zstdcases import LAX
 from verifier import decoders
 from verifier.core.codec import check_zstd_frame
 from verifier.core.errors import DecoderMissing, ExitStatus, FrameInvalid
@@ -274,10 +275,26 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
-def test_a_program_that_does_something_else_is_a_refusal(
+def test_a_program_that_does_something_else_is_not_the_last_word(
     program: Callable[[str], Decoder], script: str
 ) -> None:
-    assert decode(program(script), compress(noise(300_000)), 300_000)[0] is False
+    """Plain Python decides: what it takes is good, what it refuses is not."""
+    frame, content = compress(noise(300_000)), noise(300_000)
+    assert decode(program(script), frame, 300_000) == (True, content)
+    assert decode(program(script), frame[:-1] + b"?", 300_000)[0] is False
+
+
+@pytest.mark.parametrize("case", LAX)
+def test_lax_frames_are_taken_by_every_decoder(
+    name: str, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """What some library takes on some processor is taken everywhere (FORMAT 2.4)."""
+    blocks, content, _ = LAX[case]
+    at = 6 if not blocks[4] & 0x20 else 9  # behind a window byte, or a size of four bytes
+    window = blocks[5] if at == 6 else 0x38
+    frame = b"\x28\xb5\x2f\xfd\xc4" + bytes((window,)) + len(content).to_bytes(8, "little")
+    frame += blocks[at:] + compress(content)[-4:]
+    assert decode(make(name, monkeypatch), frame, len(content)) == (True, content)
 
 
 def test_the_program_gets_no_environment(

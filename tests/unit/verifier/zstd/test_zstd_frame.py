@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import verifier.zstd
 from tests.support.making import noise, text
-from tests.support.zstdcases import BAD, GOOD, Bad
+from tests.support.zstdcases import BAD, DOUBTFUL, GOOD, LAX, Bad, Lax
 from tests.support.zstdframes import (
     MAGIC,
     RLE,
@@ -24,10 +24,11 @@ from tests.support.zstdframes import (
     rle_literals,
 )
 from tests.support.zstdlimits import LIMITS
+from verifier.core.errors import DecoderMissing
 from verifier.core.limits import BLOCK, MAX_CONTENT
 from verifier.core.members import Decoder
 from verifier.decoders import FINDERS, PlainDecoder
-from verifier.zstd.bits import Corrupt
+from verifier.zstd.bits import Corrupt, Doubtful
 from verifier.zstd.frame import decode
 from verifier.zstd.xxh64 import xxh64
 
@@ -55,13 +56,27 @@ def test_bad_frame_is_refused_for_its_fault(bad: Bad) -> None:
     assert str(caught.value) == bad.why
 
 
+@pytest.mark.parametrize("lax", LAX.values(), ids=LAX.keys())
+def test_lax_frame_gives_the_content_that_is_clear(lax: Lax) -> None:
+    assert decode(lax.frame, len(lax.content)) == lax.content
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refusal_says_whether_others_may_differ(name: str) -> None:
+    """Then it is no verdict: the host of a laxer decoder would have another one (FORMAT 2.4)."""
+    bad = BAD[name]
+    with pytest.raises(Corrupt) as caught:
+        decode(bad.frame, bad.size)
+    assert isinstance(caught.value, Doubtful) == (name in DOUBTFUL)
+
+
 def test_every_refusal_has_a_case() -> None:
     """What no frame by hand is refused for could be wrong, or never happen."""
     folder = Path(verifier.zstd.__file__).parent
     said = {
         match
         for path in folder.glob("*.py")
-        for match in re.findall(r'Corrupt\(\s*f?"([^"]+)"', path.read_text("utf-8"))
+        for match in re.findall(r'(?:Corrupt|Doubtful)\)?\(\s*f?"([^"]+)"', path.read_text("utf-8"))
     }
     named = re.compile(r"^\w+(?=: no end mark)")
     assert {named.sub("{name}", bad.why) for bad in BAD.values()} == said
@@ -74,7 +89,10 @@ def into_the_middle(data: bytes, size: int) -> tuple[bool, bytes]:
     """Decode from and into the middle of larger buffers; check that nothing else was touched."""
     source, target = bytearray(b"\xcc" * 99 + data + b"\xcc" * 99), bytearray(b"\xaa" * (size + 64))
     before = bytes(source)
-    good = plain().frame(memoryview(source)[99:-99], memoryview(target)[32 : size + 32])
+    try:
+        good = plain().frame(memoryview(source)[99:-99], memoryview(target)[32 : size + 32])
+    except DecoderMissing:
+        good = False
     assert source == before
     assert target[:32] + target[size + 32 :] == b"\xaa" * 64
     return good, bytes(target[32 : size + 32])
@@ -88,6 +106,13 @@ def test_good_frame_fills_exactly_its_buffer(data: bytes, content: bytes) -> Non
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
 def test_bad_frame_leaves_its_buffer_alone(bad: Bad) -> None:
     assert into_the_middle(bad.frame, bad.size) == (False, b"\xaa" * bad.size)
+
+
+@pytest.mark.parametrize("name", sorted(DOUBTFUL))
+def test_frame_that_decoders_disagree_about_is_no_verdict(name: str) -> None:
+    frame, size, _ = BAD[name]
+    with pytest.raises(DecoderMissing, match="disagree"):
+        plain().frame(memoryview(bytearray(frame)), memoryview(bytearray(size)))
 
 
 @pytest.mark.parametrize(("data", "content"), GOOD.values(), ids=GOOD.keys())
