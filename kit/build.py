@@ -162,12 +162,12 @@ def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
     )
 
 
-def own_members(info: KitInfo, signed_sums: bool) -> dict[bytes, bytes]:
+def own_members(info: KitInfo) -> dict[bytes, bytes]:
     """Return the members that the builder makes itself, from path to contents."""
     files = verifier_files()
     own = {f"verifier/{path}".encode(): data for path, data in files.items()}
     own[b"kit-verify.pyz"] = make_pyz(files)
-    own[b"README.txt"] = readme_text(info, signed_sums=signed_sums).encode("utf-8")
+    own[b"README.txt"] = readme_text(info).encode("utf-8")
     return own
 
 
@@ -199,9 +199,7 @@ def build(
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options))
-    inputs = Inputs(
-        collected, own_members(draft.kit, sums is not None), signed_sums=sums is not None
-    )
+    inputs = Inputs(collected, own_members(draft.kit), signed_sums=sums is not None)
     if inputs.index.find(_EVIDENCE_INDEX) is not None:
         raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
     empty = tuple(show(name) for name in collected.empty_directories)

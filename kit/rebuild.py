@@ -7,9 +7,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from kit.build import Options, created_of, draft_manifest, own_members, write
-from kit.container.archive import Written, compressor_name
+from kit.container.archive import Written, can_be_sums_signature, compressor_name
 from kit.container.head import check_same_root, read_head
 from kit.container.output import refused
 from kit.errors import show
@@ -58,7 +59,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     assert opened.index is not None
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
-    inputs = Inputs(collect(spec), own_members(draft.kit, has_sums), signed_sums=has_sums)
+    inputs = Inputs(collect(spec), own_members(draft.kit), signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:
@@ -88,11 +89,12 @@ class _Keep:
     def __init__(self, member: int) -> None:
         self._member = member
         self.data = b""
+        self.seen = False
 
     def small(self, member: int, data: memoryview) -> None:
         """Keep a whole member."""
         if member == self._member:
-            self.data = bytes(data)
+            self.data, self.seen = bytes(data), True
 
     def piece(self, member: int, offset: int, data: memoryview) -> None:
         """Nothing: a signature is small."""
@@ -112,9 +114,13 @@ def _prove(kit: Path, job: Job, opened: Opened) -> bytes:
     job.make_sink, job.workers = make_sink, default_workers()
     prove_file(os.fspath(kit), job, opened)
     try:
-        return base64.b64decode(keep.data, validate=True)
+        signature = base64.b64decode(keep.data, validate=True)
     except ValueError:
         raise RebuildDiffers("is not base64", where="SHA256SUMS.sig") from None
+    if keep.seen and not can_be_sums_signature(signature):
+        what = f"has {len(signature)} bytes, which no ECDSA P-256 signature has"
+        raise RebuildDiffers(what, where="SHA256SUMS.sig")
+    return signature
 
 
 def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
@@ -132,7 +138,21 @@ def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:
     for name in ("kit", "components", "exemptions", "requires", "built", "page_size", "roots"):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            raise RebuildDiffers(f"{name}: {before!r} there, {after!r} here", where="manifest")
+            raise RebuildDiffers(_first_difference(name, before, after), where="manifest")
+
+
+def _first_difference(name: str, before: Any, after: Any) -> str:
+    """Return the innermost part of two values that differs, by its name."""
+    if isinstance(before, tuple):
+        for number, (old, new) in enumerate(zip(before, after, strict=False)):
+            if old != new:
+                return _first_difference(f"{name}[{number}]", old, new)
+        return f"{name}: {len(before)} there, {len(after)} here"
+    for part in getattr(type(before), "__annotations__", ()):
+        old, new = getattr(before, part), getattr(after, part)
+        if old != new:
+            return _first_difference(f"{name}.{part}", old, new)
+    return f"{name}: {before!r} there, {after!r} here"
 
 
 def _lines(index: Index) -> Iterator[bytes]:

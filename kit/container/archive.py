@@ -139,7 +139,10 @@ def write_archive(
     _write_list(output, head, HEAD[1], headers, [chain])
     manifest = _manifest(draft, index, chain, index_digest, frames_digest, frames_size)
     payload = encode_manifest(manifest)
-    page = encode_page(Envelope(payload, signatures or {}), page_size)
+    try:
+        page = encode_page(Envelope(payload, signatures or {}), page_size)
+    except ValueError as reason:
+        raise KitTooLarge(str(reason)) from None
     _write_list(output, head, HEAD[0], headers, [page])
     content = hashlib.sha256()
     for text in index.text(signatures=False):
@@ -195,6 +198,11 @@ def _fit_page(
     raise KitTooLarge("the components and texts of the spec do not fit into the signed page")
 
 
+def can_be_sums_signature(signature: bytes) -> bool:
+    """Whether its line has two digits as its size, as the size of the index was planned."""
+    return 10 <= 4 * -(-len(signature) // 3) <= 99
+
+
 def _finish_sums(index: Index, sums_sign: SumsSign | None) -> bytes:
     """Give SHA256SUMS and its signature their digests; return the signature's line."""
     state = hashlib.sha256()
@@ -206,8 +214,8 @@ def _finish_sums(index: Index, sums_sign: SumsSign | None) -> bytes:
         return b""
     line = base64.b64encode(sums_sign(state.digest()))
     at = index.bounds[SIG]
-    # two digits in any case, so the size of the index stays what was planned
-    assert 10 <= len(line) <= 99
+    if not can_be_sums_signature(base64.b64decode(line)):
+        raise ValueError(f"no signature of P-256 becomes a line of {len(line)} characters")
     index.sizes[at] = len(line)
     index.digests[32 * at : 32 * at + 32] = hashlib.sha256(line).digest()
     return line

@@ -21,23 +21,22 @@ This is an offline kit. Before you use anything in it, prove it.
        python3 -I kit-verify.pyz {name}-{version}.tar.zst --root root.json --extract DIR
 
 If you read this because you unpacked the kit with tar: that proves nothing yet. Go back to 1.
-`sha256sum -c SHA256SUMS` compares the files named there and never notices extra ones.
-{signed}
+`sha256sum -c SHA256SUMS` compares the files named there and never notices extra ones. Where there
+is a SHA256SUMS.sig, it is the base64 of an ECDSA P-256 signature for stock tools, checked with
+    base64 -d SHA256SUMS.sig > sig.der
+    openssl dgst -sha256 -verify PUBLIC.pem -signature sig.der SHA256SUMS
+
 The directory verifier/ is the source of kit-verify.pyz, to be read. `python3 -m verifier` works
 beside it, for hosts that trust this directory already; at first contact it proves nothing.
 `python3 -I kit-verify.pyz explain CODE` explains an error code without a network.
 """
-_SIGNED = """\
-SHA256SUMS.sig is for stock tools: the base64 of an ECDSA P-256 signature, checked with
-    base64 -d SHA256SUMS.sig > sig.der
-    openssl dgst -sha256 -verify PUBLIC.pem -signature sig.der SHA256SUMS
-"""
 
 
-def readme_text(info: KitInfo, *, signed_sums: bool) -> str:
+def readme_text(info: KitInfo) -> str:
     """Return README.txt of a kit.
 
     It does not name the verifier's digest: a number that travels with the kit vouches for nothing.
+    It is the same whoever signs, so that contentId depends on no key (FORMAT 11).
     """
     return _TEXT.format(
         name=info.name,
@@ -46,5 +45,4 @@ def readme_text(info: KitInfo, *, signed_sums: bool) -> str:
         sequence=info.sequence,
         created=info.created,
         summary=info.summary,
-        signed=_SIGNED if signed_sums else "",
     )

@@ -27,6 +27,12 @@ else:
 Place = tuple[str | int, ...]
 """Keys and array indices from the top of a document to a value."""
 
+MAX_DEPTH = 32  # tables and arrays inside each other; a spec has five
+# more keys in one than that: parsers need memory for the square of their number
+_DEEP = re.compile(
+    rb"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){%d}"""
+    % MAX_DEPTH
+)
 _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
@@ -122,6 +128,9 @@ def parse_toml(raw: bytes, *, where: str) -> tuple[dict[str, Any], Lines]:
     """
     if raw.startswith(codecs.BOM_UTF8):
         raise _not_toml(1, "a byte order mark", "save the file as UTF-8 without one", where)
+    deep = _DEEP.search(raw)
+    if deep is not None:
+        raise _too_deep(raw.count(b"\n", 0, deep.start()) + 1, where)
     try:
         values = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -135,11 +144,33 @@ def parse_toml(raw: bytes, *, where: str) -> tuple[dict[str, Any], Lines]:
         found = reason[: match.start()] if match else reason
         raise _not_toml(line, found, "correct the text near this line", where) from None
     except RecursionError:
-        found = "arrays or tables are nested too deep"
-        raise _not_toml(1, found, "write a spec as in manifests/examples/", where) from None
+        raise _too_deep(1, where) from None
+    except ValueError:  # of Python itself, which reads no number of thousands of digits
+        found = "a number has too many digits"
+        raise _not_toml(1, found, "correct the longest number", where) from None
+    if _is_too_deep(values):
+        raise _too_deep(1, where)
     lines = Lines()
     lines.read(_parser().parse(raw).root_node)
     return values, lines
+
+
+def _is_too_deep(values: object) -> bool:
+    level = [values]
+    for _ in range(MAX_DEPTH):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner.extend(value.values())
+            elif isinstance(value, list):
+                inner.extend(value)
+        level = inner
+    return bool(level)
+
+
+def _too_deep(line: int, where: str) -> SpecInvalid:
+    found = f"arrays, tables or dotted keys are more than {MAX_DEPTH} deep"
+    return _not_toml(line, found, "write a spec as in manifests/examples/", where)
 
 
 def _not_toml(line: int, found: str, fix: str, where: str) -> SpecInvalid:

@@ -14,6 +14,8 @@ from verifier.core.envelope import parse_page
 from verifier.core.errors import KitError
 from verifier.core.names import HEAD
 
+_MAX_MARKER = 1024 * 1024  # bytes; it has a line for each output
+
 
 def write_beside(kit: Path, files: Mapping[str, bytes], known: Iterable[str], marker: Path) -> None:
     """Write what belongs beside a kit, and remove what an earlier seal of it left and it lacks.
@@ -76,8 +78,11 @@ def _digest(path: Path) -> str | None:
 def _sealed_before(marker: Path) -> dict[str, str]:
     """Return the outputs that a marker names; none if there is none that can be read."""
     try:
-        return dict(json.loads(marker.read_bytes())["outputs"])
-    except (OSError, ValueError, TypeError, KeyError):
+        if not marker.is_file() or marker.stat().st_size > _MAX_MARKER:
+            return {}
+        outputs = json.loads(marker.read_bytes())["outputs"]
+        return {name: digest for name, digest in outputs.items() if isinstance(digest, str)}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
 
 

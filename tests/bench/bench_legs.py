@@ -67,6 +67,7 @@ class DataSet:
 
     Attributes:
         bytes: Of all files together.
+        disk: A directory on a disk, for what is measured there; None if there is none.
     """
 
     name: str
@@ -76,6 +77,7 @@ class DataSet:
     kit_bytes: int
     library: str
     environment: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
+    disk: Path | None = None
 
 
 def _run(command: list[str], directory: Path) -> str:
@@ -85,7 +87,7 @@ def _run(command: list[str], directory: Path) -> str:
     return done.stdout
 
 
-def prepare(name: str, size: str, work: Path) -> DataSet:
+def prepare(name: str, size: str, work: Path, disk: Path | None = None) -> DataSet:
     """Make a data set unless it is there, and build and sign its kit anew."""
     directory = work / f"{name}-{size}-{bench_data.VERSION}"
     done = directory / "made"
@@ -110,7 +112,7 @@ def prepare(name: str, size: str, work: Path) -> DataSet:
     counted += " for f in n];print(len(s),sum(s))"
     files, total = map(int, _run([PYTHON, "-c", counted], directory).split())
     kit_bytes = (directory / KIT).stat().st_size
-    return DataSet(name, directory, files, total, kit_bytes, library)
+    return DataSet(name, directory, files, total, kit_bytes, library, disk=disk)
 
 
 def _shell(text: str) -> tuple[str, ...]:
@@ -122,6 +124,8 @@ def legs(data: DataSet, prototype: Path | None) -> list[Leg]:
     found = our_legs(data)
     if data.name not in ("quarter", "million"):
         found += limit_legs(data) + hand_legs(data)
+    if data.name not in ("huge", "million"):
+        found += extraction_legs(data)
     if prototype is not None:
         tool = shlex.join([PYTHON, os.fspath(prototype)])
         made = _shell(f"{tool}/fastbuild.py data prototype.kit")
@@ -152,10 +156,28 @@ def our_legs(data: DataSet) -> list[Leg]:
         list_ = (*verify, "list", KIT, "--root", root)
         return [*found, Leg("list", "`kit-verify.pyz list KIT`", list_)]
     quick = (installed, KIT, "--quick", "--root", root)
-    found.append(Leg("quick", "`kit-verify KIT --quick`, installed", quick))
-    if data.name != "huge":
-        extract = (*verify, KIT, "--extract", "ours", "--root", root)
-        found.append(Leg("extract", "`kit-verify.pyz KIT --extract DIR`", extract, ("ours",)))
+    return [*found, Leg("quick", "`kit-verify KIT --quick`, installed", quick)]
+
+
+def extraction_legs(data: DataSet) -> list[Leg]:
+    """Return extraction where the data is, and on a disk, with what people do by hand."""
+    root = os.fspath(KEYS / "root.json")
+    verify = (PYTHON, "-I", "kit-verify.pyz", KIT, "--root", root, "--extract")
+    tar = _shell(f"mkdir tar; zstd -dc {KIT} | tar -xf - -C tar")
+    found = [
+        Leg("extract", "`kit-verify.pyz KIT --extract DIR`", (*verify, "ours"), ("ours",)),
+        Leg("tar-x", "`zstd -dc \\| tar -x`, which proves nothing", tar, ("tar",)),
+    ]
+    if data.disk is not None:
+        ours, copy = (os.fspath(data.disk / name) for name in ("ours", "copy"))
+        by_hand = _shell(f"cp -r data {shlex.quote(copy)}; sync -f {shlex.quote(copy)}")
+        disk = (*verify, ours, "--shared-parent")
+        found += [
+            Leg("extract-disk", "`kit-verify.pyz KIT --extract DIR`, on a disk", disk, (ours,)),
+            Leg(
+                "cp-disk", "`cp -r` of the same files to that disk, and `sync -f`", by_hand, (copy,)
+            ),
+        ]
     return found
 
 
@@ -197,7 +219,7 @@ def hand_legs(data: DataSet) -> list[Leg]:
 
 
 def clean(data: DataSet, leg: Leg) -> None:
-    """Remove what a run of a leg left behind."""
+    """Remove what a run of a leg left behind; on a disk, to the end."""
     (data.directory / "out").mkdir(exist_ok=True)
     for name in leg.makes:
         path = data.directory / name
@@ -205,3 +227,5 @@ def clean(data: DataSet, leg: Leg) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+        if os.path.isabs(name):
+            _run(["sync", "-f", os.path.dirname(name)], data.directory)  # the next run's is its own

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds that count")
     parser.add_argument("--tries", type=int, help="runs to get an undisturbed one")
     parser.add_argument("--work", type=Path, help="where the data is made and kept")
+    parser.add_argument("--disk", type=Path, help="a directory on a disk; default: build/")
     parser.add_argument("--prototype", type=Path, help="a directory with fastbuild, fastverify")
     parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md")
     return parser.parse_args(arguments)
@@ -57,6 +59,18 @@ def place_of(directory: Path) -> str:
         if fields[2] == f"{os.major(device)}:{os.minor(device)}":
             return fields[fields.index("-") + 1]
     return "a file system that this host does not name"
+
+
+def disk_of(chosen: Path | None) -> Path | None:
+    """Return a new, empty directory on a disk; None where the default one is in memory."""
+    place = (chosen or TOP / "build").absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    if chosen is None and place_of(place) in ("tmpfs", "ramfs"):
+        return None
+    disk = place / "offline-kit-bench-disk"
+    shutil.rmtree(disk, ignore_errors=True)
+    disk.mkdir()
+    return disk
 
 
 def run_leg(data: DataSet, leg: Leg, tries: int) -> Sample:
@@ -106,16 +120,18 @@ def main(arguments: Sequence[str]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     rounds = options.rounds or ROUNDS[options.size]
     tries = options.tries or TRIES[options.size]
+    disk = disk_of(options.disk)
     results = []
     for name in options.only or USUAL:
-        data = prepare(name, options.size, work)
+        data = prepare(name, options.size, work, disk)
         chosen = [
             leg
             for leg in legs(data, options.prototype and options.prototype.absolute())
             if not options.leg or leg.name in options.leg
         ]
         results.append(Result(data, chosen, run_rounds(data, chosen, rounds, tries)))
-    text = render(results, size=options.size, rounds=rounds, place=place_of(work))
+    on_disk = place_of(disk) if disk is not None else ""
+    text = render(results, size=options.size, rounds=rounds, place=place_of(work), disk=on_disk)
     print(text, end="")
     if options.write_docs:
         write_docs(text)

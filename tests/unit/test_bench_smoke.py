@@ -25,10 +25,10 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     """Run every leg of three sets once."""
-    work = tmp_path_factory.mktemp("bench")
+    work, disk = tmp_path_factory.mktemp("bench"), tmp_path_factory.mktemp("disk")
     found = []
     for name in ("mixed", "packed", "quarter"):
-        data = prepare(name, "tiny", work)
+        data = prepare(name, "tiny", work, disk)
         chosen = legs(data, None)
         found.append(Result(data, chosen, run.run_rounds(data, chosen, rounds=1, tries=1)))
     return found

@@ -45,6 +45,10 @@ class Fields:
             raise self.wrong("missing", name)
         return self._value[name]
 
+    def value(self, name: str) -> Any:
+        """Return whatever is there."""
+        return self._get(name)
+
     def text(self, name: str) -> str:
         """Return a string."""
         value = self._get(name)

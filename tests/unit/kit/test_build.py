@@ -15,7 +15,7 @@ from kit import build as building
 from kit.build import BuiltKit, Options, SelfCheckFailed, build
 from kit.container.output import partial_of
 from kit.sign import sign
-from kit.signing import load_signer
+from kit.signing import load_signer, load_sums_signer
 from kit.spec import KitSpec, load_spec
 from tests.support.making import key, make_sources, noise, pinned, text, write_spec
 from verifier.core.errors import ExitStatus, KitError
@@ -92,7 +92,9 @@ def test_the_content_id_depends_on_no_compressor_and_no_key(tmp_path: Path) -> N
     for number, (level, store) in enumerate([(1, False), (3, False), (9, False), (3, True)]):
         place = tmp_path / str(number)
         place.mkdir()
-        kit = made(load_spec(write_spec(sources, ["a", "big"], level=level)), place, store=store)
+        spec = load_spec(write_spec(sources, ["a", "big"], level=level))
+        sums = load_sums_signer(key("sums")) if number % 2 else None
+        kit = build(spec, [pinned()], place, Options(store=store), sums=sums)
         ids.add(kit.content_id)
         assert kit.manifest.built.level == (0 if store else level)
     assert len(ids) == 1

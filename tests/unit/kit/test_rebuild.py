@@ -25,6 +25,7 @@ from kit.rebuild import RebuildDiffers, rebuild
 from kit.roots.metadata import build_root
 from kit.signing import SumsSigner
 from kit.spec import KitSpec, load_spec
+from tests.support.assembler import OWN, TOOLS, Draft, assemble
 from tests.support.making import (
     KEYS,
     Made,
@@ -37,6 +38,7 @@ from tests.support.making import (
     text,
     write_spec,
 )
+from tests.support.naive import Entry
 from verifier.core.errors import ExitStatus
 from verifier.core.limits import FRAME, MIB
 from verifier.core.trust import parse_root
@@ -153,10 +155,14 @@ def test_times_owners_and_other_modes_of_sources_make_no_difference(
 
 
 SPECS = {
-    "level": ({"level": 4}, "manifest: built: ", "level=4"),
-    "version": ({"version": "1.1"}, "manifest: kit: ", "1.1"),
-    "created": ({"created": "2026-11-25T00:00:00Z"}, "manifest: kit: ", "2026-11-25T00:00:00Z"),
-    "name": ({"name": "other"}, "manifest: kit: ", "'other'"),
+    "level": ({"level": 4}, "manifest: built.level: ", "3 there, 4 here"),
+    "version": ({"version": "1.1"}, "manifest: kit.version: ", "1.1"),
+    "created": (
+        {"created": "2026-11-25T00:00:00Z"},
+        "manifest: kit.created: ",
+        "2026-11-25T00:00:00Z",
+    ),
+    "name": ({"name": "other"}, "manifest: kit.name: ", "'other'"),
 }
 
 
@@ -174,12 +180,12 @@ def test_a_component_more_is_named(kit: Made, spec: KitSpec) -> None:
     (spec.base / "src" / "new").mkdir()
     (spec.base / "src" / "new" / "file").write_bytes(b"")
     changed = load_spec(write_spec(spec.base, ["a", "big", "new", "z"]))
-    assert difference(kit, changed).startswith("manifest: components: ")
+    assert difference(kit, changed).startswith("manifest: components[2].id: ")
 
 
 def test_source_date_epoch_is_part_of_how_it_was_built(kit: Made, spec: KitSpec) -> None:
     rebuild(kit.path, spec, Options(epoch="1795478400"))
-    assert difference(kit, spec, epoch="1795478401").startswith("manifest: kit: ")
+    assert difference(kit, spec, epoch="1795478401").startswith("manifest: kit.created: ")
 
 
 # --- who built it ----------------------------------------------------------------------------
@@ -264,6 +270,31 @@ def test_a_damaged_kit_is_refused_before_anything_is_compared(
         rebuild(bad, spec, Options())
     assert error.value.code != "rebuild-differs"
     assert error.value.status is ExitStatus.REJECTED
+
+
+@pytest.mark.parametrize("line", [b"", b"AA==", b"A" * 8, b"A" * 400])
+def test_a_strangers_kit_whose_signature_is_none(
+    spec: KitSpec, tmp_path: Path, line: bytes
+) -> None:
+    """FORMAT lets a verifier pass over SHA256SUMS.sig, so anything may be in it."""
+    draft = Draft((Entry(b"SHA256SUMS.sig", line, b"sig"), *OWN, *TOOLS))
+    path = tmp_path / "stranger.tar.zst"
+    path.write_bytes(assemble(draft))
+    with pytest.raises(KitError) as error:
+        rebuild(path, spec, Options())
+    assert (error.value.code, error.value.where) == ("rebuild-differs", "SHA256SUMS.sig")
+
+
+def test_another_spec_is_told_in_words(kit: Made, spec: KitSpec) -> None:
+    text_of = spec.file.read_text()
+    for old, new, said in (
+        ("sequence = 7", "sequence = 8", "manifest: kit.sequence: 7 there, 8 here"),
+        ('lands = "/opt/big"', 'lands = "/x"', "components[1].lands: '/opt/big' there, '/x' here"),
+    ):
+        spec.file.write_text(text_of.replace(old, new))
+        found = difference(kit, load_spec(spec.file))
+        assert said in found
+        assert "(" not in found, "a Python object is shown"
 
 
 def test_another_root_than_expected(kit: Made, spec: KitSpec) -> None:

@@ -198,6 +198,18 @@ def test_the_files_of_this_kit_may_lie_there_already(kit: Path, tmp_path: Path) 
     assert beside(kit) == before
 
 
+@pytest.mark.parametrize(
+    "marker", [b"[" * 100_000, b'{"outputs": []}', b'{"outputs": {"a": 1}}', b"9" * 5000, b"\xff"]
+)
+def test_a_foreign_marker_says_nothing_of_what_lies_there(
+    kit: Path, tmp_path: Path, marker: bytes
+) -> None:
+    (tmp_path / MARKER).write_bytes(marker)
+    (tmp_path / "SHA256SUMS").write_bytes(b"foreign")
+    error = refused(kit)
+    assert (error.code, error.status) == ("output-exists", ExitStatus.USAGE)
+
+
 def test_a_page_with_fewer_signatures_of_this_kit_is_replaced(kit: Path, tmp_path: Path) -> None:
     """A seal was killed before its last step, and then carol signed."""
     seal(kit)

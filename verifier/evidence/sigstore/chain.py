@@ -16,6 +16,7 @@ from verifier.evidence.sigstore.x509 import ANY_USE, KEY_CERT_SIGN, Certificate
 from verifier.typed import record
 
 MAX_ABOVE = 5  # certificates above the signer's
+_WHERE = "certificate"
 MAX_SIGNATURES = 24  # that are judged to find one chain
 
 
@@ -60,7 +61,9 @@ def find_chain(
     """
     between = [*authority.chain[:-1], *given]
     budget = [MAX_SIGNATURES]
-    fault: KitError = CertificateUntrusted("issued by no authority of the trusted root")
+    fault: KitError = CertificateUntrusted(
+        "issued by no authority of the trusted root", where=_WHERE
+    )
     for chain in _chains([leaf], between, authority.chain[-1], budget):
         try:
             _check_chain(chain, use, moments)
@@ -97,7 +100,7 @@ def _check_chain(chain: Sequence[Certificate], use: bytes, moments: Sequence[int
     for certificate in chain:
         if certificate.not_evaluated:
             names = ", ".join(name.hex() for name in certificate.not_evaluated)
-            raise CertificateUnknownExtension(f"not evaluated here: OID {names}")
+            raise CertificateUnknownExtension(f"not evaluated here: OID {names}", where=_WHERE)
     below = 0  # authorities that follow below, but for those that only renew their own
     for certificate in chain[1:]:
         _check_authority(certificate, use, below)
@@ -107,15 +110,20 @@ def _check_chain(chain: Sequence[Certificate], use: bytes, moments: Sequence[int
             if not certificate.covers(moment):
                 raise CertificateExpired(
                     f"valid from {show_time(certificate.not_before)} to"
-                    f" {show_time(certificate.not_after)}, not at {show_time(moment)}"
+                    f" {show_time(certificate.not_after)}, not at {show_time(moment)}",
+                    where=_WHERE,
                 )
 
 
 def _check_authority(certificate: Certificate, use: bytes, below: int) -> None:
     usage, extended = certificate.key_usage, certificate.extended
     if not certificate.ca or (usage is not None and not usage & KEY_CERT_SIGN):
-        raise CertificateMisused("a certificate that is not of an authority issued another")
+        raise CertificateMisused(
+            "a certificate that is not of an authority issued another", where=_WHERE
+        )
     if certificate.path_length is not None and below > certificate.path_length:
-        raise CertificateMisused("an authority allows fewer authorities below it")
+        raise CertificateMisused("an authority allows fewer authorities below it", where=_WHERE)
     if extended is not None and use not in extended and ANY_USE not in extended:
-        raise CertificateMisused("an authority may not issue certificates for this use")
+        raise CertificateMisused(
+            "an authority may not issue certificates for this use", where=_WHERE
+        )
