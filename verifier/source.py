@@ -160,7 +160,7 @@ def kit_in(path: str) -> str:
     if not os.path.isdir(path):
         return path
     try:
-        found = [name for name in os.listdir(path) if name.endswith((".tar.zst", ".tar"))]
+        found = [name for name in sorted(os.listdir(path)) if name.endswith((".tar.zst", ".tar"))]
     except OSError as error:
         raise KitUnreadable(error.strerror or str(error), where=repr(path)) from None
     if len(found) != 1:
