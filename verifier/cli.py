@@ -42,6 +42,14 @@ note: this host has no native zstd, so plain Python decodes: a few MB a second.
   --quick proves the bytes of the file without decoding them."""
 
 
+_EXAMPLES = {
+    "verify": "kit-verify verify KIT --root root.json",
+    "accept": "kit-verify accept KIT --extract DIR",
+    "list": "kit-verify list KIT --root root.json",
+    "inspect": "kit-verify inspect KIT --root root.json",
+    "diff": "kit-verify diff OLD NEW --root root.json",
+    "explain": "kit-verify explain digest-mismatch",
+}
 COMMANDS = {
     "verify": "Prove every byte of a kit (the default command).",
     "accept": "Prove a kit, and have this host remember it: no older one.",
@@ -64,7 +72,10 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"kit-verify {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        _add_options(commands.add_parser(name, help=text, description=text), name)
+        made = commands.add_parser(
+            name, help=text, description=text, example=_EXAMPLES.get(name, "")
+        )
+        _add_options(made, name)
     return parser
 
 
@@ -73,7 +84,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     name = arguments[0]
     if name not in _OF_A_KIT:
         return _parser().parse_args(arguments)  # type: ignore[no-any-return]
-    parser = Parser(prog=f"kit-verify {name}", description=COMMANDS[name])
+    parser = Parser(prog=f"kit-verify {name}", description=COMMANDS[name], example=_EXAMPLES[name])
     _add_options(parser, name)
     options = parser.parse_args(arguments[1:], argparse.Namespace(command=name))
     return options  # type: ignore[no-any-return]
@@ -179,7 +190,10 @@ def _jobs(text: str) -> int:
     if not text:
         raise given_empty("--jobs")
     if len(text) > 2 or not (text.isascii() and text.isdecimal()) or int(text) > 64:
-        raise UsageError(f"--jobs wants a number from 1 to 64, not {text!r}")
+        raise UsageError(
+            f"--jobs wants a number from 1 to 64, not {text!r}",
+            fix="Leave it out: then there are as many threads as processors.",
+        )
     return int(text)
 
 
@@ -213,6 +227,8 @@ def _with_command(arguments: list[str]) -> list[str]:
             fix="Try `kit-verify KIT --root root.json`, or `kit-verify --help`.",
         )
     first = arguments[0]
+    if first == "help" and not os.path.lexists(first):
+        return [*arguments[1:2], "--help"]
     if first in COMMANDS or first in ("-h", "--help", "--version"):
         return arguments
     meant = "" if first.startswith("-") or os.path.lexists(first) else nearest(first, COMMANDS)
@@ -296,11 +312,21 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
             fix="Keep the root first: `kit-verify trust init --root FILE --fingerprint HEX`.",
         )
     if options.quick and (options.extract or options.only):
-        raise UsageError("--quick does not go with --extract or --only: those are always full")
+        raise UsageError(
+            "--quick does not go with --extract or --only: those are always full",
+            fix="Leave --quick out.",
+        )
     if options.accept and (options.quick or options.only):
-        raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
+        raise UsageError(
+            "--accept does not go with --quick or --only: all of a kit is accepted",
+            fix="Look with --quick or --only first; then run `kit-verify accept KIT`.",
+        )
     if options.accept and host is None:
-        raise UsageError(f"to accept needs a trust directory: --trust, or {_compat.SYSTEM_TRUST}")
+        raise UsageError(
+            f"accepting needs a trust directory, and there is none at {_compat.SYSTEM_TRUST}",
+            fix="Name yours with --trust DIR, or make one: `kit-verify trust init --root FILE "
+            "--fingerprint HEX`.",
+        )
     job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.only = tuple(options.only)
     job.quick = options.quick

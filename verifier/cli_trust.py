@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 
 from verifier import _compat
-from verifier.core import limits
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
@@ -16,7 +15,7 @@ from verifier.host.directory import TrustDirectory, parse_digits
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
 from verifier.options import Parser
-from verifier.run import load_root
+from verifier.run import load_root, read_root_file
 from verifier.show.host import memory_lines, policy_lines, trusted_lines
 from verifier.source import FileSource, open_source
 
@@ -36,6 +35,14 @@ kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
 
 
+_EXAMPLES = {
+    "init": "kit-verify trust init --root root.json --fingerprint HEX",
+    "show": "kit-verify trust show",
+    "update": "kit-verify trust update KIT",
+    "reset": "kit-verify trust reset LINE --take KITID --reason TEXT",
+}
+
+
 def _parser() -> Parser:
     parser = Parser(prog="kit-verify")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -46,7 +53,7 @@ def _parser() -> Parser:
 
     trust = group("trust", "Show or change whom this host believes.", _TRUST)
     for name in ("init", "show", "update", "reset"):
-        made = trust.add_parser(name)
+        made = trust.add_parser(name, example=_EXAMPLES[name])
         made.add_argument("--trust", metavar="DIR", default=_compat.SYSTEM_TRUST)
         if name == "init":
             made.add_argument("--root", metavar="FILE", required=True)
@@ -60,7 +67,9 @@ def _parser() -> Parser:
             made.add_argument("line", metavar="LINE")
             made.add_argument("--take", metavar="KITID", required=True, nargs="+")
             made.add_argument("--reason", metavar="TEXT", required=True)
-    check = group("policy", "Say what a policy means.", _POLICY).add_parser("check")
+    check = group("policy", "Say what a policy means.", _POLICY).add_parser(
+        "check", example="kit-verify policy check policy.json"
+    )
     check.add_argument("file", metavar="FILE")
     check.add_argument("--root", metavar="FILE")
     return parser
@@ -76,7 +85,9 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     clock = told_time(time.time())
     policy = _read(options.policy, MAX_POLICY) if getattr(options, "policy", None) else None
     if options.action == "init":
-        root = _read(options.root, limits.MAX_ROOT)
+        root = read_root_file(options.root)
+        if not root.lstrip().startswith(b"{"):
+            load_root(options.root)  # says what the file is instead
         directory.make(root, " ".join(options.fingerprint), policy, shared=options.shared_parent)
         print("pinned; from now on only kits that its kit signers sign are taken")
     elif options.action == "update":
@@ -99,7 +110,9 @@ def _read(path: str, most: int) -> bytes:
     try:
         source = FileSource(path)
     except KitError as error:
-        raise UsageError(error.message, where=repr(path)) from None
+        raise UsageError(
+            error.message, where=repr(path), fix="Check the path; it names a file of this host."
+        ) from None
     try:
         assert source.size is not None
         data = bytearray(min(source.size, most + 1))

@@ -8,14 +8,26 @@ from collections.abc import Callable
 from verifier import _compat
 from verifier.core import limits
 from verifier.core.codec import MAGIC
-from verifier.core.errors import ExitStatus, KitError, RootInvalid, UsageError
+from verifier.core.errors import (
+    ExitStatus,
+    KitError,
+    KitUnreadable,
+    NoSuchMember,
+    NotAKit,
+    RootInvalid,
+    TargetUnwritable,
+    UnexpectedKit,
+    UsageError,
+)
 from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.names import HEAD
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
+from verifier.options import nearest
+from verifier.show.plain import shell
 from verifier.show.report import Report, make_report
-from verifier.source import FileSource, open_source
+from verifier.source import FileSource, kit_in, open_source
 from verifier.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,9 +137,15 @@ def parse_expectation(text: str, line: str = "") -> Expectation:
     """
     name, at, version = text.partition("@")
     if text and (not NAME.fullmatch(name) or (at and not VERSION.fullmatch(version))):
-        raise UsageError(f"--expect wants NAME or NAME@VERSION, not {text!r}")
+        raise UsageError(
+            f"--expect wants NAME or NAME@VERSION, not {text!r}",
+            fix="Write for instance --expect lnm or --expect lnm@2026.11.0.",
+        )
     if line and not LINE.fullmatch(line):
-        raise UsageError(f"--expect-line wants the name of a line, not {line!r}")
+        raise UsageError(
+            f"--expect-line wants the name of a line, not {line!r}",
+            fix="Write for instance --expect-line lnm/stable; `inspect` shows the line of a kit.",
+        )
     return Expectation(name, version, line)
 
 
@@ -216,8 +234,46 @@ def run(
     try:
         prove_file(path, job, opened, extract, host if accept else None, shared=shared)
     except KitError as error:
+        advise(error, path, job, opened, extract)
         return make_report(job, opened, error, host=host)
     return make_report(job, opened, None, extract, host)
+
+
+def advise(error: KitError, path: str, job: Job, opened: Opened, extract: str = "") -> None:
+    """Give an error a better fix than that of its class, where the mistake can be guessed."""
+    kit = opened.manifest.kit if opened.manifest is not None else None
+    if isinstance(error, NotAKit) and _begins_with(path, b"{"):
+        error.fix = "This is JSON and no kit: give the kit as KIT, and the root with --root."
+    elif isinstance(error, KitUnreadable) and os.path.isdir(path):
+        try:
+            error.fix = f"Name the kit in it: {shell(kit_in(path))}."
+        except KitError as other:
+            error.fix = other.fix
+    elif isinstance(error, NoSuchMember) and opened.manifest is not None:
+        known = [item.id for item in opened.manifest.components]
+        near = [nearest(name.strip("/"), known) for name in job.only if name not in known]
+        if any(near):
+            error.fix = f"Did you mean --only {next(filter(None, near))}?"
+    elif isinstance(error, UnexpectedKit) and kit is not None:
+        if job.expect.name == f"{kit.name}-{kit.version}":
+            error.fix = f"Name and version have an @ between them: {kit.name}@{kit.version}."
+    elif isinstance(error, TargetUnwritable):
+        above = os.path.dirname(os.path.abspath(extract))
+        if not os.path.isdir(above):
+            error.fix = f"Make the directory above it first: {shell('mkdir', '-p', above)}."
+
+
+def _begins_with(path: str, start: bytes) -> bool:
+    try:
+        source = FileSource(path)
+    except KitError:
+        return False
+    try:
+        data = bytearray(min(source.size or 0, len(start)))
+        source.read_into(0, [memoryview(data)])
+        return data == start
+    finally:
+        source.close()
 
 
 def _asking(openssl: str, judge: Callable[[Opened], None] | None) -> Callable[[Opened], None]:
