@@ -380,6 +380,16 @@ class FileUnwritable(Undecided):
 # --- signers ---------------------------------------------------------------------------------
 
 
+class ModesMissing(Usage):
+    """The file system keeps no modes, so that everybody on this host could read a private key.
+
+    FAT, exFAT and many network and virtual file systems are like that.  Nothing was written.
+    """
+
+    code = "modes-missing"
+    fix = "Name a directory on a file system with modes, or protect the key with --encrypt."
+
+
 class SignerArgumentInvalid(Usage):
     """What was given for ``--key`` does not say which key signs for whom.
 

@@ -51,7 +51,7 @@ from kit.spec import (
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
 from verifier.cli import COMMANDS
 from verifier.core.errors import KitError, all_errors
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 KIT = "lnm-2026.11.0.tar.zst"
 KEYS = TOP / "fixtures" / "keys"

@@ -124,6 +124,11 @@ def whoever_else_writes(status: os.stat_result) -> str:
     )
 
 
+def others_read(status: os.stat_result) -> bool:
+    """Whether the mode of a file lets others read it; never where there are no such modes."""
+    return hasattr(os, "geteuid") and bool(status.st_mode & 0o077)
+
+
 def whoever_else_renames(status: os.stat_result) -> str:
     """Return who but this user and the administrator may rename what others have in a directory.
 

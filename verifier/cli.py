@@ -15,14 +15,8 @@ from verifier.core.lists import DATA, ZSTD
 from verifier.core.pipeline import Job, Opened
 from verifier.decoders import PlainDecoder
 from verifier.options import Parser, check_no_file_is_an_option, given_empty, nearest
-from verifier.run import (
-    check_itself,
-    default_workers,
-    is_verified,
-    load_root,
-    parse_expectation,
-    run,
-)
+from verifier.rootfile import load_root
+from verifier.run import check_itself, default_workers, is_verified, parse_expectation, run
 from verifier.show.report import Report, render_text, report_value
 from verifier.streams import guarded, move
 from verifier.typed import TYPE_CHECKING, NoReturn, TextIO, replace
@@ -31,8 +25,13 @@ if TYPE_CHECKING:
     from verifier.core.trust import Root
     from verifier.host.accept import Host
 
+<<<<<<< HEAD
 _OF_A_KIT = ("verify", "accept", "list", "inspect", "diff")
 _OF_THE_HOST = ("trust", "policy")  # these two have a command line of their own
+=======
+_OF_A_KIT = ("verify", "accept", "list", "inspect")
+_OF_THE_HOST = ("trust", "policy", "receipt")  # these have a command line of their own
+>>>>>>> main
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
 `kit-verify KIT` is short for `kit-verify verify KIT`; a kit named like a command is ./NAME."""
@@ -58,6 +57,7 @@ COMMANDS = {
     "diff": "Show what is different between two kits whose signatures are good.",
     "trust": "Show or change whom this host believes.",
     "policy": "Say what a policy means.",
+    "receipt": "Sign a receipt with a key of this host, or check such a signature.",
     "explain": "Explain an error code.",
     "selftest": "Check this verifier and this Python against built-in answers.",
 }
@@ -317,9 +317,17 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
             fix="Leave --quick out.",
         )
     if options.accept and (options.quick or options.only):
+<<<<<<< HEAD
         raise UsageError(
             "--accept does not go with --quick or --only: all of a kit is accepted",
             fix="Look with --quick or --only first; then run `kit-verify accept KIT`.",
+=======
+        raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
+    if options.receipt and options.only:
+        raise UsageError(
+            "--receipt does not go with --only: a receipt is of a whole kit",
+            fix="Leave out --only; `--json` reports what a partial run found.",
+>>>>>>> main
         )
     if options.accept and host is None:
         raise UsageError(

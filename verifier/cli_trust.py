@@ -7,17 +7,36 @@ import hashlib
 import time
 from collections.abc import Sequence
 
+<<<<<<< HEAD
 from verifier import _compat
+=======
+from verifier import __version__, _compat
+from verifier.core import limits
+>>>>>>> main
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
 from verifier.host.directory import TrustDirectory, parse_digits
+from verifier.host.errors import PolicyUnmeetable
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
 from verifier.options import Parser
+<<<<<<< HEAD
 from verifier.run import load_root, read_root_file
 from verifier.show.host import memory_lines, policy_lines, trusted_lines
 from verifier.source import FileSource, open_source
+=======
+from verifier.rootfile import load_root, load_roots, read_file, read_other
+from verifier.show.host import (
+    memory_lines,
+    policy_lines,
+    receipt_lines,
+    trusted_lines,
+    unmeetable,
+)
+from verifier.show.people import root_changes
+from verifier.source import open_source
+>>>>>>> main
 
 _TRUST = """\
 kit-verify trust init --root FILE --fingerprint HEX [--policy FILE] [--trust DIR]
@@ -35,12 +54,21 @@ kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
 
 
+<<<<<<< HEAD
 _EXAMPLES = {
     "init": "kit-verify trust init --root root.json --fingerprint HEX",
     "show": "kit-verify trust show",
     "update": "kit-verify trust update KIT",
     "reset": "kit-verify trust reset LINE --take KITID --reason TEXT",
 }
+=======
+_RECEIPT = """\
+kit-verify receipt sign RECEIPT --key KEY [--out FILE]
+  KEY is an Ed25519 key in PEM without a passphrase: writes RECEIPT.dsse.json, the receipt in it
+  KEY is ssh:PATH: lets ssh-keygen sign, and writes RECEIPT.sig, which goes beside the receipt
+kit-verify receipt verify FILE --key PUB [--signature FILE]
+  FILE is RECEIPT.dsse.json, or the receipt with its .sig; says what the receipt says"""
+>>>>>>> main
 
 
 def _parser() -> Parser:
@@ -72,29 +100,41 @@ def _parser() -> Parser:
     )
     check.add_argument("file", metavar="FILE")
     check.add_argument("--root", metavar="FILE")
+    receipt = group("receipt", "Sign a receipt, or check its signature.", _RECEIPT)
+    sign, verify = (receipt.add_parser(name) for name in ("sign", "verify"))
+    for made in (sign, verify):
+        made.add_argument("receipt", metavar="RECEIPT")
+        made.add_argument("--key", metavar="KEY", required=True)
+    sign.add_argument("--out", metavar="FILE", default="")
+    verify.add_argument("--signature", metavar="FILE", default="")
     return parser
 
 
 def command(arguments: Sequence[str]) -> ExitStatus:
-    """Run ``trust ...`` or ``policy ...`` and return the exit status."""
+    """Run ``trust ...``, ``policy ...`` or ``receipt ...`` and return the exit status."""
     options = _parser().parse_args(arguments)
-    if options.command == "policy":
-        _check(options.file, options.root)
+    if options.command != "trust":
+        if options.command == "policy":
+            _check(options.file, options.root)
+        else:
+            _receipt(options)
         return ExitStatus.VERIFIED
     directory = TrustDirectory(options.trust)
     clock = told_time(time.time())
-    policy = _read(options.policy, MAX_POLICY) if getattr(options, "policy", None) else None
+    named = getattr(options, "policy", None)
+    policy = read_other(named, MAX_POLICY, "a policy") if named else None
     if options.action == "init":
+<<<<<<< HEAD
         root = read_root_file(options.root)
         if not root.lstrip().startswith(b"{"):
             load_root(options.root)  # says what the file is instead
         directory.make(root, " ".join(options.fingerprint), policy, shared=options.shared_parent)
         print("pinned; from now on only kits that its kit signers sign are taken")
+=======
+        _init(options, directory, policy)
+>>>>>>> main
     elif options.action == "update":
-        reached = directory.update(_chain(options.kit), policy, clock)
-        print(f"{reached.sentence()}")
-        if reached.reset_lines:
-            print(f"lines set back: {', '.join(reached.reset_lines)}")
+        _update(options, directory, policy)
     elif options.action == "reset":
         take = " ".join(options.take)
         take = "" if take == "any" else parse_digits(take, "--take")
@@ -105,6 +145,7 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     return ExitStatus.VERIFIED
 
 
+<<<<<<< HEAD
 def _read(path: str, most: int) -> bytes:
     """Return a file of the command line, at most one byte more than it may have."""
     try:
@@ -122,8 +163,16 @@ def _read(path: str, most: int) -> bytes:
         source.close()
 
 
+=======
+>>>>>>> main
 def _chain(path: str) -> list[Root]:
-    """Return the root chain at the head of a kit; it proves itself, whoever made the kit."""
+    """Return the root chain of a kit, or of a file of roots; it proves itself, whoever made it."""
+    try:
+        begins = read_file(path, 1) if path != "-" else b""
+    except KitError:
+        begins = b""
+    if begins[:1] == b"{":
+        return load_roots(path)[0]
     source = open_source(path)
     try:
         container = Container(source)
@@ -134,7 +183,48 @@ def _chain(path: str) -> list[Root]:
 
 
 def _check(path: str, root: str | None) -> None:
-    data = _read(path, MAX_POLICY)
+    """Say what a policy means.
+
+    Raises:
+        PolicyUnmeetable: No kit could be taken by it, or none of a line that it names.
+    """
+    data = read_other(path, MAX_POLICY, "a policy")
     pinned = load_root(root) if root else None
-    lines = policy_lines(parse_policy(data), pinned, hashlib.sha256(data).hexdigest())
-    print("\n".join(lines))
+    policy, sha256 = parse_policy(data), hashlib.sha256(data).hexdigest()
+    print("\n".join(policy_lines(policy, pinned, sha256)))
+    reasons = unmeetable(policy, pinned, sha256, __version__)
+    if reasons:
+        raise PolicyUnmeetable("; ".join(reasons), where=repr(path))
+
+
+def _init(options: argparse.Namespace, directory: TrustDirectory, policy: bytes | None) -> None:
+    root = read_other(options.root, limits.MAX_ROOT_CHAIN, "a root of trust")
+    if len(root) % 512 == 0 and root.endswith(b" "):
+        raise UsageError(
+            "is a chain of roots, and one is pinned",
+            where=repr(options.root),
+            fix="Give root.json, whose number you compared: the newest root is in it.",
+        )
+    directory.make(root, " ".join(options.fingerprint), policy, shared=options.shared_parent)
+    print("pinned; from now on only kits that its kit signers sign are taken")
+
+
+def _update(options: argparse.Namespace, directory: TrustDirectory, policy: bytes | None) -> None:
+    before = directory.load().root
+    reached = directory.update(_chain(options.kit), policy, told_time(time.time()))
+    print(reached.sentence())
+    for line in root_changes(before, reached.root) if reached.steps else ():
+        print(f"  {line}")
+    if reached.reset_lines:
+        print(f"lines set back: {', '.join(reached.reset_lines)}")
+
+
+def _receipt(options: argparse.Namespace) -> None:
+    from verifier.host.attest import check_signature, sign_receipt
+
+    if options.action == "sign":
+        made = sign_receipt(options.receipt, options.key, options.out)
+        print(f"wrote {made}")
+        return
+    signed = check_signature(options.receipt, options.key, options.signature)
+    print("\n".join(receipt_lines(signed)))

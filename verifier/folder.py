@@ -203,6 +203,25 @@ class Folder:
         here = self.descriptor
         os.replace(self.name(old), self.name(new), src_dir_fd=here, dst_dir_fd=here)
 
+    def give(self, old: bytes, new: bytes) -> None:
+        """Rename a file in it to a name that nothing has; what has it is never replaced.
+
+        Raises:
+            FileExistsError: Something has the name.
+            OSError: The host refuses.
+        """
+        here = self.descriptor
+        try:
+            os.link(self.name(old), self.name(new), src_dir_fd=here, dst_dir_fd=here)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):  # a file system without hard links, such as FAT
+            if self.look(new) is not None:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from None
+            self.rename(old, new)
+        else:
+            self.unlink(old)
+
     def unlink(self, name: bytes) -> None:
         """Remove a file or link from it."""
         os.unlink(self.name(name), dir_fd=self.descriptor)

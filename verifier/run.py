@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from verifier import _compat
+<<<<<<< HEAD
 from verifier.core import limits
 from verifier.core.codec import MAGIC
 from verifier.core.errors import (
@@ -19,10 +20,11 @@ from verifier.core.errors import (
     UnexpectedKit,
     UsageError,
 )
+=======
+from verifier.core.errors import ExitStatus, KitError, UsageError
+>>>>>>> main
 from verifier.core.manifest import LINE, NAME, VERSION
-from verifier.core.names import HEAD
 from verifier.core.pipeline import Expectation, Job, Opened, prove
-from verifier.core.trust import Root, parse_root
 from verifier.decoders import find_decoder
 from verifier.options import nearest
 from verifier.show.plain import shell
@@ -35,59 +37,6 @@ if TYPE_CHECKING:
     from verifier.host.accept import Host
 
 MAX_WORKERS = 8  # more only multiplies buffers: two workers saturate most media
-
-
-_ROOT_FIX = "Name the root.json that this host keeps; it came from outside the kit."
-
-
-def load_root(path: str, fingerprint: str = "") -> Root:
-    """Return the root of trust in a file.
-
-    Args:
-        path: The file.
-        fingerprint: Its SHA-256 from another channel, in any grouping; empty to compare nothing.
-
-    Raises:
-        RootInvalid: The file cannot be read or is not a root.
-        FingerprintMismatch: It is another one.
-    """
-    data = read_root_file(path)
-    if fingerprint:
-        from verifier.host.directory import check_fingerprint  # here: seldom asked for
-
-        check_fingerprint(data, fingerprint)
-    try:
-        return parse_root(data)
-    except RootInvalid as error:
-        raise RootInvalid(error.message, where=repr(path), fix=_what_it_is(data)) from None
-
-
-def read_root_file(path: str) -> bytes:
-    """Return the bytes of a file that should be a root; one byte more than a root may have.
-
-    Raises:
-        RootInvalid: The file cannot be read.
-    """
-    try:
-        source = FileSource(path)
-    except KitError as error:
-        raise RootInvalid(error.message, where=repr(path), fix=_ROOT_FIX) from None
-    try:
-        assert source.size is not None
-        data = bytearray(min(source.size, limits.MAX_ROOT + 1))
-        source.read_into(0, [memoryview(data)])
-        return bytes(data)
-    finally:
-        source.close()
-
-
-def _what_it_is(data: bytes) -> str:
-    """Return advice on a file that is no root, where it shows what the file is; else nothing."""
-    if data.startswith((MAGIC, HEAD[0].encode())):
-        return "This is a kit: did KIT and the root change places? Give --root root.json."
-    if not data:
-        return "The file is empty: fetch root.json again from where you first had it."
-    return ""
 
 
 def check_itself(fingerprint: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from kit.build import BuiltKit, Options, build, created_of, draft_manifest
-from kit.cli.common import Jobs, Json, OptionalRoot, app, now, progress, say, secret
+from kit.cli.common import Jobs, Json, OptionalRoot, app, note_root, now, progress, say, secret
 from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.rebuild import rebuild
@@ -21,6 +21,7 @@ from kit.releases.layout import kit_path, new_release
 from kit.releases.previous import Known, noted_releases, previous_release
 from kit.releases.since import Since, before_building, following, older_than_known, since
 from kit.roots.files import load_roots
+from kit.roots.words import expiry
 from kit.seal import SealedKit, seal
 from kit.signing import KitSigner, SumsSigner, key_files, load_signer, load_sums_signer
 from kit.spec import KitSpec, load_spec
@@ -153,6 +154,7 @@ def _order(
     kit = kit_path(directory, loaded.kit.name, loaded.kit.version)
     files = key_files([*named, *chosen.known_keys(), *([sums_uri] if sums_uri else [])], keys)
     order = _Order(loaded, chain, kit, signers, sums, previous, epoch, files)
+    order.warnings += expiry(chain[-1], now())
     info = draft_manifest(loaded, created_of(loaded, epoch)).kit
     if previous is not None:
         order.warnings += before_building(info, chain[-1], previous)
@@ -257,6 +259,7 @@ def _rebuild(
     """Build again from the spec and say whether the bytes are those of KIT, else where not."""
     del check
     trusted = load_roots(root).last if root else None
+    note_root(trusted)
     settings = parse_settings(set_, now())
     loaded = load_spec(spec, settings)
     if after is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from kit.cli import passphrase
 from kit.cli.options import App
+from kit.errors import show
 from verifier.core.errors import KitError
+from verifier.core.trust import Root
 from verifier.show.plain import plain, shell
 
 app = App(
@@ -30,12 +33,6 @@ root_app = App(help="Make roots of trust.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(root_app, name="root")
 
-KeyArguments = Annotated[
-    list[str],
-    typer.Option(
-        "--key", metavar="SIGNER=URI", help="Sign with this key; may be given several times."
-    ),
-]
 OptionalRoot = Annotated[
     Path | None, typer.Option("--root", help="Refuse a kit that was built with another root.")
 ]
@@ -51,6 +48,46 @@ def secret(name: str) -> str:
 def now() -> int:
     """Return the time, in seconds since 1970, for those who ask for it by name."""
     return int(time.time())
+
+
+def note(text: str) -> None:
+    """Print what somebody should know and what stops nothing."""
+    print(f"note: {plain(text)}", file=sys.stderr)
+
+
+def note_root(root: Root | None, kit: Path | None = None) -> None:
+    """Say if a root has expired or will soon; without one, that of a kit."""
+    from kit.container.head import read_head  # here: not every command needs them
+    from kit.roots.words import expiry
+
+    if root is None and kit is not None:
+        root = read_head(kit)[1]
+    for line in expiry(root, now()) if root is not None else ():
+        note(line)
+
+
+def _look_at_keys(arguments: list[str]) -> list[str]:
+    """Say of each key file that others may read; ssh-keygen refuses its own by itself."""
+    from kit.keys.reading import readable_by_others
+
+    for argument in arguments:
+        for text in (argument, argument.partition("=")[2]):
+            path = Path(text.removeprefix("file:"))
+            mode = readable_by_others(path) if text else ""
+            if mode:
+                note(f"others can read the private key {show(path)} (mode {mode}): chmod 600 it")
+    return arguments
+
+
+KeyArguments = Annotated[
+    list[str],
+    typer.Option(
+        "--key",
+        metavar="SIGNER=URI",
+        callback=_look_at_keys,
+        help="Sign with this key; may be given several times.",
+    ),
+]
 
 
 def say(text: str) -> None:

@@ -9,7 +9,15 @@ import typer
 
 from kit.cli import passphrase
 from kit.cli.common import key_app, say
-from kit.keys import KINDS, load_with_scheme, new_key, spki_sha256, ssh_fingerprint, tuf_key
+from kit.keys import (
+    KINDS,
+    load_with_scheme,
+    new_key,
+    secret_bytes,
+    spki_sha256,
+    ssh_fingerprint,
+    tuf_key,
+)
 from verifier.core.errors import UsageError
 from verifier.show.fingerprint import groups
 
@@ -26,8 +34,8 @@ def _key_new(
     """Make a key pair: NAME.pem (private, 0600), or NAME.key if encrypted, and NAME.pub."""
     for known in KINDS:
         if known == kind:
-            secret = passphrase.ask_new(f"new passphrase of {name}").encode() if encrypt else None
-            made = new_key(known, out, name, secret)
+            secret = passphrase.ask_new(f"new passphrase of {name}") if encrypt else None
+            made = new_key(known, out, name, secret_bytes(secret) if secret else None)
             say(f"private key {made.private_path} (keep it; nobody can make it again)")
             say(f"public key  {made.public_path}")
             say(f"keyid       {made.keyid}")

@@ -15,6 +15,7 @@ from kit.cli.common import (
     Json,
     OptionalRoot,
     app,
+    note_root,
     progress,
     say,
     say_next,
@@ -102,6 +103,7 @@ def _sign(
         raise UsageError(f"{what_for} needs --detached: `sign --detached PACK --key SIGNER=URI`")
     root_file = chosen.root(root)
     trusted = load_roots(root_file).last if root_file else None
+    note_root(trusted, path)
     ssh = sign_sums(path, ssh_key) if ssh_key else None
     with progress(json_) as show:
         signed = sign(
@@ -165,6 +167,7 @@ def _seal(
     path, root_file = chosen.kit_to_finish(kit), chosen.root(root)
     attached = attach_first(path, attach, more, root=root_file, reopen=reopen)
     trusted = load_roots(root_file).last if root_file else None
+    note_root(trusted, path)
     with progress(json_) as show:
         sealed = seal(
             path,

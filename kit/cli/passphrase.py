@@ -1,6 +1,7 @@
 """Where PINs and passphrases come from: a terminal, a file descriptor, or a named variable.
 
-They are never arguments: whoever may list the processes of a host would read them.
+They are never arguments: whoever may list the processes of a host would read them.  A passphrase is
+bytes: what is no UTF-8 goes through as it is, in Python's escapes (PEP 383).
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ def _terminal(name: str) -> str:
             return getpass.getpass(f"{name}: ")
         except (getpass.GetPassWarning, EOFError):
             raise PassphraseMissing("is needed, and there is no terminal", where=name) from None
+        except UnicodeDecodeError:  # not the text of it: it may be the secret
+            raise UsageError(
+                f"{name}: what was typed is not in the encoding of this terminal; set LC_ALL to "
+                "one of UTF-8, or use --passphrase-fd"
+            ) from None
 
 
 _source: Callable[[str], str] = _terminal
@@ -42,6 +48,11 @@ def ask_new(name: str) -> str:
         raise UsageError("the two passphrases differ; nothing was written")
     if not secret:
         raise UsageError("an empty passphrase protects nothing; nothing was written")
+    if secret[-1] in "\r\n":
+        raise UsageError(
+            "the new passphrase ends in a line end, which nobody can type; nothing was written: "
+            "give it without one (`printf %s`, and no CR as Windows writes it)"
+        )
     return secret
 
 
@@ -76,17 +87,22 @@ def _variable(variable: str) -> Callable[[str], str]:
 
 def _lines_of(descriptor: int) -> Callable[[str], str]:
     try:
-        stream = open(descriptor, encoding="utf-8", newline="\n", closefd=False)  # noqa: SIM115 - read as asked
-    except OSError as error:
-        raise UsageError(f"--passphrase-fd {descriptor}: {error.strerror or error}") from None
+        os.fstat(descriptor)
+        stream = open(  # noqa: SIM115 - read as asked
+            descriptor, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False
+        )
+    except (OSError, ValueError, OverflowError):
+        raise UsageError(
+            f"--passphrase-fd {descriptor}: no such file descriptor is open: `3< FILE` opens 3"
+        ) from None
     answers: dict[str, str] = {}
 
     def answer(name: str) -> str:
         if name not in answers:
             try:
                 line = stream.readline()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = type(error).__name__  # not the text of it: it may be the secret
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
                 raise UsageError(f"--passphrase-fd {descriptor}: {reason}") from None
             if not line:
                 raise PassphraseMissing(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, OptionalRoot, app, progress, say, secret
+from kit.cli.common import Json, OptionalRoot, app, note_root, progress, say, secret
 from kit.cli.options import App, Group
 from kit.container.head import check_same_root
 from kit.review.attach import Attached, attach
@@ -93,6 +93,7 @@ def _show(
     trusted = load_roots(root).last if root else None
     seen = review(pack, against=against)
     check_same_root(seen.head.root, trusted)
+    note_root(seen.head.root)
     if json_:
         say(json.dumps(_review_value(seen), indent=2, sort_keys=True))
         return
@@ -188,6 +189,7 @@ def sign_away(
             progress=lambda done, total: show("checking", done, total),
             secrets=secret,
         )
+    note_root(made.head.root)
     if json_:
         say(json.dumps(_away_value(made), indent=2, sort_keys=True))
         return

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.common import KeyArguments, root_app, say, secret
+from kit.cli.common import KeyArguments, note_root, now, root_app, say, secret
 from kit.container.output import replace_file
 from kit.errors import show
 from kit.roots import ceremony, words
@@ -47,6 +47,17 @@ def _moment(text: str) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
+def _ends(text: str) -> datetime:
+    """Return when a root that is made now is to end."""
+    moment = _moment(text)
+    if moment.timestamp() <= now():
+        raise UsageError(
+            f"--expires {text} lies in the past",
+            fix="Give a date at which people will meet again, in some years.",
+        )
+    return moment
+
+
 def _say_all(lines: Iterable[str]) -> None:
     for line in lines:
         say(line)
@@ -79,7 +90,7 @@ def _root_init(
     data = build_root(
         _named(signer, "--signer"),
         threshold,
-        expires=_moment(expires),
+        expires=_ends(expires),
         sign_with=key,
         root_signers=_named(root_signer, "--root-signer") if root_signer else None,
         root_threshold=root_threshold,
@@ -140,7 +151,7 @@ def _root_rotate(
         add_root_signers=_named(add_root_signer, "--add-root-signer"),
         remove_root_signers=remove_root_signer,
         root_threshold=root_threshold,
-        expires=_moment(expires) if expires else None,
+        expires=_ends(expires) if expires else None,
         policy=_policy(policy),
         reset_lines=reset_line,
     )
@@ -204,6 +215,7 @@ def _root_verify(
     _say_held(roots, held)
     for before, root in zip((None, *held.chain), held.chain, strict=False):
         _say_all(words.progress(ceremony.standing(root, before)))
+    note_root(held.last)
     if not new:
         return
     copies = load_next(new)

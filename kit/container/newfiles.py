@@ -8,20 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.container.output import sync_directory
-from kit.errors import FileExists, FileUnwritable, show
+from kit.errors import FileExists, FileUnwritable, ModesMissing, show
 from verifier import _compat
 
 _INTERRUPTED = "is being written by another run, or was left by one that was interrupted"
 
 
-def create_files(files: Sequence[tuple[Path, bytes, int]]) -> None:
+def create_files(files: Sequence[tuple[Path, bytes, int]], *, closed: bool = False) -> None:
     """Write new files (path, bytes, mode), all or none, in one directory and in the order given.
 
     Each is complete and on the disk before it has its name, and nothing is ever overwritten.  The
     temporary names are fixed, so that two runs exclude each other and what a killed run left (it
     may be a private key) is found by the next one instead of lying about unseen.
 
+    Args:
+        files: The files.
+        closed: Whether each must have its mode: a private key that everybody may read is none.
+
     Raises:
+        ModesMissing: The file system keeps no modes, and they matter; nothing is left.
         FileExists: One of the paths, or of the temporary ones, is there.
         FileUnwritable: The host refused something; what had been written is gone again.
     """
@@ -35,6 +40,8 @@ def create_files(files: Sequence[tuple[Path, bytes, int]]) -> None:
             for path, data, mode in files:
                 where = f"file {show(path)}"
                 _write_part(_part(path), data, mode, parts)
+                if closed and os.lstat(_part(path)).st_mode & 0o077 & ~mode:
+                    raise ModesMissing("others could read it", where=where)
             for path, _, _ in files:
                 where = f"file {show(path)}"
                 _publish(_part(path), path)

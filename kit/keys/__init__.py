@@ -30,7 +30,7 @@ from kit.keys.kinds import (
 from kit.keys.new import KINDS, Kind, NewKey, new_key
 from kit.keys.private import load_private
 from kit.keys.public import load_public, load_root_key, load_with_scheme
-from kit.keys.reading import MAX_KEY_FILE
+from kit.keys.reading import MAX_KEY_FILE, secret_bytes
 
 __all__ = [
     "KINDS",
@@ -55,6 +55,7 @@ __all__ = [
     "material_of",
     "new_key",
     "public_pem",
+    "secret_bytes",
     "spki_sha256",
     "ssh_fingerprint",
     "tuf_key",

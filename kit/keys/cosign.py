@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from kit.errors import KeyUnreadable, PassphraseWrong
-from kit.keys.reading import unsupported
+from kit.errors import KeyUnreadable
+from kit.keys.reading import unsupported, wrong_passphrase
 
 LABEL = "ENCRYPTED SIGSTORE PRIVATE KEY"
 LABELS = frozenset({LABEL, "ENCRYPTED COSIGN PRIVATE KEY"})  # the second until cosign 2.0
@@ -83,7 +83,7 @@ def decrypt(box: Box, passphrase: bytes, where: str) -> bytes:
     try:
         opened = _box(passphrase, box.salt, box.cost).decrypt(box.ciphertext, box.nonce)
     except CryptoError:
-        raise PassphraseWrong("does not open with this passphrase", where=where) from None
+        raise wrong_passphrase(passphrase, where) from None
     return bytes(opened)
 
 

@@ -42,6 +42,7 @@ def new_key(kind: Kind, directory: Path, name: str, passphrase: bytes | None = N
     Raises:
         ValueError: ``kind`` is not one of `KINDS`, or the passphrase is empty.
         KeyNameInvalid: ``name`` makes no portable file name.
+        ModesMissing: The file system keeps no modes, and the key would be there for everybody.
         FileExists: One of the files, or what an interrupted run left of them, is there.
         FileUnwritable: The directory is not there, or the host refused to write in it.
     """
@@ -65,6 +66,7 @@ def new_key(kind: Kind, directory: Path, name: str, passphrase: bytes | None = N
         plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         secret = cosign.encrypt(plain, passphrase)
     pub = directory / f"{name}.pub"
-    create_files([(pub, public_pem(public).encode("ascii"), 0o644), (path, secret, 0o600)])
+    made = [(pub, public_pem(public).encode("ascii"), 0o644), (path, secret, 0o600)]
+    create_files(made, closed=passphrase is None)
     key = tuf_key(public)
     return NewKey(path, pub, key.keyid, key.scheme)

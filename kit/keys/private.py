@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from kit.keys import cosign
+from kit.keys.cost import check_cost
 from kit.keys.kinds import Ask, PrivateKey, describe, schemes_of
 from kit.keys.reading import MAKE, ask_for, label, parse, read, read_variable, unsupported
 
@@ -49,6 +50,8 @@ def load_private(place: Path | Variable, ask: Ask | None = None) -> PrivateKey:
         der = cosign.decrypt(box, ask_for(where, ask), where)
         key = parse(lambda _: load_der_private_key(der, None), where, None)
     else:
+        if found == "ENCRYPTED PRIVATE KEY":
+            check_cost(data, where)
         key = parse(lambda passphrase: load_pem_private_key(data, passphrase), where, ask)
     if isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey) and schemes_of(
         key.public_key()

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,20 @@ def read_variable(name: str) -> tuple[bytes, str]:
     return data, where
 
 
+def readable_by_others(path: Path) -> str:
+    """Return the mode of a private key in the clear that others may read; empty for all else."""
+    try:
+        with open(path, "rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            if not stat.S_ISREG(mode) or not mode & 0o077:
+                return ""
+            found = _BEGIN.findall(stream.read(MAX_KEY_FILE))
+    except (OSError, ValueError):
+        return ""
+    private = any(name.endswith(b"PRIVATE KEY") and b"ENCRYPTED" not in name for name in found)
+    return f"{stat.S_IMODE(mode):04o}" if private else ""
+
+
 def label(
     data: bytes, where: str, *, wanted: frozenset[str], halves: dict[str, tuple[str, str]]
 ) -> str:
@@ -129,7 +144,7 @@ def parse(load: Callable[[bytes | None], object], where: str, ask: Ask | None) -
         try:
             return load(passphrase)
         except (ValueError, TypeError):  # the second for an empty one
-            raise PassphraseWrong("does not open with this passphrase", where=where) from None
+            raise wrong_passphrase(passphrase, where) from None
     except UnsupportedAlgorithm as error:
         raise unsupported(f"a key of an unknown kind ({error})", MAKE, where) from None
     except ValueError:
@@ -144,7 +159,24 @@ def ask_for(where: str, ask: Ask | None) -> bytes:
     """
     if ask is None:
         raise PassphraseMissing("is encrypted, and nobody is there to be asked", where=where)
-    return ask(f"passphrase of {where}").encode("utf-8")
+    return secret_bytes(ask(f"passphrase of {where}"))
+
+
+def secret_bytes(text: str) -> bytes:
+    """Return a passphrase as bytes; what was no UTF-8 where it came from is what it was."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def wrong_passphrase(passphrase: bytes, where: str) -> PassphraseWrong:
+    """Return the refusal of a passphrase; a line end in it is named, and nothing else of it."""
+    ends = {b"\r": "a carriage return (CR)", b"\n": "a line feed (LF)"}.get(passphrase[-1:])
+    if ends is None:
+        return PassphraseWrong("does not open with this passphrase", where=where)
+    return PassphraseWrong(
+        f"does not open with this passphrase, which ends in {ends}",
+        where=where,
+        fix="Give it without the line end: `printf %s` writes none, `tr -d '\\r'` takes out CR.",
+    )
 
 
 def unsupported(what: str, way_out: str, where: str) -> KeyUnsupported:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.errors import show
+from verifier import rootfile
 from verifier.core import limits
 from verifier.core.container import Container
 from verifier.core.errors import KitError, RootInvalid
 from verifier.core.rootchain import check_chain
-from verifier.core.trust import Root, parse_chain, parse_root, read_root
+from verifier.core.trust import Root, parse_chain, read_root
 from verifier.source import FileSource
 
-_CHAIN_BEGINS = b'{"signatures":['  # compact JSON; one root in a file of its own may have it too
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
 _FRAME_BEGINS = b"\x28\xb5\x2f\xfd"
 _TAR_BEGINS = b"kit.dsse.json\0"
@@ -53,15 +53,8 @@ def load_roots(path: Path) -> Roots:
     Raises:
         RootInvalid: The file cannot be read, or is neither, or a signature is missing.
     """
-    data = _read(path, limits.MAX_ROOT_CHAIN)
-    try:
-        if len(data) % 512 or not data.startswith(_CHAIN_BEGINS):
-            return Roots((parse_root(data),))
-        chain = parse_chain(data)
-        check_chain(chain)
-    except KitError as error:
-        raise RootInvalid(error.message, where=show(path)) from None
-    return Roots(tuple(chain), is_chain=True)
+    chain, is_chain = rootfile.load_roots(os.fspath(path))
+    return Roots(tuple(chain), is_chain=is_chain)
 
 
 def load_any(path: Path) -> Roots:
@@ -139,13 +132,6 @@ def alone(path: Path) -> Iterator[None]:
 def _read(path: Path, most: int) -> bytes:
     """Return the first bytes of a file; what is longer than allowed fails where it is parsed."""
     try:
-        source = FileSource(os.fspath(path))
+        return rootfile.read_file(os.fspath(path), most)
     except KitError as error:
-        raise RootInvalid(error.message, where=show(path)) from None
-    try:
-        assert source.size is not None
-        data = bytearray(min(source.size, most))
-        source.read_into(0, [memoryview(data)])
-        return bytes(data)
-    finally:
-        source.close()
+        raise RootInvalid(error.message, where=show(path), fix=rootfile.MISSING) from None

@@ -192,7 +192,8 @@ def _role(name: str, keys: Sequence[Key], threshold: int) -> Role:
     distinct = len({_name(key) for key in keys})
     if not 1 <= threshold <= distinct:
         raise RootInconsistent(
-            f"the threshold is {threshold}, and there are {distinct} distinct signers",
+            f"the threshold is {threshold}, and there "
+            + (f"are {distinct} distinct signers" if distinct != 1 else "is 1 distinct signer"),
             where=f"role {name!r}",
         )
     return Role([key.keyid for key in keys], threshold)

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Iterator
 
 from kit.roots.ceremony import Standing
+from verifier.core.model import parse_time
 from verifier.core.signature import Key
 from verifier.core.trust import Root
 from verifier.show.fingerprint import fingerprint, groups
-from verifier.show.people import role_changes
+from verifier.show.people import ROLES, role_changes
 
-_ROLES = {"targets": "kit signers", "root": "root signers"}
+DAY = 86_400  # seconds
+SOON_DAYS = 90  # media travel for weeks, and a root needs several people
 
 
 def digest(data: bytes) -> str:
@@ -32,7 +34,7 @@ def describe(root: Root, *, signing: bool = False) -> Iterator[str]:
         yield f"  signed part   {digest(root.signed)}"
     else:
         yield f"  root.json     {digest(root.line)}"
-    for name, title in _ROLES.items():
+    for name, title in ROLES.items():
         role = root.role[name]
         yield f"  {title + ':':<14}{role.threshold} of {', '.join(map(repr, role.signers()))}"
     for key in _keys(root):
@@ -45,13 +47,31 @@ def describe(root: Root, *, signing: bool = False) -> Iterator[str]:
 
 
 def _keys(root: Root) -> list[Key]:
-    found = {key.keyid: key for name in _ROLES for key in root.role[name].keys.values()}
+    found = {key.keyid: key for name in ROLES for key in root.role[name].keys.values()}
     return sorted(found.values(), key=lambda key: (key.signer, key.keyid))
+
+
+def expiry(root: Root, now: int) -> list[str]:
+    """Return a sentence if a root has expired, or will soon; nothing else.
+
+    Args:
+        root: The root.
+        now: Seconds since 1970.
+    """
+    end = parse_time(root.expires)
+    if end is None or end - now > SOON_DAYS * DAY:
+        return []
+    when = f"expired on {root.expires}" if end <= now else f"expires on {root.expires}"
+    left = "" if end <= now else f", in {(end - now) // DAY} days"
+    return [
+        f"root version {root.version} {when}{left}: a host whose policy enforces that refuses kits "
+        "after it; make the next version with `offline-kit root rotate ROOTS --expires DATE`"
+    ]
 
 
 def changes(old: Root, new: Root) -> Iterator[str]:
     """Yield lines that say what a version changes."""
-    for name, title in _ROLES.items():
+    for name, title in ROLES.items():
         for line in role_changes(title, old.role[name], new.role[name]):
             lost = name == "targets" and line.endswith(" goes")
             yield f"{line}; kits that need this signature are refused" if lost else line

@@ -91,11 +91,7 @@ def check_sbom(data: bytes, file: str, *, for_kit: bool = False) -> Checked:
     kind, version, sbom = "", "", None
     try:
         with _without_collector():
-            value = read_foreign(data)
-            kind, version = kind_of(value)
-            _check(value, kind, version, findings)
-            if not findings.errors:
-                sbom = read_sbom(value)
+            kind, version, sbom = _judge(data, findings)
     except NotForeign as error:
         fault = SbomTooLarge if error.too_large else SbomMalformed
         findings.add(fault, error.place, str(error))
@@ -127,6 +123,14 @@ def _without_collector() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def _judge(data: bytes, findings: Findings) -> tuple[str, str, Sbom | None]:
+    """Return format, version and what a document says; its tree is gone when this returns."""
+    value = read_foreign(data)
+    kind, version = kind_of(value)
+    _check(value, kind, version, findings)
+    return kind, version, None if findings.errors else read_sbom(value)
 
 
 def _check(value: dict[str, Any], kind: str, version: str, findings: Findings) -> None:

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from kit.sbom.errors import (
@@ -177,21 +178,22 @@ def _check_object(item: Any, expected: str, path: _Path, findings: Findings) -> 
     if expected and expected not in known.ancestors:
         findings.add(SbomShape, pointer(*path, "type"), f"{shown(kind)} is no {expected}")
         return
+    properties = known.properties
     for name, value in item.items():
-        rule = known.properties.get(name)
+        rule = properties.get(name)
         if rule is None:
             findings.add(SbomShape, pointer(*path, name), f"is no property of {kind}")
-        else:
-            _check_property(rule, value, (*path, name), findings)
-    for name in sorted(known.required - item.keys()):
-        findings.add(SbomShape, pointer(*path), f"{name} is missing, which {kind} needs")
+        elif rule.many:
+            _check_array(rule, value, (*path, name), findings)
+        elif not rule.test(value):
+            _look_closer(rule, value, (*path, name), findings)
+    if not known.required <= item.keys():
+        for name in sorted(known.required - item.keys()):
+            findings.add(SbomShape, pointer(*path), f"{name} is missing, which {kind} needs")
 
 
-def _check_property(rule: _Property, value: Any, path: _Path, findings: Findings) -> None:
-    if not rule.many:
-        if not rule.test(value):
-            _look_closer(rule, value, path, findings)
-    elif not isinstance(value, list):
+def _check_array(rule: _Property, value: Any, path: _Path, findings: Findings) -> None:
+    if not isinstance(value, list):
         findings.add(SbomShape, pointer(*path), "is no array")
     elif len(value) < rule.least:
         findings.add(SbomShape, pointer(*path), f"has {len(value)} of at least {rule.least}")
@@ -212,11 +214,14 @@ def _look_closer(rule: _Property, value: Any, path: _Path, findings: Findings) -
 # --- the meaning -----------------------------------------------------------------------------
 
 # Properties that say how elements belong together; who made an element may be known elsewhere.
-_TIES = ("from", "to", "rootElement", "element", "subject", "software_snippetFromFile")
+_TIES = {"from", "to", "rootElement", "element", "subject", "software_snippetFromFile"}
 _INDIVIDUALS = ("https://spdx.org/", "http://spdx.org/", "spdx:")  # elements of SPDX itself
 
 
 def _check_meaning(value: dict[str, Any], findings: Findings) -> None:
+    """Look for faults in sets of values, which is fast, and for places only if there are any."""
+    if _is_sound(list(_objects(value))):
+        return
     items = list(_items(value))
     ids: set[str] = set()
     for path, item in items:
@@ -228,10 +233,38 @@ def _check_meaning(value: dict[str, Any], findings: Findings) -> None:
             ids.add(name)
     ids.update(item["externalSpdxId"] for _, item in items if item["type"] == "ExternalMap")
     for path, item in items:
-        for name in _TIES:
-            if name in item:
-                _check_ties((*path, name), item[name], ids, findings)
+        for name in _TIES & item.keys():
+            _check_ties((*path, name), item[name], ids, findings)
     _check_values(items, findings)
+
+
+def _is_sound(items: list[dict[str, Any]]) -> bool:
+    names = [name for name in map(spdx3_id, items) if name]
+    ids = set(names)
+    if len(ids) != len(names):
+        return False
+    ids.update(item["externalSpdxId"] for item in items if item["type"] == "ExternalMap")
+    for tie in _TIES:
+        named = {name for item in items if tie in item for name in references(item[tie])}
+        if not all(name.startswith(_INDIVIDUALS) for name in named - ids):
+            return False
+    found = list(_values([((), item) for item in items]))
+    values = Values()
+    return not (
+        values.bad_licences({text for _, text, licence in found if licence})
+        or values.bad_purls({text for _, text, licence in found if not licence})
+    )
+
+
+def _objects(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every object of SPDX's, level by level."""
+    known = _classes()
+    level = [item for _, item in spdx3_graph(value)]
+    while level := [item for item in level if item.get("type") in known]:
+        yield from level
+        inside = list(chain.from_iterable(map(dict.values, level)))
+        level = [item for item in inside if type(item) is dict]
+        level += [one for item in inside if type(item) is list for one in item if type(one) is dict]
 
 
 def _items(value: dict[str, Any]) -> Iterator[tuple[_Path, dict[str, Any]]]:

@@ -55,13 +55,56 @@ def sign(key: Path, data: bytes) -> bytes:
     except FileNotFoundError:
         raise SshKeygenMissing("is not on the PATH", where="ssh-keygen") from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip() or f"status {done.returncode}"
-        raise SshKeyRefused(f"ssh-keygen says {said!r}", where=where)
+        lines = done.stderr.decode("utf-8", "replace").strip().split("\n")
+        said = " ".join(line for line in lines if line.strip("@")) or f"status {done.returncode}"
+        raise SshKeyRefused(f"ssh-keygen says {said!r}", where=where, fix=_fix_of(said))
     try:
         check(done.stdout, data)
     except ValueError as reason:
         raise SshKeyRefused(str(reason), where=where) from None
     return done.stdout
+
+
+_FIXES = (  # what ssh-keygen says, in lower case, and the way out
+    (
+        "no user exists for uid",
+        "Give this user a line in /etc/passwd (in a container: one that the image has), or "
+        "sign on another host: ssh-keygen runs for nobody else.",
+    ),
+    (
+        "unprotected private key",
+        "Run `chmod 600` on the key file; on a file system without modes copy it to one that has "
+        "them: ssh-keygen takes no key that others may read.",
+    ),
+    (
+        "no private key found for public key",
+        'Give the private key file, or start the agent that holds the key: `eval "$(ssh-agent)"` '
+        "and `ssh-add KEY`.",
+    ),
+    (
+        "couldn't get agent socket",
+        'Give the private key file, or start the agent that holds the key: `eval "$(ssh-agent)"` '
+        "and `ssh-add KEY`.",
+    ),
+    (
+        "agent refused operation",
+        "Unlock the key in the agent, or confirm the signature where the agent asks for it.",
+    ),
+    (
+        "not found in agent",
+        "Run `ssh-add KEY` with the private key, or give the private key file.",
+    ),
+    (
+        "incorrect passphrase",
+        "Run it on a terminal, where ssh-keygen asks for the passphrase, or put the key into an "
+        "agent with `ssh-add KEY` and give its .pub file.",
+    ),
+)
+
+
+def _fix_of(said: str) -> str:
+    """Return what to do about what ssh-keygen says; empty for what the error says anyway."""
+    return next((fix for words, fix in _FIXES if words in said.lower()), "")
 
 
 def check(armored: bytes, data: bytes) -> bytes:

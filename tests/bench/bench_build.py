@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kit.build import Options, build
 from kit.spec import load_spec
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 
 def main() -> None:

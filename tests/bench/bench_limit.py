@@ -27,7 +27,8 @@ def plan(kit: str, root: str, file: str) -> None:
     from verifier.core.lists import ZSTD
     from verifier.core.pipeline import Job, Opened
     from verifier.decoders import LIBRARIES
-    from verifier.run import load_root, run
+    from verifier.rootfile import load_root
+    from verifier.run import run
 
     opened = Opened()
     report = run(kit, Job(root=load_root(root), stop_after="index"), opened=opened)

@@ -24,7 +24,7 @@ from verifier.core import envelope
 from verifier.core.errors import RootInvalid, ThresholdNotMet
 from verifier.core.jsonstrict import olpc, parse_compact
 from verifier.core.trust import parse_root
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 EXPIRES = datetime(2040, 1, 1, tzinfo=timezone.utc)

@@ -24,7 +24,7 @@ from tests.support.making import KEYS, make_sources
 from tests.support.people import person
 from verifier.core.signature import SSHSIG
 from verifier.core.trust import read_root
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 EXPIRES = datetime(2040, 1, 1, tzinfo=timezone.utc)
 

@@ -26,7 +26,8 @@ from verifier.core.members import Decoder
 from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import FINDERS, PythonDecoder, Seconded
-from verifier.run import load_root, parse_expectation, run
+from verifier.rootfile import load_root
+from verifier.run import parse_expectation, run
 from verifier.show.report import Report, make_report
 
 FORMAT = Path(__file__).resolve().parents[2] / "manifests" / "FORMAT.md"

@@ -30,7 +30,8 @@ from tests.support.making import (
 )
 from verifier.core.limits import FRAME, MIB
 from verifier.core.pipeline import Job
-from verifier.run import load_root, run
+from verifier.rootfile import load_root
+from verifier.run import run
 
 AWKWARD = {
     "text/crlf.txt": b"one\r\ntwo\r\n",

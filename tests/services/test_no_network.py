@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Judge
-from tests.support.making import ROOT_FILE, Made, make_kit
+from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit
+from tests.support.sboms import KINDS, changed
 
 pytestmark = pytest.mark.slow
 
@@ -216,3 +217,24 @@ def test_the_namespace_has_no_network(without_network: list[str]) -> None:
     )
     done = subprocess.run([*shell, code], capture_output=True, text=True, check=False)
     assert "unreachable" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_sbom_is_judged_without_a_network(
+    strace: Path, without_network: list[str], tmp_path: Path, kind: str
+) -> None:
+    """The schemas name each other by addresses on the web; none of them may be asked for."""
+    path, log = tmp_path / "sbom.json", tmp_path / "trace"
+    path.write_bytes(changed(KINDS[kind]))
+    start = "import sys; from kit.cli import main; main()"
+    command: list[str | Path] = [sys.executable, "-c", start, "sbom", "check", path]
+    done = subprocess.run(
+        [*without_network, *trace(strace, log, "network,io_uring_setup", command)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "good" in done.stdout
+    assert [line for line in log.read_text().splitlines() if TALKING.search(line)] == []

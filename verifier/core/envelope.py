@@ -167,7 +167,10 @@ def check_threshold(signing: Signing, role: Role, note: str = "") -> None:
         parts.append(f"wrong signatures: {len(signing.invalid)}")
     if signing.unknown:
         parts.append(f"signatures by keys that this root does not name: {len(signing.unknown)}")
-    raise ThresholdNotMet("; ".join([*parts, note] if note else parts), where=_WHERE)
+    if not note:
+        raise ThresholdNotMet("; ".join(parts), where=_WHERE)
+    fix = "Ask the sender for a newer kit, signed by people whom the root of this host names."
+    raise ThresholdNotMet("; ".join([*parts, note]), where=_WHERE, fix=fix)
 
 
 def check_surplus(signing: Signing) -> None:

@@ -24,12 +24,14 @@ class Reached:
         steps: Versions walked from the pinned root to it; empty if the pinned root is effective.
         kit_version: Version of the kit's own last root.
         reset_lines: Lines that the roots walked set back, sorted.
+        kit_signers: The kit signers of the kit's own last root.
     """
 
     root: Root
     steps: tuple[int, ...]
     kit_version: int
     reset_lines: tuple[str, ...] = ()
+    kit_signers: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """Return for a report how the root was reached."""
@@ -51,9 +53,11 @@ class Reached:
         """Return in words that the kit's own root is older than the one that counts, if it is."""
         if self.kit_version >= self.root.version:
             return ""
+        gone = set(self.kit_signers) - set(self.root.targets.signers())
+        told = f"; gone since then: {', '.join(map(repr, sorted(gone)))}" if gone else ""
         return (
             f"the kit's own root is older (version {self.kit_version}), so only signers of version "
-            f"{self.root.version} count"
+            f"{self.root.version} count{told}"
         )
 
 
@@ -98,7 +102,8 @@ def follow(pinned: Root, chain: Sequence[Root]) -> Reached:
             root = new
             steps.append(new.version)
     resets = [line for line, since in root.reset_lines.items() if since > pinned.version]
-    return Reached(root, tuple(steps), last, tuple(sorted(resets)))
+    signers = tuple(chain[-1].targets.signers())
+    return Reached(root, tuple(steps), last, tuple(sorted(resets)), signers)
 
 
 def check_chain(chain: Sequence[Root]) -> None:

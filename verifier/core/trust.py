@@ -253,10 +253,13 @@ def _role(name: str, value: Any, keys: Mapping[str, Key]) -> Role:
         raise _Invalid(f"role {name} names a key twice")
     role = Role({keyid: keys[keyid] for keyid in keyids}, threshold)
     if not 1 <= threshold <= len(role.signers()):
-        raise _Invalid(
-            f"the threshold of role {name} is {threshold}, of {len(role.signers())} signers"
-        )
+        raise _Invalid(f"the threshold of role {name} is {threshold}, and it has {_signers(role)}")
     return role
+
+
+def _signers(role: Role) -> str:
+    count = len(role.signers())
+    return f"{count} distinct signer{'' if count == 1 else 's'}"
 
 
 def _signatures(entries: list[Any]) -> tuple[tuple[str, bytes], ...]:

@@ -355,9 +355,10 @@ def _spdx3_licences(
     graph: list[tuple[str, dict[str, Any]]], by_id: Mapping[str, dict[str, Any]]
 ) -> dict[str, str]:
     found: dict[str, str] = {}
+    related = [item for _, item in graph if item.get("relationshipType") in _LICENCES]
     for wanted in _LICENCES:
-        for _, item in graph:
-            if item.get("relationshipType") != wanted:
+        for item in related:
+            if item["relationshipType"] != wanted:
                 continue
             for subject in references(item.get("from")):
                 for name in references(item.get("to")):

@@ -262,6 +262,39 @@ class StateUnwritable(Undecided):
     fix = "Run it as the owner of the trust directory, see that its disk has room, and run again."
 
 
+class ReceiptInvalid(Rejected):
+    """A signed receipt is not one, or the key that was given has not signed it."""
+
+    code = "receipt-invalid"
+    fix = "Ask the host that wrote it for the file again, and compare the number of its public key."
+
+
+class KeyExposed(Usage):
+    """A private key of this host can be read by others, so that its signature says nothing."""
+
+    code = "key-exposed"
+    fix = (
+        "Run `chmod 600` on it; if others may have read it, make a new key and tell who trusts it."
+    )
+
+
+class SigningFailed(Undecided):
+    """ssh-keygen, which was to sign, is not on this host or refused."""
+
+    code = "signing-failed"
+    fix = "Run `ssh-keygen -Y sign -n offline-kit -f KEY RECEIPT` to see what it wants; mend that."
+
+
+class PolicyUnmeetable(Undecided):
+    """No kit can be taken by the policy, or by its rules for a line that it names.
+
+    The lines above say which rule it is.  A host with this policy would refuse every kit.
+    """
+
+    code = "policy-unmeetable"
+    fix = "Change the rules named, or the root; `kit-verify policy check FILE --root ROOT` again."
+
+
 class ReceiptUnwritable(Undecided):
     """The receipt could not be written; what was decided and recorded before stands."""
 

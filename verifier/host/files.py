@@ -145,6 +145,24 @@ def replace(path: str, data: bytes, mode: int, *, anywhere: bool = False) -> Non
     commit(prepare(path, data, mode, anywhere=anywhere), path, anywhere=anywhere)
 
 
+def create(path: str, data: bytes, mode: int) -> None:
+    """Write a new file in any directory, as a whole; what is there already is never replaced.
+
+    Raises:
+        FileExistsError: Something has the name.
+        OSError: The host refuses, or the disk is full; nothing is left.
+    """
+    beside = prepare(path, data, mode, anywhere=True)
+    directory, name = os.path.split(path)
+    with _open(directory, anywhere=True) as folder:
+        try:
+            folder.give(os.fsencode(os.path.basename(beside)), os.fsencode(name))
+        except OSError:
+            folder.discard(os.fsencode(os.path.basename(beside)))
+            raise
+        folder.sync()
+
+
 def make_directory(directory: str, *, shared: bool = False) -> None:
     """Make a trust directory, and those above it, each with mode 0755 whatever the umask is.
 

@@ -1,6 +1,7 @@
 """The receipt: a report as an in-toto Statement that this host can keep, and sign later.
 
-It is unsigned, and says what a run found; it exists only for a kit that is proved.
+It is unsigned, and says what a run found and how; it exists only for a kit of which every byte was
+looked at.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def receipt_bytes(report: Report, clock: int) -> bytes:
         "predicateType": RECEIPT_PREDICATE,
         "predicate": {
             "at": format_time(told_time(clock)),
+            "proof": report.proof,
             "report": {name: item for name, item in value.items() if name not in _OF_THE_HOST},
         },
     }
@@ -68,9 +70,9 @@ def write_receipt(path: str, report: Report, clock: int) -> None:
     """Write the receipt of a kit that is proved.
 
     Raises:
-        ReceiptUnwritable: The host refuses.
+        ReceiptUnwritable: The host refuses, or something has the name by now.
     """
     try:
-        files.replace(os.path.abspath(path), receipt_bytes(report, clock), 0o644, anywhere=True)
+        files.create(os.path.abspath(path), receipt_bytes(report, clock), 0o644)
     except OSError as error:
         raise ReceiptUnwritable(error.strerror or str(error), where=repr(path)) from None

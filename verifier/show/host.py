@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from verifier.core.errors import KitError
 from verifier.core.model import format_time
+from verifier.core.names import quoted
 from verifier.core.trust import Role, Root
 from verifier.host.accept import ACCEPTED, AGAIN, LOOKED, NOT_RECORDED, Host
 from verifier.host.directory import Trusted
 from verifier.host.judge import Judgement, Notice
-from verifier.host.policy import Chosen, LinePolicy, Policy
+from verifier.host.policy import Chosen, LinePolicy, Policy, release
 from verifier.host.state import EVERY_LINE, Reset, State
 from verifier.show.fingerprint import fingerprint, groups
 from verifier.show.plain import plain
-from verifier.typed import Any
+from verifier.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verifier.host.attest import Signed
 
 # --- the report ----------------------------------------------------------------------------------
 
@@ -228,7 +232,39 @@ def policy_lines(policy: Policy, root: Root | None, sha256: str) -> list[str]:
         lines.append(
             f"override {item.name!r}: {item.code} is let pass for {on}{until}: {item.reason}"
         )
-    return lines + (root_lines(policy, root, sha256) if root is not None else [])
+    return lines + (root_lines(root, sha256) if root is not None else [])
+
+
+def unmeetable(policy: Policy, root: Root | None, sha256: str, verifier: str) -> list[str]:
+    """Return why no kit can be taken, of a line that is named or at all; empty if kits can.
+
+    An override of the policy that lets the same fault pass is counted in.
+
+    Args:
+        policy: The policy.
+        root: The root it should go with; None to leave out what needs one.
+        sha256: Of the bytes of the policy.
+        verifier: The version of this verifier.
+    """
+    found = []
+    if not policy.lines and not policy.other_lines:
+        found.append("no kit at all: no line is named, and other lines are refused")
+    if release(verifier) < release(policy.minimum_verifier):
+        found.append(f"no kit at all: this verifier is version {verifier}")
+    if root is not None and root.policy_sha256 not in ("", sha256):
+        found.append(f"no kit at all: root version {root.version} names another policy")
+    for rules in policy.lines:
+        waived = {item.code for item in policy.overrides if item.kit_id or item.line == rules.line}
+        if rules.attestations and "attestation-unchecked" not in waived:
+            found.append(f"no kit of line {rules.line}: this verifier checks no attestations")
+        for item in rules.signer_sets if root is not None else ():
+            there = set(item.of) & set(root.targets.signers()) if root is not None else set()
+            if len(there) < item.threshold and "signer-set-unmet" not in waived:
+                found.append(
+                    f"no kit of line {rules.line}: {len(there)} of the {item.threshold} people "
+                    f"that {item.name!r} wants can sign"
+                )
+    return found
 
 
 def _line_lines(rules: LinePolicy) -> list[str]:
@@ -245,8 +281,8 @@ def _line_lines(rules: LinePolicy) -> list[str]:
     return lines
 
 
-def root_lines(policy: Policy, root: Root, sha256: str) -> list[str]:
-    """Return how a policy and a root go together."""
+def root_lines(root: Root, sha256: str) -> list[str]:
+    """Return whether a root names a policy."""
     if not root.policy_sha256:
         lines = [f"root version {root.version} names no policy: this one is the host's own"]
     elif root.policy_sha256 == sha256:
@@ -254,12 +290,26 @@ def root_lines(policy: Policy, root: Root, sha256: str) -> list[str]:
     else:
         lines = [f"WARNING: root version {root.version} names another policy:"]
         lines.append(f"  {groups(root.policy_sha256)}")
-    known = root.targets.signers()
-    for rules in policy.lines:
-        for item in rules.signer_sets:
-            there = [name for name in item.of if name in known]
-            for name in sorted(set(item.of) - set(known)):
-                lines.append(f"WARNING: {name!r} of {item.name!r} is no kit signer of the root")
-            if len(there) < item.threshold:
-                lines.append(f"WARNING: no kit of line {rules.line} can meet {item.name!r}")
     return lines
+
+
+# --- a signed receipt ----------------------------------------------------------------------------
+
+
+def receipt_lines(signed: Signed) -> list[str]:
+    """Return what a signed receipt says; all of it is the word of the host that signed it."""
+    predicate = signed.statement["predicate"]
+    report = predicate.get("report")
+    report = report if isinstance(report, dict) else {}
+    kit = report.get("kit")
+    kit = kit if isinstance(kit, dict) else {}
+    known = {"version": kit.get("version"), "line": kit.get("line"), "kitId": report.get("kitId")}
+    told = [f"{name} {quoted(str(value))}" for name, value in known.items() if value is not None]
+    return [
+        f"the signature is good ({signed.form}); SHA-256 of the public key:",
+        f"  {groups(signed.fingerprint)}",
+        "whoever has that key says:",
+        f"  at {quoted(str(predicate.get('at')))}: {quoted(str(report.get('verdict')))}, "
+        f"proof {quoted(str(predicate.get('proof')))}",
+        f"  kit {quoted(str(kit.get('name')))}, {', '.join(told)}",
+    ]

@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from verifier.core.signature import Key
-from verifier.core.trust import Role
+from verifier.core.trust import Role, Root
 from verifier.show.fingerprint import fingerprint, groups
+
+ROLES = {"targets": "kit signers", "root": "root signers"}
+
+
+def root_changes(old: Root, new: Root) -> Iterator[str]:
+    """Yield a line for each person and key that is not the same in two versions of a root."""
+    for name, title in ROLES.items():
+        yield from role_changes(title, old.role[name], new.role[name])
 
 
 def role_changes(title: str, old: Role, new: Role) -> Iterator[str]:

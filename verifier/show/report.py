@@ -118,6 +118,7 @@ def _checked(job: Job, opened: Opened) -> list[str]:
         return done
     if opened.reached is not None:
         done.append(opened.reached.sentence())
+        done += _who_changed(job, opened)
         need = opened.reached.root.targets.threshold
         names = ", ".join(opened.signing.signers)
         done.append(f"manifest: signed by {names} (threshold {need}, met)")
@@ -142,6 +143,16 @@ def _checked(job: Job, opened: Opened) -> list[str]:
     else:
         done.append("every byte of the file: frames, headers, padding, SHA-256 of every member")
     return done
+
+
+def _who_changed(job: Job, opened: Opened) -> list[str]:
+    """Return who came and who went on the way from the pinned root."""
+    if job.root is None or opened.reached is None or not opened.reached.steps:
+        return []
+    from verifier.show.people import root_changes  # here: a root changes every few years
+
+    since = f"since version {job.root.version}"
+    return [f"{since}, {line}" for line in root_changes(job.root, opened.reached.root)]
 
 
 def _count(number: int, noun: str) -> str:

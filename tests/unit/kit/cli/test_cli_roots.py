@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from kit import cli
-from kit.roots import ceremony
+from kit.roots import ceremony, words
 from kit.roots.files import load_roots
-from tests.support.making import KEYS, REPOSITORY
+from tests.support.making import KEYS, REPOSITORY, make_kit
 from tests.support.simulator import rotated
+from verifier.core.model import parse_time
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -197,3 +198,55 @@ def test_a_file_that_became_another_root_is_not_signed_over(
     status, _, err = root("sign", "next.json", "--roots", "root.json", "--key", "alice=alice.pem")
     assert (status, "root-copies-differ" in err) == (2, True)
     assert (place / "next.json").read_bytes() == other
+
+
+def test_a_key_file_that_others_read_is_named(root: Run, place: Path) -> None:
+    root("rotate", "root.json", "--threshold", "3", "--out", "next.json")
+    for mode, said in ((0o600, ""), (0o644, "note: others can read the private key 'alice.pem'")):
+        (place / "alice.pem").chmod(mode)
+        root("rotate", "root.json", "--threshold", "3", "--out", f"{mode}.json")
+        _, _, err = root("sign", f"{mode}.json", "--roots", "root.json", "--key", "alice.pem")
+        assert err.startswith(said)
+        assert bool(err) is bool(said)
+
+
+def test_a_root_ends_in_the_future(root: Run, place: Path) -> None:
+    signer = ("--signer", "alice=alice.pub", "--key", "alice.pem", "--threshold", "1")
+    status, _, err = root("init", *signer, "--out", "x", "--expires", "2020-01-01")
+    assert (status, "lies in the past" in err, (place / "x").exists()) == (2, True, False)
+    status, _, err = root("rotate", "root.json", "--out", "x", "--expires", "2020-01-01")
+    assert (status, "lies in the past" in err, (place / "x").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ("2039-01-01T00:00:00Z", []),
+        ("2039-12-22T00:00:00Z", ["expires on 2040-01-01T00:00:00Z, in 10 days"]),
+        ("2040-01-01T00:00:00Z", ["expired on 2040-01-01T00:00:00Z:"]),
+    ],
+)
+def test_a_root_that_ends_soon_is_named(now: str, says: list[str]) -> None:
+    moment = parse_time(now)
+    assert moment is not None
+    told = words.expiry(load_roots(KEYS / "root.json").last, moment)
+    assert len(told) == len(says)
+    assert all(say in line for say, line in zip(says, told, strict=True))
+
+
+def test_every_command_about_a_release_names_a_root_that_has_expired(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_kit(place / "made").path
+    monkeypatch.setattr("kit.cli.common.now", lambda: parse_time("2041-01-01T00:00:00Z"))
+    for command in (
+        ["sign", str(made), "--key", "carol.pem", "--reopen"],
+        ["seal", str(made)],
+        ["review", str(made)],
+        ["root", "verify", "root.json"],
+    ):
+        monkeypatch.chdir(place)
+        monkeypatch.setattr(sys, "argv", ["offline-kit", *command])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert "note: root version 1 expired on 2040-01-01T00:00:00Z" in capsys.readouterr().err

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from kit.cli import passphrase
-from kit.errors import PassphraseMissing
-from kit.keys import load_private
+from kit.errors import PassphraseMissing, PassphraseWrong
+from kit.keys import load_private, new_key
 from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
 from verifier.core.errors import UsageError
 
@@ -59,13 +59,39 @@ def test_a_descriptor_that_is_none_is_refused() -> None:
         passphrase.take_from(0, "X")
 
 
-def test_bytes_that_are_no_text_are_not_shown() -> None:
-    reader = pipe_with(b"\xffhunter22\n")
+def test_bytes_that_are_no_text_go_through_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passphrase is bytes: Latin-1 from a file or a variable opens what Latin-1 closed."""
+    made = new_key("ed25519", tmp_path, "k", b"caf\xe9")
+    reader = pipe_with(b"caf\xe9\n")
     passphrase.take_from(reader, None)
-    with pytest.raises(UsageError) as refused:
-        passphrase.ask("a")
-    assert "hunter" not in str(refused.value)
+    assert load_private(made.private_path, passphrase.ask)
     os.close(reader)
+    monkeypatch.setitem(os.environb, b"LATIN", b"caf\xe9")
+    passphrase.take_from(None, "LATIN")
+    assert load_private(made.private_path, passphrase.ask)
+
+
+@pytest.mark.parametrize("descriptor", [-1, 2**31, 2**80])
+def test_a_number_that_can_be_no_descriptor_is_refused(descriptor: int) -> None:
+    with pytest.raises(UsageError, match="no such file descriptor is open"):
+        passphrase.take_from(descriptor, None)
+
+
+@pytest.mark.parametrize(("end", "named"), [("\r", "carriage return"), ("\n", "line feed")])
+def test_a_line_end_in_a_passphrase_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, named: str
+) -> None:
+    made = new_key("ed25519", tmp_path, "k", SECRET.encode())
+    monkeypatch.setenv("TYPED", SECRET + end)
+    passphrase.take_from(None, "TYPED")
+    with pytest.raises(PassphraseWrong, match=named) as refused:
+        load_private(made.private_path, passphrase.ask)
+    assert "without the line end" in refused.value.fix
+    assert SECRET not in str(refused.value)
+    with pytest.raises(UsageError, match="ends in a line end"):
+        passphrase.ask_new("new")
 
 
 def test_a_variable_answers_everything(monkeypatch: pytest.MonkeyPatch) -> None:

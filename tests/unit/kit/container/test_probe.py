@@ -9,7 +9,8 @@ import pytest
 from tests.support.making import ROOT_FILE, make_kit, noise, text
 from verifier.core.lists import RAW, ZSTD
 from verifier.core.pipeline import Job, Opened
-from verifier.run import load_root, prove_file
+from verifier.rootfile import load_root
+from verifier.run import prove_file
 
 MIB = 1 << 20
 CASES = {

@@ -24,7 +24,7 @@ from kit.keys import FileExists, KeyUnsupported, load_private, new_key
 from kit.roots.metadata import RootIncomplete, RootInconsistent, build_root, write_root
 from kit.signing import KeyNotInRoot
 from verifier.core.errors import RootInvalid
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 KEYS = Path(__file__).parents[4] / "fixtures" / "keys"
 EXPIRES = datetime(2040, 1, 1, tzinfo=timezone.utc)

@@ -17,7 +17,7 @@ from kit.spec import parse_spec
 from tests.support.making import ROOT_FILE
 from verifier.evidence.coverage import Unit, compare
 from verifier.evidence.sbom import read_sbom
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 HEAD = """
 [kit]

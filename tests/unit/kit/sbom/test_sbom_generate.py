@@ -28,7 +28,7 @@ from kit.spec import load_spec
 from tests.conftest import Judge
 from tests.support.making import ROOT_FILE
 from verifier.evidence.sbom import parse_sbom
-from verifier.run import load_root
+from verifier.rootfile import load_root
 
 SPEC = """\
 [kit]

@@ -47,7 +47,7 @@ from kit.signing import (
 from verifier.core.errors import KitError
 from verifier.core.signature import Key as SignatureKey
 from verifier.crypto import ecdsa, ed25519
-from verifier.run import load_root
+from verifier.rootfile import load_root
 from verifier.typed import replace
 
 KEYS = Path(__file__).parents[4] / "fixtures" / "keys"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -395,3 +396,37 @@ def test_command_line_keeps_no_ssh_signature_of_a_damaged_kit(kit: Path, ssh_key
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert (done.returncode, done.stdout) == (4, ""), done.stderr
     assert [path.name for path in kit.parent.iterdir()] == [kit.name]
+
+
+SSH_REFUSALS = {
+    "no passwd entry": (["setpriv", "--reuid", "54321", "--clear-groups"], "/etc/passwd"),
+    "an open mode": (["chmod"], "chmod 600"),
+    "no agent": (["agent"], "ssh-add KEY"),
+}
+
+
+@pytest.mark.parametrize(("how", "fix"), SSH_REFUSALS.values(), ids=SSH_REFUSALS.keys())
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="not run: no ssh-keygen")
+def test_what_ssh_keygen_refuses_has_a_fix(
+    how: list[str], fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    key = tmp_path / "key"
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.fspath(key)]
+    subprocess.run(make, check=True)
+    if how[0] == "setpriv":
+        if os.geteuid() != 0 or shutil.which("setpriv") is None:
+            pytest.skip("not run: needs the administrator and setpriv")
+        program = tmp_path / "bin" / "ssh-keygen"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {" ".join(how)} {shutil.which("ssh-keygen")} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    elif how[0] == "chmod":
+        key.chmod(0o644)
+    else:
+        key.unlink()
+        key = tmp_path / "key.pub"
+    with pytest.raises(sshsig.SshKeyRefused) as refused:
+        sshsig.sign(key, b"data")
+    assert fix in refused.value.fix

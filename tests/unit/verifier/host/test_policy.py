@@ -29,7 +29,7 @@ from verifier.core.errors import ExitStatus, KitError, all_errors
 from verifier.core.trust import parse_root
 from verifier.host.errors import PolicyInvalid, PolicyMismatch, PolicyMissing
 from verifier.host.policy import BUILT_IN, OVERRIDABLE, choose, parse_policy, release
-from verifier.show.host import policy_lines, root_lines
+from verifier.show.host import policy_lines, unmeetable
 from verifier.show.report import render_text
 
 SCHEMA = json.loads((REPOSITORY / "manifests/schema/policy.v1.json").read_text("utf-8"))
@@ -358,11 +358,45 @@ def test_examples_decide_as_their_names_say(tmp_path: Path) -> None:
     }
 
 
-def test_words_warn_of_what_no_kit_can_meet() -> None:
-    made = parse_policy(one_line(signerSets=[{**SET, "of": ["alice", "zoe"], "threshold": 2}]))
+UNMEETABLE: dict[str, tuple[bytes, str]] = {
+    "no line at all": (policy(otherLines="refuse"), "no kit at all: no line is named"),
+    "a newer verifier": (policy(minimumVerifier="99"), "no kit at all: this verifier is version"),
+    "an attestation": (
+        one_line(attestations=[{"component": "*", "predicateType": "a:b"}]),
+        "no kit of line vectors/stable: this verifier checks no attestations",
+    ),
+    "people who cannot sign": (
+        one_line(signerSets=[{**SET, "of": ["alice", "zoe"], "threshold": 2}]),
+        "no kit of line vectors/stable: 1 of the 2 people that 'builder' wants can sign",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "says"), UNMEETABLE.values(), ids=UNMEETABLE.keys())
+def test_a_policy_that_no_kit_can_meet_is_not_0(
+    data: bytes, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy.json").write_bytes(data)
+    told = ["policy", "check", str(tmp_path / "policy.json"), "--root", str(ROOT_FILE)]
+    assert cli.main(told) == 3
+    said = capsys.readouterr()
+    assert "error[policy-unmeetable]" in said.err
+    assert says in said.err
+    assert said.out.startswith("policy 'tried'")
+
+
+def test_a_policy_that_an_override_makes_meetable_is_0() -> None:
+    wanted = [{"component": "*", "predicateType": "a:b"}]
+    item = override("attestation-unchecked")
+    made = parse_policy(policy(lines=rules(attestations=wanted), overrides=[item]))
+    assert unmeetable(made, None, "", "1") == []
+
+
+def test_a_policy_that_the_root_does_not_name_is_not_0() -> None:
     root = root_with(**binding(b"another"))
-    warnings = [line for line in root_lines(made, root, "00" * 32) if "WARNING" in line]
-    assert [w.split(": ")[1].split(" ")[0] for w in warnings] == ["root", "'zoe'", "no"]
+    assert unmeetable(parse_policy(policy()), root, "00" * 32, "1") == [
+        "no kit at all: root version 1 names another policy"
+    ]
 
 
 def test_words_name_every_override() -> None:
