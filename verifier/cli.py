@@ -25,13 +25,8 @@ if TYPE_CHECKING:
     from verifier.core.trust import Root
     from verifier.host.accept import Host
 
-<<<<<<< HEAD
 _OF_A_KIT = ("verify", "accept", "list", "inspect", "diff")
-_OF_THE_HOST = ("trust", "policy")  # these two have a command line of their own
-=======
-_OF_A_KIT = ("verify", "accept", "list", "inspect")
 _OF_THE_HOST = ("trust", "policy", "receipt")  # these have a command line of their own
->>>>>>> main
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
 `kit-verify KIT` is short for `kit-verify verify KIT`; a kit named like a command is ./NAME."""
@@ -317,17 +312,14 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
             fix="Leave --quick out.",
         )
     if options.accept and (options.quick or options.only):
-<<<<<<< HEAD
         raise UsageError(
             "--accept does not go with --quick or --only: all of a kit is accepted",
             fix="Look with --quick or --only first; then run `kit-verify accept KIT`.",
-=======
-        raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
+        )
     if options.receipt and options.only:
         raise UsageError(
             "--receipt does not go with --only: a receipt is of a whole kit",
             fix="Leave out --only; `--json` reports what a partial run found.",
->>>>>>> main
         )
     if options.accept and host is None:
         raise UsageError(

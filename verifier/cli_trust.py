@@ -7,12 +7,8 @@ import hashlib
 import time
 from collections.abc import Sequence
 
-<<<<<<< HEAD
-from verifier import _compat
-=======
 from verifier import __version__, _compat
 from verifier.core import limits
->>>>>>> main
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
@@ -21,11 +17,6 @@ from verifier.host.errors import PolicyUnmeetable
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
 from verifier.options import Parser
-<<<<<<< HEAD
-from verifier.run import load_root, read_root_file
-from verifier.show.host import memory_lines, policy_lines, trusted_lines
-from verifier.source import FileSource, open_source
-=======
 from verifier.rootfile import load_root, load_roots, read_file, read_other
 from verifier.show.host import (
     memory_lines,
@@ -36,7 +27,6 @@ from verifier.show.host import (
 )
 from verifier.show.people import root_changes
 from verifier.source import open_source
->>>>>>> main
 
 _TRUST = """\
 kit-verify trust init --root FILE --fingerprint HEX [--policy FILE] [--trust DIR]
@@ -54,21 +44,20 @@ kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
 
 
-<<<<<<< HEAD
 _EXAMPLES = {
     "init": "kit-verify trust init --root root.json --fingerprint HEX",
     "show": "kit-verify trust show",
     "update": "kit-verify trust update KIT",
     "reset": "kit-verify trust reset LINE --take KITID --reason TEXT",
+    "receipt sign": "kit-verify receipt sign RECEIPT --key KEY",
+    "receipt verify": "kit-verify receipt verify FILE --key PUB",
 }
-=======
 _RECEIPT = """\
 kit-verify receipt sign RECEIPT --key KEY [--out FILE]
   KEY is an Ed25519 key in PEM without a passphrase: writes RECEIPT.dsse.json, the receipt in it
   KEY is ssh:PATH: lets ssh-keygen sign, and writes RECEIPT.sig, which goes beside the receipt
 kit-verify receipt verify FILE --key PUB [--signature FILE]
   FILE is RECEIPT.dsse.json, or the receipt with its .sig; says what the receipt says"""
->>>>>>> main
 
 
 def _parser() -> Parser:
@@ -101,7 +90,10 @@ def _parser() -> Parser:
     check.add_argument("file", metavar="FILE")
     check.add_argument("--root", metavar="FILE")
     receipt = group("receipt", "Sign a receipt, or check its signature.", _RECEIPT)
-    sign, verify = (receipt.add_parser(name) for name in ("sign", "verify"))
+    sign, verify = (
+        receipt.add_parser(name, example=_EXAMPLES[f"receipt {name}"])
+        for name in ("sign", "verify")
+    )
     for made in (sign, verify):
         made.add_argument("receipt", metavar="RECEIPT")
         made.add_argument("--key", metavar="KEY", required=True)
@@ -124,15 +116,7 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     named = getattr(options, "policy", None)
     policy = read_other(named, MAX_POLICY, "a policy") if named else None
     if options.action == "init":
-<<<<<<< HEAD
-        root = read_root_file(options.root)
-        if not root.lstrip().startswith(b"{"):
-            load_root(options.root)  # says what the file is instead
-        directory.make(root, " ".join(options.fingerprint), policy, shared=options.shared_parent)
-        print("pinned; from now on only kits that its kit signers sign are taken")
-=======
         _init(options, directory, policy)
->>>>>>> main
     elif options.action == "update":
         _update(options, directory, policy)
     elif options.action == "reset":
@@ -145,26 +129,6 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     return ExitStatus.VERIFIED
 
 
-<<<<<<< HEAD
-def _read(path: str, most: int) -> bytes:
-    """Return a file of the command line, at most one byte more than it may have."""
-    try:
-        source = FileSource(path)
-    except KitError as error:
-        raise UsageError(
-            error.message, where=repr(path), fix="Check the path; it names a file of this host."
-        ) from None
-    try:
-        assert source.size is not None
-        data = bytearray(min(source.size, most + 1))
-        source.read_into(0, [memoryview(data)])
-        return bytes(data)
-    finally:
-        source.close()
-
-
-=======
->>>>>>> main
 def _chain(path: str) -> list[Root]:
     """Return the root chain of a kit, or of a file of roots; it proves itself, whoever made it."""
     try:

@@ -6,27 +6,21 @@ import os
 from collections.abc import Callable
 
 from verifier import _compat
-<<<<<<< HEAD
-from verifier.core import limits
-from verifier.core.codec import MAGIC
 from verifier.core.errors import (
     ExitStatus,
     KitError,
     KitUnreadable,
     NoSuchMember,
     NotAKit,
-    RootInvalid,
     TargetUnwritable,
     UnexpectedKit,
     UsageError,
 )
-=======
-from verifier.core.errors import ExitStatus, KitError, UsageError
->>>>>>> main
 from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.decoders import find_decoder
 from verifier.options import nearest
+from verifier.rootfile import read_file, what_is
 from verifier.show.plain import shell
 from verifier.show.report import Report, make_report
 from verifier.source import FileSource, kit_in, open_source
@@ -191,8 +185,10 @@ def run(
 def advise(error: KitError, path: str, job: Job, opened: Opened, extract: str = "") -> None:
     """Give an error a better fix than that of its class, where the mistake can be guessed."""
     kit = opened.manifest.kit if opened.manifest is not None else None
-    if isinstance(error, NotAKit) and _begins_with(path, b"{"):
-        error.fix = "This is JSON and no kit: give the kit as KIT, and the root with --root."
+    if isinstance(error, NotAKit):
+        what = _what_lies_at(path)
+        if what:
+            error.fix = f"This is {what}: give the kit as KIT; did two arguments change places?"
     elif isinstance(error, KitUnreadable) and os.path.isdir(path):
         try:
             error.fix = f"Name the kit in it: {shell(kit_in(path))}."
@@ -212,17 +208,12 @@ def advise(error: KitError, path: str, job: Job, opened: Opened, extract: str = 
             error.fix = f"Make the directory above it first: {shell('mkdir', '-p', above)}."
 
 
-def _begins_with(path: str, start: bytes) -> bool:
+def _what_lies_at(path: str) -> str:
+    """Return in words what is there in place of a kit; empty if that does not show."""
     try:
-        source = FileSource(path)
+        return what_is(read_file(path, 4096))
     except KitError:
-        return False
-    try:
-        data = bytearray(min(source.size or 0, len(start)))
-        source.read_into(0, [memoryview(data)])
-        return data == start
-    finally:
-        source.close()
+        return ""
 
 
 def _asking(openssl: str, judge: Callable[[Opened], None] | None) -> Callable[[Opened], None]:

@@ -1,4 +1,3 @@
-
 """Common mistakes at the site, one by one: the code, the first sentence, and advice that helps.
 
 Each answer was read once as if by somebody who has never seen the program.  Who changes a sentence
@@ -76,14 +75,14 @@ TABLE: list[Row] = [
     (
         "verify root --root kit",
         2,
-        "root-invalid]: 'kit': a root is at most",
-        "This is a kit: did KIT and the root change places",
+        "root-invalid]: 'kit': is a kit, not a root of trust",
+        "Give root.json or roots.json here; did two arguments change places?",
     ),
     (
         "root --root kit",
         2,
-        "root-invalid]: 'kit': a root is at most",
-        "This is a kit: did KIT and the root change places",
+        "root-invalid]: 'kit': is a kit, not a root of trust",
+        "Give root.json or roots.json here; did two arguments change places?",
     ),
     (
         "verify kit --root",
@@ -96,25 +95,25 @@ TABLE: list[Row] = [
         "verify kit --root missing",
         2,
         "root-invalid]: 'missing': No such file or directory",
-        "Name the root.json that this host keeps",
+        "Check the path: it is the root.json",
     ),
     (
         "verify kit --root there",
         2,
         "root-invalid]: 'there': is a directory",
-        "Name the root.json that this host keeps",
+        "Check the path: it is the root.json",
     ),
     (
         "verify kit --root empty",
         2,
-        "root-invalid]: 'empty': not JSON",
-        "The file is empty: fetch root.json again",
+        "root-invalid]: 'empty': the file is empty",
+        "Check the path: it is the root.json",
     ),
     (
         "verify kit --root pub",
         2,
-        "root-invalid]: 'pub': not JSON",
-        "Fetch root.json again from where you first had it",
+        "root-invalid]: 'pub': is a public key, not a root of trust",
+        "Give root.json or roots.json here",
     ),
     (
         "verify kit --root page",
@@ -141,7 +140,7 @@ TABLE: list[Row] = [
         f"root {PIN}",
         4,
         "not-a-kit]: kit.dsse.json: the file begins neither as a kit nor",
-        "This is JSON and no kit: give the kit as KIT",
+        "This is a root of trust: give the kit as KIT",
     ),
     (f"text {PIN}", 4, "not-a-kit]: kit.dsse.json: the file begins neither", ""),
     (f"empty {PIN}", 4, "kit-truncated]: 'empty': the file ends at byte 0", "Copy the kit again"),
@@ -381,14 +380,14 @@ TABLE: list[Row] = [
     (
         f"trust init --root missing --fingerprint {HEX} --trust t",
         2,
-        "root-invalid]: 'missing': No such file",
-        "Name the root.json",
+        "usage]: 'missing': No such file",
+        "Check the path.",
     ),
     (
         f"trust init --root kit --fingerprint {HEX} --trust t",
         2,
-        "root-invalid]: 'kit': a root is at most",
-        "This is a kit: did KIT and the root",
+        "usage]: 'kit': is a kit, not a root of trust",
+        "Name the right file; did two arguments change places?",
     ),
     (
         "trust init --root root --fingerprint 12 --trust t",
@@ -425,7 +424,12 @@ TABLE: list[Row] = [
         "Did you mean `kit-verify policy check`?",
     ),
     ("policy check missing", 2, "usage]: 'missing': No such file", "Check the path"),
-    ("policy check root", 3, "policy-invalid]: ", "Correct what is named"),
+    (
+        "policy check root",
+        2,
+        "usage]: 'root': is a root of trust, not a policy",
+        "Name the right file",
+    ),
     ("selftest now", 2, "usage]: 'now' is one argument too many", "See `kit-verify"),
 ]
 
