@@ -190,7 +190,9 @@ def test_judge_accepts_what_we_accept(name: str, request: pytest.FixtureRequest)
 @pytest.mark.slow
 def test_cosign_accepts_what_we_accept(cosign: Path, root: Path, tmp_path: Path) -> None:
     for item in originals():
-        assert ask_cosign(cosign, root, tmp_path, item) == "good", item[0]
+        said = ask_cosign(cosign, root, tmp_path, item)
+        known = "v3" in cosign.name and item[0] == "hashedrekord of a statement"
+        assert (said == "good") is not known, (item[0], said)  # v3 takes it from Rekor v2 only
 
 
 # --- changed ones -------------------------------------------------------------------------------

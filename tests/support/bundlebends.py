@@ -200,7 +200,7 @@ def _letters(value: str) -> Iterator[tuple[str, str]]:
 
 def _data(data: bytes) -> Iterator[tuple[str, str, bytes]]:
     """Yield changes of bytes: of JSON, PEM, DER, base64 or nothing of these."""
-    if data[:1] == b"{":
+    if _is_json(data):
         for where, what, value in _json(json.loads(data)):
             yield _join("", where), what, text(value)
         yield "", "another spelling", json.dumps(json.loads(data), indent=1).encode()
@@ -222,6 +222,14 @@ def _data(data: bytes) -> Iterator[tuple[str, str, bytes]]:
         yield "", "another last bit", data[:-1] + bytes([data[-1] ^ 1])
         yield "", "a byte more", data + b"\0"
         yield "", "a byte less", data[:-1]
+
+
+def _is_json(data: bytes) -> bool:
+    """Return whether it is an object; one hash in 256 begins like one."""
+    try:
+        return data[:1] == b"{" and isinstance(json.loads(data), dict)
+    except ValueError:
+        return False
 
 
 def _note(value: str) -> Iterator[Change]:
