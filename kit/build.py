@@ -17,6 +17,7 @@ from kit.container.readme import readme_text
 from kit.errors import SourceNameUnsafe, show
 from kit.sources.collect import collect
 from kit.sources.inputs import Inputs
+from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
 from verifier.core.errors import Usage
@@ -77,6 +78,7 @@ class Options:
         self_check: Whether the verifier proves the file before it gets its name.
         keys: Files of private keys, which no tree of the sources may carry.
         out: The directory above that of the kit, which no tree may carry either.
+        taken: What comes out of the store, by the lock.
     """
 
     store: bool = False
@@ -85,6 +87,7 @@ class Options:
     self_check: bool = True
     keys: Sequence[Path] = ()
     out: Path | None = None
+    taken: Taken | None = None
     progress: Progress | None = None
 
 
@@ -198,7 +201,7 @@ def build(
     path = directory / kit_name(draft.kit)
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
-    collected = collect(spec, _kept_out(directory, options))
+    collected = collect(spec, _kept_out(directory, options), options.taken)
     inputs = Inputs(collected, own_members(draft.kit), signed_sums=sums is not None)
     if inputs.index.find(_EVIDENCE_INDEX) is not None:
         raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
@@ -211,6 +214,8 @@ def build(
         written = write(
             descriptor, inputs, draft, chain, level, options, sums.sign_digest if sums else None
         )
+        if options.taken is not None:
+            options.taken.check(inputs.index)
         members = inputs.index.count(DATA)
         coverage = judge(inputs) if judge else None
         del inputs  # a million members: the verifier needs the memory

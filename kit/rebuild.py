@@ -59,7 +59,8 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     assert opened.index is not None
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
-    inputs = Inputs(collect(spec), own_members(draft.kit), signed_sums=has_sums)
+    collected = collect(spec, taken=options.taken)
+    inputs = Inputs(collected, own_members(draft.kit), signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:

@@ -17,7 +17,7 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import build, config, keys, kits, looking, note, passphrase, review, roots, sbom
+from kit.cli import build, config, keys, kits, lock, looking, note, passphrase, review, roots, sbom
 from kit.cli.common import app, failure_value, say
 from kit.cli.options import told
 from verifier.core.errors import ExitStatus, KitError
@@ -29,6 +29,7 @@ __all__ = [
     "config",
     "keys",
     "kits",
+    "lock",
     "looking",
     "main",
     "note",

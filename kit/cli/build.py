@@ -13,7 +13,18 @@ from typing import Annotated, Any
 import typer
 
 from kit.build import BuiltKit, Options, build, created_of, draft_manifest
-from kit.cli.common import Jobs, Json, OptionalRoot, app, note_root, now, progress, say, secret
+from kit.cli.common import (
+    Jobs,
+    Json,
+    OptionalRoot,
+    app,
+    note_root,
+    now,
+    progress,
+    say,
+    secret,
+    user_store,
+)
 from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.rebuild import rebuild
@@ -24,6 +35,7 @@ from kit.roots.files import load_roots
 from kit.roots.words import expiry
 from kit.seal import SealedKit, seal
 from kit.signing import KitSigner, SumsSigner, key_files, load_signer, load_sums_signer
+from kit.sources.taken import take
 from kit.spec import KitSpec, load_spec
 from kit.spec.settings import parse_settings
 from verifier.core.trust import Root
@@ -89,13 +101,18 @@ def _build(
     chosen = Chosen(spec)
     order = _order(chosen, spec, root, out, key, sums_key, after, set_)
     _warn(order.warnings)
-    with progress(json_) as show, new_release(order.kit):
+    with (
+        take(order.spec, user_store()) as taken,
+        progress(json_) as show,
+        new_release(order.kit),
+    ):
         options = Options(
             store=store,
             workers=jobs,
             epoch=order.epoch,
             keys=order.secrets,
             out=order.kit.parent.parent,
+            taken=taken,
             progress=show,
         )
         built = build(
@@ -265,8 +282,9 @@ def _rebuild(
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
-    with progress(json_) as show:
-        options = Options(workers=jobs, epoch=os.environ.get("SOURCE_DATE_EPOCH"), progress=show)
+    with take(loaded, user_store()) as taken, progress(json_) as show:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        options = Options(workers=jobs, epoch=epoch, taken=taken, progress=show)
         same = rebuild(kit_in(kit), loaded, options, root=trusted)
     if json_:
         value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from kit.cli import passphrase
 from kit.cli.options import App
 from kit.errors import show
+from kit.store import Store, default_root
 from verifier.core.errors import KitError
 from verifier.core.trust import Root
 from verifier.show.plain import plain, shell
@@ -133,3 +135,8 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield show
+
+
+def user_store() -> Store:
+    """Return the store of this user, or the one that OFFLINE_KIT_STORE names."""
+    return Store(default_root(os.environ))

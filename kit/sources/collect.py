@@ -22,6 +22,7 @@ from operator import lt
 from kit import errors
 from kit.sources.notes import Notes, is_odd, note_mode
 from kit.sources.places import Base, Directories
+from kit.sources.taken import Taken
 from kit.sources.walk import Found, Identity, Walk
 from kit.spec import KitSpec
 from verifier.core import limits
@@ -127,7 +128,11 @@ class Collected:
     notes: Notes
 
 
-def collect(spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> Collected:
+def collect(
+    spec: KitSpec,
+    kept_out: Mapping[Identity, str] | None = None,
+    taken: Taken | None = None,
+) -> Collected:
     """Find every file that ``spec`` names.
 
     The result is the same whatever the order in which the host lists directories, its locale and
@@ -136,6 +141,7 @@ def collect(spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> Co
     Args:
         kept_out: Files and directories by device and inode, and what they are: keys, the output.
             A tree that holds one is refused, unless the spec names it.
+        taken: What comes out of the store, for sources that are fetched.
 
     Raises:
         SourceMissing: A source is not there, or has no file in it.
@@ -151,7 +157,7 @@ def collect(spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> Co
         SourceSecret: A tree holds what must not leave this host.
         SourceDirectoryEmpty: A directory has no file, and the spec does not say that it may go.
     """
-    walk = Walk(spec, kept_out)
+    walk = Walk(spec, kept_out, taken)
     # components are disjoint directories: one behind the other, only their sources interleave
     ordered = sorted(walk.components, key=lambda entry: entry[0] + b"/")
     data = _Builder(walk, ascii_only=spec.kit.names == "ascii")
@@ -169,6 +175,8 @@ def collect(spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> Co
         raise errors.SourceUnreadable(sorted(walk.unreadable))
     evidence.columns.executable = bytearray(len(evidence.columns.executable))
     both = data.finish(limits.MAX_MEMBER), evidence.finish(limits.MAX_FIXED_MEMBER)
+    for path in taken.executables() if taken else ():
+        both[0].executable[both[0].find(path)] = 1
     _check_exemptions(spec, both)
     dropped = _check_empty(walk, both)
     walk.notes.dropped.extend(dropped)

@@ -17,6 +17,7 @@ from kit.errors import show
 from kit.sources.listing import Frame, Lister
 from kit.sources.notes import Notes
 from kit.sources.places import KINDS, Base, Directories
+from kit.sources.taken import LOCK_PATH, Taken
 from kit.spec import Component, Evidence, KitSpec, SbomFile, Source
 from kit.spec.patterns import Glob
 from verifier.core import limits
@@ -34,6 +35,7 @@ class Walk:
 
     Args:
         kept_out: Files and directories that no tree may carry, and why: keys, the output.
+        taken: What comes out of the store, for sources that are fetched.
 
     Attributes:
         components: For each component its path and the files of its sources, one stream a kind,
@@ -52,8 +54,15 @@ class Walk:
         SourceUnreadable: This host did not say what a source is.
     """
 
-    def __init__(self, spec: KitSpec, kept_out: Mapping[Identity, str] | None = None) -> None:
+    def __init__(
+        self,
+        spec: KitSpec,
+        kept_out: Mapping[Identity, str] | None = None,
+        taken: Taken | None = None,
+    ) -> None:
         self._spec = spec
+        self._taken = taken.components() if taken else {}
+        self._store = taken.top if taken else b""
         self._root = os.fsencode(spec.base)
         self._missing: list[tuple[bytes, str]] = []
         self._kept_out = kept_out or {}
@@ -76,6 +85,12 @@ class Walk:
             (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
             for index, entry in enumerate(spec.sboms)
         ]
+        if taken is not None:
+            lock = os.fsencode(taken.file.absolute())
+            above = lock.rpartition(b"/")[0] or b"/"
+            files = [self._file(LOCK_PATH, above, lock)]
+            files += (self._file(path, taken.top, file) for path, file in taken.evidence())
+            self.evidence.append((b"", [iter(sorted(files, key=lambda found: found[:2]))]))
         if self._missing:
             raise errors.SourceMissing(self._missing)
 
@@ -98,7 +113,12 @@ class Walk:
         optional = isinstance(entry, Component) and entry.placeholder is not None
         files: list[Found] = []
         streams: list[Iterator[Found]] = []
+        if isinstance(entry, Component):
+            for kit_path, file in self._taken.get(entry.id, ()):
+                files.append(self._file(kit_path, self._store, file))
         for number, source in enumerate(entry.sources):
+            if source.fetched is not None:
+                continue
             of_file = isinstance(entry, SbomFile)
             named = (key, index, "file") if of_file else (key, index, "source", number)
             where = self._spec.where(*named)
@@ -108,15 +128,20 @@ class Walk:
             top, path = place
             if source.file is not None:
                 kit_path = prefix + b"/" + (source.as_ or source.file.rpartition("/")[2]).encode()
-                directory, _, name = path.rpartition(b"/")
-                files.append((kit_path, len(self.bases), self._facts(top, directory, name)))
-                self.bases.append(Base(path, kit_path, top, named=True))
+                files.append(self._file(kit_path, top, path))
             else:
                 self.bases.append(Base(path, prefix, top, keys=source.private_keys))
                 streams.append(self._tree(len(self.bases) - 1, source, "" if optional else where))
         if files:
             streams.append(iter(sorted(files, key=lambda found: found[:2])))
         return streams
+
+    def _file(self, kit_path: bytes, top: bytes, path: bytes) -> Found:
+        """Return a single file, with a base of its own."""
+        directory, _, name = path.rpartition(b"/")
+        facts = self._facts(top, directory, name)
+        self.bases.append(Base(path, kit_path, top, named=True))
+        return kit_path, len(self.bases) - 1, facts
 
     def _locate(self, source: Source, where: str) -> tuple[bytes, bytes] | None:
         """Return the path of a source and the top it is reached from, or note why it is none."""

@@ -9,13 +9,13 @@ from kit.spec.model import (
     KitSpec,
     KitTable,
     SbomFile,
-    Source,
     load_spec,
     parse_spec,
     schema_bytes,
     spec_schema,
 )
 from kit.spec.release import Release
+from kit.spec.sources import Source
 
 __all__ = [
     "Component",

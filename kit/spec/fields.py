@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
+import packaging.requirements
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from kit.spec.mistakes import mistake
@@ -25,6 +27,20 @@ _NAME, _VERSION, _LINE, _KIT_ID = (
 _TEXT = rf"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*{_END}"
 _YEAR = "(19[7-9][0-9]|2[01][0-9]{2}|22[0-3][0-9]|224[0-2])"
 _MOMENT = rf"^{_YEAR}{TIME.pattern.removeprefix('[0-9]{4}')}{_END}"
+_URL = rf"^(https?://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
+_TAG = r"(:[a-zA-Z0-9._-]+)?(@sha256:[0-9a-f]{64})?"
+_REMOTE = rf"[a-zA-Z0-9.:\[\]-]+/[a-z0-9._/-]+{_TAG}"
+_IN_FILE = r"(oci|oci-archive|docker-archive):[^:/\\\x00-\x1f\x7f][^:\\\x00-\x1f\x7f]*(:[!-~]+)?"
+_REFERENCE = rf"^({_REMOTE}|{_IN_FILE}){_END}"
+_GIT_URL = rf"^((https?|ssh)://[!-.0-~][!-~]*|file:///[!-~]+){_END}"
+_GIT_REV = rf"^([A-Za-z0-9][A-Za-z0-9._/+@-]*)?{_END}"
+_IMAGE_PLATFORM = rf"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?{_END}"
+_WHEEL_PLATFORM = (
+    "^(manylinux_2_[0-9]{1,2}_[a-z0-9_]+|musllinux_1_[0-9]{1,2}_[a-z0-9_]+"
+    f"|macosx_[0-9]{{1,2}}_[0-9]{{1,2}}_(x86_64|arm64)|win_amd64|win_arm64|win32){_END}"
+)
+_PLATFORM = rf"^[a-z0-9._/-]+{_END}"
+_PYTHON = rf"^3\.([89]|[1-9][0-9]){_END}"
 _PART = r'[^\x00-\x1f\x7f\\:*?"<>|/]+'
 _KIT_PATH = rf"^(?!.*[. ](/|$)){_PART}(/{_PART})*{_END}"
 _SOURCE_PATH = rf"^(?!/)[^\x00-\x1f\x7f\\]+{_END}"
@@ -87,6 +103,47 @@ def _glob(value: str) -> str:
     return value
 
 
+def _url(value: str) -> str:
+    """Hold a URL to what may stand in a spec; whether it is fetched is the client's question."""
+    return _without_secret(value, _URL, "https, http or file")
+
+
+def _git_url(value: str) -> str:
+    if value.startswith("ssh://") and re.match(_GIT_URL, value):
+        return value  # a user name is part of ssh's addresses, a password is not asked for
+    return _without_secret(value, _GIT_URL, "https, http, ssh or file")
+
+
+def _without_secret(value: str, pattern: str, kinds: str) -> str:
+    if not re.match(pattern, value):
+        raise mistake(f"is no {kinds} URL in ASCII without spaces")
+    if "@" in urlsplit(value).netloc:
+        raise mistake(
+            "has a user name or password in it", fix="remove it; ~/.netrc is the place for them"
+        )
+    return value
+
+
+def _requirement(value: str) -> str:
+    try:
+        parsed = packaging.requirements.Requirement(value)
+    except packaging.requirements.InvalidRequirement as error:
+        raise mistake(f"is no requirement: {str(error).splitlines()[0]}") from None
+    if parsed.url is not None:
+        raise mistake("names a URL", fix="carry that file with `url` in a source of its own")
+    return value
+
+
+def check_platforms(platforms: tuple[str, ...], *, of_wheels: bool) -> None:
+    """Hold platforms to the form of their kind."""
+    pattern = _WHEEL_PLATFORM if of_wheels else _IMAGE_PLATFORM
+    for text in platforms:
+        if not re.match(pattern, text):
+            known = "manylinux_2_28_x86_64, musllinux_1_2_aarch64, win_amd64, macosx_11_0_arm64"
+            expected = f"a tag like {known}" if of_wheels else "OS/ARCHITECTURE, like linux/amd64"
+            raise mistake(f"has the platform {text!r}", expected=expected)
+
+
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 Version = Annotated[str, StringConstraints(pattern=_VERSION)]
 Line = Annotated[str, StringConstraints(pattern=_LINE)]
@@ -111,6 +168,15 @@ SourcePath = Annotated[
 GlobPattern = Annotated[
     str, AfterValidator(_glob), WithJsonSchema({"type": "string", "pattern": _GLOB})
 ]
+Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": _URL})]
+GitUrl = Annotated[
+    str, AfterValidator(_git_url), WithJsonSchema({"type": "string", "pattern": _GIT_URL})
+]
+GitRev = Annotated[str, StringConstraints(pattern=_GIT_REV, max_length=256)]
+ImageReference = Annotated[str, StringConstraints(pattern=_REFERENCE, max_length=512)]
+PythonVersion = Annotated[str, StringConstraints(pattern=_PYTHON)]
+Requirement = Annotated[str, AfterValidator(_requirement)]
+Platform = Annotated[str, StringConstraints(pattern=_PLATFORM, max_length=128)]
 Exclude = Annotated[
     str, AfterValidator(_source_path), WithJsonSchema({"type": "string", "pattern": _SOURCE_PATH})
 ]

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -31,8 +30,6 @@ from kit.spec.fields import (
     FILLED,
     DataPath,
     EvidencePath,
-    Exclude,
-    GlobPattern,
     KitId,
     KitPath,
     Line,
@@ -47,6 +44,8 @@ from kit.spec.mistakes import explain, field_name, mistake
 from kit.spec.positions import Lines, parse_toml
 from kit.spec.release import Release
 from kit.spec.settings import Settings, apply
+from kit.spec.sources import Source
+from kit.spec.table import Table
 from verifier.core import limits
 from verifier.core.manifest import MAX_COMPONENTS
 
@@ -54,102 +53,7 @@ MAX_SPEC = 16 * limits.MIB  # bytes
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, regex_engine="python-re")
-
-
-_ONE_OF: dict[str, Any] = {
-    "oneOf": [
-        {
-            "required": ["file"],
-            "properties": dict.fromkeys(("exclude", "links", "empty", "private_keys"), False),
-        },
-        {"required": ["dir"], "properties": {"as": False}},
-        {"required": ["glob"], "properties": {"as": False, "empty": False}},
-    ]
-}
-
-
-class Source(_Table):
-    """Files of this host: one file, the tree below a directory, or what a pattern matches."""
-
-    model_config = ConfigDict(json_schema_extra=_ONE_OF)
-
-    file: SourcePath | None = Field(
-        None,
-        description="one file, relative to the spec; it lands under its name or under `as`",
-        examples=["out/runner.bin"],
-    )
-    dir: SourcePath | None = Field(
-        None,
-        description="a directory, relative to the spec; its whole tree lands below the path",
-        examples=["migrations/21-101"],
-    )
-    glob: GlobPattern | None = Field(
-        None,
-        description="a pattern of * ? [...] and ** for any directories, relative to the spec; "
-        "matches land under what follows the part without wildcards",
-        examples=["wheels/**/*.whl"],
-    )
-    as_: KitPath | None = Field(
-        None,
-        alias="as",
-        description="where `file` lands, relative to the path",
-        examples=["bin/runner"],
-    )
-    exclude: tuple[Exclude, ...] = Field(
-        (),
-        strict=False,
-        description="an array of patterns of * ? [...] that leave out what they match in `dir` or "
-        "`glob`: by relative path or last name, with a final / directories only",
-        examples=[["*.pyc", "__pycache__/"]],
-    )
-    follow: bool = Field(
-        False,
-        description="true if the source itself, or a directory on the way to it, may be a link",
-        examples=[True],
-    )
-    links: Literal["refuse", "copy"] = Field(
-        "refuse",
-        description='"refuse" for links inside `dir` or `glob`, "copy" to carry what they lead to '
-        "in their place, if that is inside the source",
-        examples=["copy"],
-    )
-    empty: Literal["refuse", "drop"] = Field(
-        "refuse",
-        description='"refuse" for directories of `dir` without a file, "drop" if they may be '
-        "missing at the site",
-        examples=["drop"],
-    )
-    private_keys: tuple[Exclude, ...] = Field(
-        (),
-        strict=False,
-        description="an array of patterns, as in `exclude`, of private keys in `dir` or `glob` "
-        "that are meant to be carried, such as those of a test",
-        examples=[["tests/*.pem"]],
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Source:
-        kinds = [kind for kind in ("file", "dir", "glob") if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            raise mistake(
-                f"has {' and '.join(kinds) or 'none of them'}",
-                expected="exactly one of file, dir, glob",
-                fix="write a table of its own for each",
-            )
-        if self.as_ is not None and self.file is None:
-            raise mistake("has `as`", expected="`as` only beside `file`", fix="remove `as`")
-        for name in ("exclude", "links", "private_keys"):
-            if name in self.model_fields_set and self.file is not None:
-                expected = f"`{name}` only beside `dir` or `glob`"
-                raise mistake(f"has `{name}`", expected=expected, fix="remove it")
-        if "empty" in self.model_fields_set and self.dir is None:
-            raise mistake("has `empty`", expected="`empty` only beside `dir`", fix="remove it")
-        return self
-
-
-class Component(_Table):
+class Component(Table):
     """A part of the release with a version of its own, in a directory of its own."""
 
     model_config = ConfigDict(
@@ -199,7 +103,7 @@ class Component(_Table):
         return self
 
 
-class Evidence(_Table):
+class Evidence(Table):
     """Files that speak about the kit: SBOMs, attestations, licences.  They land raw."""
 
     path: EvidencePath = Field(
@@ -213,7 +117,7 @@ class Evidence(_Table):
     )
 
 
-class Exemption(_Table):
+class Exemption(Table):
     """Paths that a rule does not apply to, and why."""
 
     paths: Annotated[tuple[KitPath, ...], AfterValidator(filled)] = Field(
@@ -228,7 +132,7 @@ class Exemption(_Table):
     )
 
 
-class SbomFile(_Table):
+class SbomFile(Table):
     """A document that says what the kit carries: SPDX or CycloneDX, as JSON.
 
     It lands below evidence/sbom/ under its own name, and is judged before anything is built.
@@ -254,7 +158,7 @@ class SbomFile(_Table):
         return (Source.model_validate({"file": self.file}),)
 
 
-class KitTable(_Table):
+class KitTable(Table):
     """The kit as a whole."""
 
     name: Name = Field(
@@ -311,7 +215,7 @@ class KitTable(_Table):
     level: int = Field(3, ge=1, le=19, description="a zstd level, 1 to 19", examples=[3])
 
 
-class KitSpec(_Table):
+class KitSpec(Table):
     """What one kit holds and is called, with the directory that its paths are relative to."""
 
     kit: KitTable

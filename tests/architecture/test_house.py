@@ -37,6 +37,8 @@ FORBIDDEN_IN_TEXT = {
     "speaks of who made it, in some case": re.compile(WORD.format("|".join(MAKERS[3:])), re.I),
     "speaks of one sitting": re.compile(r"\bses" + r"sions?\b", re.I),
 }
+# What a site types installs from a directory of the kit, which is no index.
+FROM_A_DIRECTORY = re.compile("--find" + "-links (?:DIR|wheels)\\b")
 # Words of a craft that only look like the above: pytest's scope, a database's connection.
 ALLOWED = re.compile(
     "scope=[\"']{0}[\"']|{0}-scoped|pytest\\.{0}|\\.{0}\\b|set {0} |{0}_user".format(
@@ -76,7 +78,7 @@ def words_out_of_place(where: str, data: bytes) -> Iterator[str]:
     except UnicodeDecodeError:  # a kit, say: short words turn up in it by chance
         text, forbidden = data.decode("latin-1"), FORBIDDEN
     for number, line in enumerate(text.splitlines(), start=1):
-        said = ALLOWED.sub("", line)
+        said = FROM_A_DIRECTORY.sub("", ALLOWED.sub("", line))
         for complaint, pattern in forbidden.items():
             if pattern.search(said):
                 yield f"{where}:{number}: {complaint}"

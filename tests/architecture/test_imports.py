@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 
@@ -32,7 +33,7 @@ BROUGHT_ALONG = frozenset(
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
-ORDERS = ("kit.build", "kit.cli", "kit.rebuild", "kit.seal", "kit.sign")
+ORDERS = ("kit.build", "kit.cli", "kit.lock", "kit.rebuild", "kit.seal", "kit.sign")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it
@@ -122,10 +123,18 @@ def evidence_knows_no_host(source: Source) -> Iterator[str]:
             yield source.at(line, f"imports {name}: evidence is judged, by rules that come in")
 
 
+def only_locking_needs_a_network(source: Source) -> Iterator[str]:
+    if source.path.startswith("kit/net/"):
+        return
+    for line, name in source.imports():
+        if is_below(name, "urllib3", "socket", "http", "urllib.request"):
+            yield source.at(line, f"imports {name}: only kit/net/ speaks to a network")
+
+
 def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    names = [text.split(";")[0].split("[")[0] for text in project["dependencies"]]
-    return {name.rstrip("0123456789.=<>~!, ").lower().replace("-", "_") for name in names}
+    names = [re.split(r"[\[<>=~!;, ]", text)[0] for text in project["dependencies"]]
+    return {name.lower().replace("-", "_") for name in names}
 
 
 def folders_without_builder() -> list[str]:
@@ -143,6 +152,7 @@ LAWS = [
     (nothing_needs_kit, folders_without_builder()),
     (kit_names_its_dependencies, ["kit"]),
     (rooms_stand_below_orders, ["kit"]),
+    (only_locking_needs_a_network, ["kit"]),
     (runner_needs_the_verifier_only, ["runner"]),
 ]
 
@@ -163,6 +173,7 @@ BROKEN = [
     (evidence_knows_no_host, "verifier/evidence/a.py", "from verifier.host import policy"),
     (nothing_needs_kit, "verifier/a.py", "import kit.build"),
     (kit_names_its_dependencies, "kit/a.py", "import requests"),
+    (only_locking_needs_a_network, "kit/sources/a.py", "import urllib3"),
     (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
     (rooms_stand_below_orders, "kit/roots/a.py", "import kit.cli.roots"),
     (runner_needs_the_verifier_only, "runner/a.py", "import rich"),

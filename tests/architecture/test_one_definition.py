@@ -18,7 +18,8 @@ HOMES = {
     "offline-kit.example/kit/": "verifier/core/model.py",  # the predicate type
 }
 READERS_OF_TAR = ("tarfile", "shutil.unpack_archive", "shutil.make_archive")
-OF_OTHERS = ("kit/sbom/packages.py",)  # looks into other people's packages, never a kit (ADR 26)
+# They look into other people's packages and images, never into a kit (ADR 26).
+OF_OTHERS = ("kit/sbom/packages.py", "kit/sources/imagefiles.py")
 
 
 def said_once(source: Source) -> Iterator[str]:

@@ -1,0 +1,269 @@
+"""Container registries by the distribution protocol (OCI distribution-spec 1.1), as a reader.
+
+Credentials are those that `docker login` and `podman login` wrote: entries of ``auths``, and helper
+programs, which run bounded and see nothing but the name of the registry.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from kit.net.client import Client, Response, is_loopback
+from kit.net.errors import FetchFailed, FetchUnauthorized, ReferenceInvalid
+from kit.store.errors import ArtifactDiffers, ArtifactTooLarge
+from verifier.core.limits import MIB
+
+MAX_MANIFEST = 4 * MIB  # what registries take (distribution-spec 1.1, "Pushing Manifests")
+_MAX_TOKEN = MIB
+_HELPER_SECONDS = 30
+_TOKEN_SECONDS = 60.0  # a token lives at least so long (distribution's token specification)
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
+MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+_ACCEPT = ", ".join([OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST])
+
+_HOST = r"(?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
+_REPOSITORY = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+_REFERENCE = re.compile(
+    rf"(?P<host>{_HOST})/(?P<repository>{_REPOSITORY})"
+    rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?"
+)
+_CHALLENGE = re.compile(r'([a-zA-Z]+)="([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image by name: ``HOST/REPOSITORY:TAG@DIGEST``, with a tag, a digest, or both."""
+
+    host: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    @property
+    def manifest(self) -> str:
+        """What the manifest is asked for by."""
+        return self.digest or self.tag
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.host}/{self.repository}{tag}{digest}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Return the reference that ``text`` is.
+
+    Nothing is added to it: a name without a registry means another image on every host.
+
+    Raises:
+        ReferenceInvalid: It is none, or lacks the registry, or both tag and digest.
+    """
+    match = _REFERENCE.fullmatch(text)
+    host = match["host"] if match else ""
+    if not match or not ("." in host or ":" in host or host == "localhost"):
+        raise ReferenceInvalid(f"{text!r} is not HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST")
+    if not match["tag"] and not match["digest"]:
+        raise ReferenceInvalid(f"{text!r} has neither tag nor digest")
+    return Reference(host, match["repository"], match["tag"] or "", match["digest"] or "")
+
+
+class Registry:
+    """One repository of a registry."""
+
+    def __init__(self, client: Client, reference: Reference, logins: Logins) -> None:
+        host = reference.host
+        self._client = client
+        self._logins = logins
+        self._host = host
+        self._repository = reference.repository
+        plain = is_loopback(_name(host)) or _name(host) in client.ways.plain_http
+        self.url = f"{'http' if plain else 'https'}://{host}/v2/{reference.repository}"
+        self._header: dict[str, str] = {}
+        self._until = 0.0
+        self._challenge: str | None = None
+        self._lock = threading.Lock()
+
+    def manifest(self, name: str) -> tuple[bytes, str]:
+        """Return a manifest or an index, as the bytes that the registry has, and its media type.
+
+        Args:
+            name: A tag, or a digest, which is compared.
+
+        Raises:
+            ArtifactDiffers: It has another digest.
+            ArtifactTooLarge: It is larger than a manifest may be.
+            KitError: The registry does not give it.
+        """
+        data, response = self._read(f"{self.url}/manifests/{name}", MAX_MANIFEST)
+        if name.startswith("sha256:") and name != f"sha256:{hashlib.sha256(data).hexdigest()}":
+            raise ArtifactDiffers("the registry gives another manifest", where=repr(name))
+        return data, response.headers.get("Content-Type", "").partition(";")[0].strip()
+
+    def blob_url(self, digest: str) -> str:
+        """Return where a blob is."""
+        return f"{self.url}/blobs/{digest}"
+
+    def authorize(self, url: str) -> Mapping[str, str]:
+        """Return the header that opens the repository; a token is asked for anew in time."""
+        with self._lock:
+            if self._challenge is not None and time.monotonic() > self._until:
+                self._answer(self._challenge)
+            return dict(self._header)
+
+    def _read(self, url: str, limit: int) -> tuple[bytes, Response]:
+        for attempt in range(2):
+            with self._client.get(
+                url,
+                {"Accept": _ACCEPT},
+                accept=frozenset({200, 401} if attempt == 0 else {200}),
+                authorize=self.authorize,
+            ) as response:
+                if response.status == 200:
+                    data = response.read(limit + 1)
+                    if len(data) > limit:
+                        raise ArtifactTooLarge(f"more than {limit} bytes", where=repr(url))
+                    return data, response
+                challenge = response.headers.get("WWW-Authenticate", "")
+            with self._lock:
+                self._challenge = challenge
+                self._answer(challenge)
+        raise AssertionError("the second answer is 200 or an error")
+
+    def _answer(self, challenge: str) -> None:
+        """Get what the registry wants to see (RFC 7617; the registry's token specification)."""
+        kind = challenge.partition(" ")[0].lower()
+        login = self._logins.of(self._host)
+        if kind == "basic":
+            if login is None:
+                raise FetchUnauthorized("wants a user name and a password", where=repr(self._host))
+            self._header, self._until = {"Authorization": login}, float("inf")
+            return
+        fields = dict(_CHALLENGE.findall(challenge))
+        if kind != "bearer" or not fields.get("realm"):
+            raise FetchUnauthorized("asks for a login of no known kind", where=repr(self._host))
+        scope = fields.get("scope") or f"repository:{self._repository}:pull"
+        query = urlencode({"service": fields.get("service", ""), "scope": scope})
+        headers = {"Authorization": login} if login else {}
+        with self._client.get(
+            f"{fields['realm']}?{query}", authorize=lambda _: headers
+        ) as response:
+            data = response.read(_MAX_TOKEN)
+        value = _object(data)
+        token = value.get("token") or value.get("access_token")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise FetchFailed("gives no token", where=repr(self._host))
+        seconds = value.get("expires_in")
+        lives = float(seconds) if isinstance(seconds, int) and 0 < seconds < 1 << 20 else 0.0
+        self._header = {"Authorization": f"Bearer {token}"}
+        self._until = time.monotonic() + max(lives, _TOKEN_SECONDS) * 0.6
+
+
+class Logins:
+    """User names and passwords for registries, out of the files of Docker and podman.
+
+    Args:
+        files: In the order of looking; those that are not there are passed over.
+    """
+
+    def __init__(self, files: Sequence[Path] = ()) -> None:
+        self._files = [_config(file) for file in files]
+
+    def of(self, host: str) -> str | None:
+        """Return the value of the header ``Authorization`` for a registry, if there is one.
+
+        Raises:
+            FetchUnauthorized: A helper program failed, or a file is none.
+        """
+        for config in self._files:
+            helper = _table(config, "credHelpers").get(host) or config.get("credsStore")
+            if isinstance(helper, str):
+                pair = self._ask(helper, host)
+                if pair:
+                    return _basic(pair)
+            entry = _table(config, "auths").get(host)
+            if isinstance(entry, dict) and isinstance(entry.get("auth"), str) and entry["auth"]:
+                return f"Basic {entry['auth']}"
+        return None
+
+    def _ask(self, helper: str, host: str) -> str | None:
+        """Ask ``docker-credential-HELPER get`` (docker-credential-helpers' protocol)."""
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", helper):
+            raise FetchUnauthorized("a credential helper has no name", where=repr(helper))
+        try:
+            done = subprocess.run(
+                [f"docker-credential-{helper}", "get"],
+                input=host.encode(),
+                capture_output=True,
+                timeout=_HELPER_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            why = type(error).__name__
+            raise FetchUnauthorized(f"the helper does not answer ({why})", where=helper) from None
+        if done.returncode:
+            return None  # "credentials not found in native keychain"
+        value = _object(done.stdout[:_MAX_TOKEN])
+        user, secret = value.get("Username"), value.get("Secret")
+        return f"{user}:{secret}" if isinstance(user, str) and isinstance(secret, str) else None
+
+
+def login_files(environment: Mapping[str, str]) -> list[Path]:
+    """Return where Docker and podman keep logins (containers-auth.json(5), docker login)."""
+    home = environment.get("HOME", "/")
+    docker = environment.get("DOCKER_CONFIG") or f"{home}/.docker"
+    config = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    files = [environment.get("REGISTRY_AUTH_FILE", "")]
+    if environment.get("XDG_RUNTIME_DIR"):
+        files.append(f"{environment['XDG_RUNTIME_DIR']}/containers/auth.json")
+    files += [f"{config}/containers/auth.json", f"{docker}/config.json"]
+    return [Path(file) for file in files if file]
+
+
+def _config(file: Path) -> dict[str, Any]:
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise FetchUnauthorized(f"cannot be read: {why}", where=repr(os.fspath(file))) from None
+    return _object(data)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _table(config: dict[str, Any], name: str) -> dict[str, Any]:
+    value = config.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _basic(pair: str) -> str:
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _name(host: str) -> str:
+    return host.rpartition(":")[0].strip("[]") if host.rpartition(":")[2].isdigit() else host

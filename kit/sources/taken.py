@@ -1,0 +1,119 @@
+"""What a build takes out of the store, by the lock: files with a place in the kit and a digest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import show
+from kit.sources.errors import LockMissing, LockStale
+from kit.sources.fetched import parts, stale_parts
+from kit.sources.lockfile import NAME, Lock, load_lock
+from kit.spec import KitSpec
+from kit.store import Store
+from kit.store.errors import ArtifactAbsent, ArtifactDiffers
+from verifier.core.lists import Index
+
+LOCK_PATH = b"evidence/kit.lock"
+_EVIDENCE = b"evidence/"
+
+
+def lock_path(spec: KitSpec) -> Path:
+    """Return where the lock of a spec is."""
+    return spec.file.with_name(NAME)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The files of a lock, which are in the store and stay there while the build lasts.
+
+    Attributes:
+        file: The lock itself; it travels as evidence.
+    """
+
+    lock: Lock
+    file: Path
+    store: Store
+
+    @property
+    def top(self) -> bytes:
+        """The directory of the store that its files are in; links lead to it, none goes on."""
+        return os.fsencode((self.store.root / "sha256").absolute())
+
+    def evidence(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield kit path and file of what lands below ``evidence/``, but for the lock itself."""
+        return ((path, file) for _, path, file in self._all() if path.startswith(_EVIDENCE))
+
+    def components(self) -> dict[str, list[tuple[bytes, bytes]]]:
+        """Return kit path and file of all else, by the id of the component."""
+        found: dict[str, list[tuple[bytes, bytes]]] = {}
+        for component, path, file in self._all():
+            if component is not None and not path.startswith(_EVIDENCE):
+                found.setdefault(component, []).append((path, file))
+        return found
+
+    def executables(self) -> Iterator[bytes]:
+        """Yield the kit paths of programs; in the store nothing is executable."""
+        return (item.path.encode() for item in self.lock.artifacts if item.executable)
+
+    def check(self, index: Index) -> None:
+        """Hold what was built in to what is locked.
+
+        Raises:
+            ArtifactDiffers: A file of the store is no longer what its name says.
+        """
+        for item in self.lock.artifacts:
+            at = index.find(item.path.encode())
+            if at is None or index.digest(at).hex() != item.sha256:
+                why = "the file in the store is not what the lock names"
+                raise ArtifactDiffers(why, where=item.path)
+
+    def _all(self) -> Iterator[tuple[str | None, bytes, bytes]]:
+        for item in self.lock.artifacts:
+            file = self.top + f"/{item.sha256[:2]}/{item.sha256}".encode()
+            yield item.component, item.path.encode(), file
+
+
+@contextlib.contextmanager
+def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
+    """Give what a build takes out of the store, and keep it there meanwhile; None: nothing.
+
+    Raises:
+        LockMissing: The spec has sources that are fetched, and there is no lock.
+        LockStale: The lock was made for other sources.
+        ArtifactAbsent: The store lacks a file.
+    """
+    if not any(parts(spec)):
+        yield None
+        return
+    path = lock_path(spec)
+    lock = check_fits(spec, load_lock(path), path)
+    with store.hold(item.artifact for item in lock.artifacts) as missing:
+        if missing:
+            raise absent(lock, {item.sha256 for item in missing}, store)
+        yield Taken(lock, path, store)
+
+
+def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:
+    """Return the lock if it was made for the sources that the spec has.
+
+    Raises:
+        LockMissing: There is none.
+        LockStale: It was not.
+    """
+    if old is None:
+        raise LockMissing("the spec has sources that are fetched", where=show(path))
+    stale = stale_parts(spec, old)
+    if stale:
+        raise LockStale("; ".join(stale), where=show(path))
+    return old
+
+
+def absent(lock: Lock, missing: set[str], store: Store) -> ArtifactAbsent:
+    """Return the error that names what the store lacks."""
+    names = [item.path for item in lock.artifacts if item.sha256 in missing]
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ArtifactAbsent(f"lacks {', '.join(map(repr, names[:20]))}{more}", where=show(store.root))

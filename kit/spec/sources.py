@@ -1,0 +1,232 @@
+"""A source of a spec: where files come from, one kind a table."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from kit.spec.fields import (
+    Exclude,
+    GitRev,
+    GitUrl,
+    GlobPattern,
+    ImageReference,
+    KitId,
+    KitPath,
+    Platform,
+    PythonVersion,
+    Requirement,
+    SourcePath,
+    Url,
+    check_platforms,
+)
+from kit.spec.mistakes import mistake
+from kit.spec.table import Table
+
+# Each kind of source, and the fields that mean something beside it.
+_ONLY_BESIDE: dict[str, tuple[str, ...]] = {
+    "file": ("as", "follow"),
+    "dir": ("empty", "exclude", "follow", "links", "private_keys"),
+    "glob": ("exclude", "follow", "links", "private_keys"),
+    "url": ("as", "executable", "mirrors", "sha256"),
+    "oci": ("as", "nondistributable", "platforms"),
+    "git": ("as", "rev", "submodules"),
+    "wheels": ("platforms", "pythons"),
+    "npm": (),
+}
+FETCHED = ("url", "oci", "git", "wheels", "npm")
+_NEEDED = {"url": ["sha256"], "git": ["rev"], "wheels": ["platforms", "pythons"]}
+_OPTIONS = sorted({name for names in _ONLY_BESIDE.values() for name in names})
+_ONE_OF: dict[str, Any] = {
+    "oneOf": [
+        {
+            "required": [kind, *_NEEDED.get(kind, [])],
+            "properties": {name: False for name in _OPTIONS if name not in names},
+        }
+        for kind, names in _ONLY_BESIDE.items()
+    ]
+}
+
+
+class Source(Table):
+    """Where files come from: this host, a URL with its digest, or a registry."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_OF)
+
+    file: SourcePath | None = Field(
+        None,
+        description="one file, relative to the spec; it lands under its name or under `as`",
+        examples=["out/runner.bin"],
+    )
+    dir: SourcePath | None = Field(
+        None,
+        description="a directory, relative to the spec; its whole tree lands below the path",
+        examples=["migrations/21-101"],
+    )
+    glob: GlobPattern | None = Field(
+        None,
+        description="a pattern of * ? [...] and ** for any directories, relative to the spec; "
+        "matches land under what follows the part without wildcards",
+        examples=["wheels/**/*.whl"],
+    )
+    url: Url | None = Field(
+        None,
+        description="an https or file URL of one file, whose `sha256` is given; it lands under "
+        "its last part or under `as`",
+        examples=["https://files.example/jq-1.7.1.tar.gz"],
+    )
+    mirrors: tuple[Url, ...] = Field(
+        (),
+        strict=False,
+        max_length=16,
+        description="an array of at most 16 URLs that are tried in order after `url`",
+        examples=[["https://mirror.example/jq-1.7.1.tar.gz"]],
+    )
+    sha256: KitId | None = Field(
+        None,
+        description="the SHA-256 of what `url` gives, 64 hexadecimal digits in lower case",
+        examples=["0" * 64],
+    )
+    executable: bool = Field(
+        False, description="whether what `url` gives is a program", examples=[True]
+    )
+    oci: ImageReference | None = Field(
+        None,
+        description="an image: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST in a registry, or "
+        "oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:TAG relative to the spec; all "
+        "images of a component are one OCI layout",
+        examples=["registry.example/lnm/runner:1.0"],
+    )
+    platforms: tuple[Platform, ...] = Field(
+        (),
+        strict=False,
+        max_length=64,
+        description="an array of platforms: of `oci` OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT "
+        "(without it the image is carried for all); of `wheels` platform tags such as "
+        "manylinux_2_28_x86_64, the newest that a site's hosts take",
+        examples=[["linux/amd64"]],
+    )
+    nondistributable: bool = Field(
+        False,
+        description="whether layers that may not be distributed are carried",
+        examples=[True],
+    )
+    git: GitUrl | None = Field(
+        None,
+        description="a git repository by an https, ssh or file URL; one commit of it, `rev`, is "
+        "carried as a bundle",
+        examples=["https://git.example/lnm/tools.git"],
+    )
+    rev: GitRev = Field(
+        "",
+        description="what of the repository: a branch, a tag or a commit id",
+        examples=["v1.0"],
+    )
+    submodules: bool = Field(
+        False,
+        description="whether the commit may have submodules, which its bundle does not hold",
+        examples=[True],
+    )
+    wheels: tuple[Requirement, ...] = Field(
+        (),
+        strict=False,
+        max_length=1024,
+        description="an array of requirements as pip writes them; they and what they need are "
+        "carried as wheels, with a requirements.txt",
+        examples=[["pymongo>=4.18"]],
+    )
+    pythons: tuple[PythonVersion, ...] = Field(
+        (),
+        strict=False,
+        max_length=32,
+        description="an array of the Pythons of the sites that `wheels` are for",
+        examples=[["3.11", "3.12"]],
+    )
+    npm: SourcePath | None = Field(
+        None,
+        description="a directory, relative to the spec, with package.json and package-lock.json; "
+        "what the lock names is carried as tarballs, with a lock that finds them",
+        examples=["web"],
+    )
+    as_: KitPath | None = Field(
+        None,
+        alias="as",
+        description="where `file` or `url` lands, relative to the path; the name of `oci` in the "
+        "layout",
+        examples=["bin/runner"],
+    )
+    exclude: tuple[Exclude, ...] = Field(
+        (),
+        strict=False,
+        description="an array of patterns of * ? [...] that leave out what they match in `dir` or "
+        "`glob`: by relative path or last name, with a final / directories only",
+        examples=[["*.pyc", "__pycache__/"]],
+    )
+    follow: bool = Field(
+        False,
+        description="true if the source itself, or a directory on the way to it, may be a link",
+        examples=[True],
+    )
+    links: Literal["refuse", "copy"] = Field(
+        "refuse",
+        description='"refuse" for links inside `dir` or `glob`, "copy" to carry what they lead to '
+        "in their place, if that is inside the source",
+        examples=["copy"],
+    )
+    empty: Literal["refuse", "drop"] = Field(
+        "refuse",
+        description='"refuse" for directories of `dir` without a file, "drop" if they may be '
+        "missing at the site",
+        examples=["drop"],
+    )
+    private_keys: tuple[Exclude, ...] = Field(
+        (),
+        strict=False,
+        description="an array of patterns, as in `exclude`, of private keys in `dir` or `glob` "
+        "that are meant to be carried, such as those of a test",
+        examples=[["tests/*.pem"]],
+    )
+
+    @property
+    def fetched(self) -> str | None:
+        """The kind of source that this is, if it is fetched by `lock`."""
+        return next((kind for kind in FETCHED if getattr(self, kind)), None)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        kinds = [kind for kind in _ONLY_BESIDE if getattr(self, kind) not in {None, ()}]
+        if len(kinds) != 1:
+            raise mistake(
+                f"has {' and '.join(kinds) or 'none of them'}",
+                expected=f"exactly one of {', '.join(_ONLY_BESIDE)}",
+                fix="write a table of its own for each",
+            )
+        given = {name.rstrip("_") for name in self.model_fields_set}
+        for name in sorted(given - set(_ONLY_BESIDE) - set(_ONLY_BESIDE[kinds[0]])):
+            beside = [f"`{kind}`" for kind, names in _ONLY_BESIDE.items() if name in names]
+            expected = f"`{name}` only beside {' or '.join(beside)}"
+            raise mistake(f"has `{name}`", expected=expected, fix=f"remove `{name}`")
+        self._has_what_it_needs()
+        return self
+
+    def _has_what_it_needs(self) -> None:
+        if self.url is not None and self.sha256 is None:
+            raise mistake(
+                "has no `sha256`",
+                expected="the SHA-256 of the file beside `url`",
+                fix="run sha256sum on a copy that you trust, and write the digits",
+            )
+        if self.wheels and not (self.pythons and self.platforms):
+            raise mistake(
+                "does not say what it is for",
+                expected="`pythons` and `platforms` beside `wheels`",
+                fix='add `pythons = ["3.11"]` and `platforms = ["manylinux_2_28_x86_64"]`',
+            )
+        check_platforms(self.platforms, of_wheels=bool(self.wheels))
+        if self.git is not None and not self.rev:
+            raise mistake(
+                "has no `rev`",
+                expected="a branch, a tag or a commit id beside `git`",
+                fix='add `rev = "v1.0"`',
+            )

@@ -1,0 +1,131 @@
+"""A kit of what was fetched: built from the store by the lock, without a network, and again."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.making import KEYS, ROOT_FILE
+from tests.support.program import Run, runner
+
+SPEC = """\
+[kit]
+name = "app"
+version = "1"
+line = "app/stable"
+sequence = 1
+created = 2026-11-24T00:00:00Z
+summary = "app"
+
+[[component]]
+id = "app"
+version = "1"
+path = "app"
+lands = "/opt/app"
+[[component.source]]
+file = "own.txt"
+[[component.source]]
+url = "{url}"
+sha256 = "{digest}"
+as = "bin/tool"
+executable = true
+
+[[evidence]]
+path = "licences"
+[[evidence.source]]
+url = "{url}"
+sha256 = "{digest}"
+as = "tool.txt"
+"""
+DATA = b"#!/bin/sh\necho tool\n"
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OFFLINE_KIT_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    (tmp_path / "tool").write_bytes(DATA)
+    (tmp_path / "own.txt").write_text("ours")
+    url = (tmp_path / "tool").as_uri()
+    (tmp_path / "kit.toml").write_text(SPEC.format(url=url, digest=DIGEST))
+    return runner(capsys, monkeypatch)
+
+
+def build(run: Run) -> tuple[int, str, str]:
+    keys = [f"--key={KEYS / name}.pem" for name in ("alice", "bob")]
+    return run("build", "kit.toml", "--root", str(ROOT_FILE), "--out", "out", *keys)
+
+
+def test_what_was_locked_is_what_is_carried(run: Run, tmp_path: Path) -> None:
+    assert run("lock")[0] == 0
+    (tmp_path / "tool").unlink()  # the source is gone; the store has it
+    status, _, err = build(run)
+    assert status == 0, err
+    kit = tmp_path / "out" / "app-1" / "app-1.tar.zst"
+    pyz = kit.with_name("kit-verify.pyz")
+    command: list[str | Path] = [sys.executable, "-I", pyz, kit, "--root", ROOT_FILE]
+    subprocess.run([*command, "--extract", tmp_path / "site"], check=True, capture_output=True)
+    tool = tmp_path / "site" / "app" / "bin" / "tool"
+    assert tool.read_bytes() == DATA
+    assert tool.stat().st_mode & 0o111
+    assert (tmp_path / "site/evidence/licences/tool.txt").read_bytes() == DATA
+    lock = (tmp_path / "kit.lock").read_bytes()
+    assert (tmp_path / "site/evidence/kit.lock").read_bytes() == lock
+    status, out, err = run("rebuild", "--check", str(kit), "kit.toml")
+    assert (status, err) == (0, "")
+    assert out.startswith("identical")
+
+
+def test_without_a_lock_nothing_is_built(run: Run, tmp_path: Path) -> None:
+    status, _, err = build(run)
+    assert status == 2
+    assert "lock-missing" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lock_for_other_sources_builds_nothing(run: Run, tmp_path: Path) -> None:
+    run("lock")
+    text = (tmp_path / "kit.toml").read_text()
+    (tmp_path / "kit.toml").write_text(text.replace('"bin/tool"', '"bin/other"'))
+    status, _, err = build(run)
+    assert status == 2
+    assert "lock-stale" in err
+    assert "'app'" in err
+
+
+def test_what_the_store_lacks_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("lock")
+    monkeypatch.setenv("OFFLINE_KIT_STORE", str(tmp_path / "empty"))
+    status, _, err = build(run)
+    assert status == 3
+    assert "artifact-absent" in err
+    assert "'app/bin/tool'" in err
+
+
+def test_a_file_of_the_store_that_was_exchanged_is_never_built_in(run: Run, tmp_path: Path) -> None:
+    run("lock")
+    file = tmp_path / "store" / "sha256" / DIGEST[:2] / DIGEST
+    file.chmod(0o644)
+    file.write_bytes(DATA.replace(b"tool", b"evil"))
+    status, _, err = build(run)
+    assert status == 4
+    assert "artifact-differs" in err
+    assert not list(tmp_path.rglob("*.tar.zst"))
+
+
+def test_two_sources_in_one_place_are_refused(run: Run, tmp_path: Path) -> None:
+    text = (tmp_path / "kit.toml").read_text()
+    text = text.replace('file = "own.txt"', 'file = "own.txt"\nas = "bin/tool"')
+    (tmp_path / "kit.toml").write_text(text)
+    run("lock")
+    status, _, err = build(run)
+    assert status == 2
+    assert "sources-collide" in err
