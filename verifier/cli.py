@@ -300,7 +300,12 @@ def _host(options: argparse.Namespace, clock: int) -> Host | None:
     return Host(TrustDirectory(place), clock, __version__)
 
 
-def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
+def _check_together(options: argparse.Namespace, host: Host | None) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        UsageError: There are such.
+    """
     if options.command == "accept" and options.root is not None:
         raise UsageError(
             "accept believes the root that this host keeps, and takes no --root",
@@ -327,6 +332,10 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
             fix="Name yours with --trust DIR, or make one: `kit-verify trust init --root FILE "
             "--fingerprint HEX`.",
         )
+
+
+def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
+    _check_together(options, host)
     job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.only = tuple(options.only)
     job.quick = options.quick
