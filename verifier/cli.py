@@ -118,7 +118,7 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("--root", metavar="FILE", help=argparse.SUPPRESS)
         command.set_defaults(quick=False, only=[], accept=True)
     if name == "explain":
-        command.add_argument("code", metavar="CODE")
+        command.add_argument("code", metavar="CODE", nargs="?", help="all of them if none is given")
 
 
 def _add_kit(command: Parser, name: str) -> None:
@@ -242,9 +242,9 @@ def entry() -> NoReturn:
 
 def _command(options: argparse.Namespace) -> ExitStatus:
     if options.command == "explain":
-        from verifier.show.explain import explain  # here, since a zipapp compiles what it imports
+        from verifier.show import explain  # here, since a zipapp compiles what it imports
 
-        print(explain(options.code), end="")
+        print(explain.explain(options.code) if options.code else explain.codes(), end="")
         return ExitStatus.VERIFIED
     if options.command == "selftest":
         return _selftest()

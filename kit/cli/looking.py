@@ -10,7 +10,7 @@ import typer
 from kit.cli.common import Json, app, say
 from kit.spec import schema_bytes
 from verifier import cli as verifier_cli
-from verifier.show.explain import explain
+from verifier.show.explain import codes, explain
 
 
 @app.command(
@@ -48,9 +48,13 @@ def _diff(
 
 
 @app.command("explain")
-def _explain(code: Annotated[str, typer.Argument(help="An error code.")]) -> None:
-    """Explain an error code of either program."""
-    print(explain(code), end="")
+def _explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="An error code; all of them if none.")
+    ] = None,
+) -> None:
+    """Explain an error code of either program, or list them all."""
+    print(explain(code) if code is not None else codes(), end="")
 
 
 @app.command("schema")
