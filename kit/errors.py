@@ -292,7 +292,11 @@ class OutputUnwritable(Undecided):
 
 
 class BuildDiskFull(Undecided):
-    """The disk of the output is full; the unfinished file was removed."""
+    """The disk of the output is full, has no inode left, or takes no file as large as the kit.
+
+    Asked before the first byte is written; of what is compressed, the size is estimated from some
+    members.  `ulimit -f` limits what a process may write, and FAT32 has no files of 4 GiB.
+    """
 
     code = "build-disk-full"
     fix = "Free the space named, or give a directory on another disk with --out."
