@@ -49,12 +49,9 @@ COMMANDS = {
     "accept": "Prove a kit, and have this host remember it: no older one.",
     "list": "List the members of a kit whose signatures are good.",
     "inspect": "Show the signed page: what the kit is and who signed it.",
-<<<<<<< HEAD
     "damage": "List all that is damaged in a kit, and write a request for just that.",
     "repair": "Make a whole kit of a damaged one and a repair pack, or a second copy.",
-=======
     "diff": "Show what is different between two kits whose signatures are good.",
->>>>>>> main
     "trust": "Show or change whom this host believes.",
     "policy": "Say what a policy means.",
     "receipt": "Sign a receipt with a key of this host, or check such a signature.",
@@ -314,19 +311,17 @@ def _host(options: argparse.Namespace, clock: int) -> Host | None:
     return Host(TrustDirectory(place), clock, __version__)
 
 
-<<<<<<< HEAD
-def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
-    switch = getattr(options, "switch", None) or ""
-    if switch and options.extract:
-        raise UsageError("--switch names the directory itself; it does not go with --extract")
-=======
 def _check_together(options: argparse.Namespace, host: Host | None) -> None:
     """Refuse options that do not go together.
 
     Raises:
         UsageError: There are such.
     """
->>>>>>> main
+    if getattr(options, "switch", None) and options.extract:
+        raise UsageError(
+            "--switch names the directory itself; it does not go with --extract",
+            fix="Leave --extract out.",
+        )
     if options.command == "accept" and options.root is not None:
         raise UsageError(
             "accept believes the root that this host keeps, and takes no --root",
@@ -372,7 +367,7 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
         options.kit,
         job,
         extract=options.extract or "",
-        switch=switch,
+        switch=getattr(options, "switch", None) or "",
         opened=opened,
         host=host,
         accept=options.accept,

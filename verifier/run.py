@@ -24,13 +24,8 @@ from verifier.options import nearest
 from verifier.rootfile import read_file, what_is
 from verifier.show.plain import shell
 from verifier.show.report import Report, make_report
-<<<<<<< HEAD
-from verifier.source import FileSource, open_source
-from verifier.typed import TYPE_CHECKING, record
-=======
 from verifier.source import FileSource, kit_in, open_source
-from verifier.typed import TYPE_CHECKING
->>>>>>> main
+from verifier.typed import TYPE_CHECKING, record
 
 if TYPE_CHECKING:
     from verifier.extract import Extraction

@@ -108,17 +108,10 @@ def test_members_have_their_name_before_the_kit_is_accepted(
     target = site.base / "out"
     real = os.replace
 
-<<<<<<< HEAD
-    def watched(source: Any, destination: Any, **more: Any) -> None:
-        if os.fsdecode(destination).endswith("state.json"):
-            seen.append(target.is_dir())
-        real(source, destination, **more)
-=======
     def watched(source: Any, destination: Any, **where: Any) -> None:
         if os.fsencode(destination).endswith(b"state.json"):
             seen.append(target.is_dir())
         real(source, destination, **where)
->>>>>>> main
 
     monkeypatch.setattr(os, "replace", watched)
     report = site.accept(site.kit(), extract=target)
@@ -497,12 +490,7 @@ def test_receipt_that_cannot_be_written_is_said(
     monkeypatch.setattr("verifier.host.files.prepare", full)
     receipt = site.base / "receipt.json"
     assert kit_verify("verify", kit, "--trust", site.trust, "--receipt", receipt) == 3
-<<<<<<< HEAD
-    said = capsys.readouterr()
-    assert "error[receipt-unwritable]" in said.out + said.err
-=======
     assert "error[receipt-unwritable]" in capsys.readouterr().out
->>>>>>> main
 
 
 def test_errors_of_the_host_are_of_its_tree(site: Site) -> None:
