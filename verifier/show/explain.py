@@ -20,7 +20,7 @@ def explain(code: str) -> str:
     """
     pages: dict[str, type[KitError]] = {kind.code: kind for kind in all_errors()}
     if code not in pages:
-        close = difflib.get_close_matches(code, pages, 3, 0.4)
+        close = difflib.get_close_matches(code.lower(), pages, 3, 0.4)
         hint = f"; close: {', '.join(close)}" if close else ""
         raise UsageError(f"no such code: {code!r}{hint}", fix="`explain` alone lists them all.")
     return page(pages[code])
