@@ -36,7 +36,7 @@ SURROUNDINGS = (
 
 # members of a kit; and what a host keeps: state, root and policy it took, a receipt it asked for
 WRITERS = (
-    *("verifier/extract.py", "verifier/memberfiles.py", "verifier/folder.py"),
+    *("verifier/extract.py", "verifier/memberfiles.py", "verifier/switch.py", "verifier/folder.py"),
     *("verifier/host/files.py", "verifier/repair/mend.py", "verifier/_compat.py"),
 )
 WRITING_OS = frozenset(
