@@ -356,12 +356,13 @@ class Interruptible:
 
     def __enter__(self) -> None:
         """Take over what would end the program without a word."""
-        for name in ("SIGTERM", "SIGHUP"):
+        usual = (self._signal.SIG_DFL, self._signal.default_int_handler)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(self._signal, name, None)
-            if number is None or self._signal.getsignal(number) != self._signal.SIG_DFL:
+            if number is None or self._signal.getsignal(number) not in usual:
                 continue
             try:
-                self._before.append((number, self._signal.signal(number, _interrupt)))
+                self._before.append((number, self._signal.signal(number, Uninterrupted.handle)))
             except ValueError:  # not the main thread
                 return
 
@@ -371,8 +372,29 @@ class Interruptible:
             self._signal.signal(number, before)
 
 
-def _interrupt(*arguments: object) -> None:
-    raise KeyboardInterrupt
+class Uninterrupted:
+    """Within it an interrupt waits: what is made is also noted, so that it can be removed."""
+
+    _depth = 0
+    _came = False
+
+    @classmethod
+    def handle(cls, *arguments: object) -> None:
+        """Stand for the handler of a signal."""
+        if not cls._depth:
+            raise KeyboardInterrupt
+        cls._came = True
+
+    def __enter__(self) -> None:
+        """Begin."""
+        Uninterrupted._depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        """End, and have happen what waited."""
+        Uninterrupted._depth -= 1
+        if Uninterrupted._came and not Uninterrupted._depth:
+            Uninterrupted._came = False
+            raise KeyboardInterrupt
 
 
 def silence(descriptor: int) -> None:

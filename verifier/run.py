@@ -134,7 +134,8 @@ class _Writing:
     def _begin(self, place: str) -> Extraction:
         from verifier.extract import Extraction  # here: a zipapp compiles what it imports
 
-        self.place, self._extraction = place, Extraction(place, shared=self._into.shared)
+        with _compat.Uninterrupted():  # else it could lie there, and nobody knows of it
+            self.place, self._extraction = place, Extraction(place, shared=self._into.shared)
         return self._extraction
 
     def _sink_by_name(self, opened: Opened, wanted: list[range] | None) -> Sink:
@@ -180,7 +181,8 @@ def prove_file(
     source = open_source(path)
     writing: _Writing | None = None
     try:
-        writing = _Writing(into, job)
+        with _compat.Uninterrupted():  # what is begun is also known, and so ended
+            writing = _Writing(into, job)
         prove(source, job, opened)
         if accept is not None:
             accept.accept(opened, lambda: writing.finish(opened))
