@@ -89,7 +89,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "twice": (GOOD.replace(b'path = "tools"', b'path = "images"'), "is there twice"),
     "another order": (b"# mine\n" + GOOD, "other spelling or order"),
     "Windows line ends": (GOOD.replace(b"\n", b"\r\n"), "other spelling or order"),
-    "deep": (b"a = " + b"[" * 5000 + b"]" * 5000, "nested too deep"),
+    "deep": (b"a = " + b"[" * 5000 + b"]" * 5000, "more than 32 deep"),
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "byte order mark"),
     "too large": (b"#" * (MAX_LOCK + 1), "more than"),
 }
