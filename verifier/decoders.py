@@ -1,7 +1,8 @@
 """Finds a zstd decoder on this host; every one of them sees only authenticated bytes.
 
 In order: Python's own ``compression.zstd`` (3.14), libzstd by absolute path (a bare name would
-obey LD_LIBRARY_PATH), the ``zstd`` program by absolute path, and what every host has: this Python.
+obey LD_LIBRARY_PATH), the ``zstd`` program by absolute path, and what every host has: this Python,
+which is also asked when one of the others refuses a frame (FORMAT 2.4).
 """
 
 from __future__ import annotations
