@@ -202,7 +202,12 @@ def build(
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options), options.taken)
-    inputs = Inputs(collected, own_members(draft.kit), signed_sums=sums is not None)
+    inputs = Inputs(
+        collected,
+        own_members(draft.kit),
+        signed_sums=sums is not None,
+        mtime=draft.kit.mtime,
+    )
     if inputs.index.find(_EVIDENCE_INDEX) is not None:
         raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
     empty = tuple(show(name) for name in collected.empty_directories)

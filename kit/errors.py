@@ -269,7 +269,7 @@ class OutputExists(Usage):
     """A file of the name the kit would get is there already; it was not touched."""
 
     code = "output-exists"
-    fix = "Move the file named away, or give the kit another directory or version."
+    fix = "Move the file that is named out of the way, or choose another name or directory."
 
 
 class OutputForeign(Usage):
@@ -288,11 +288,15 @@ class OutputUnwritable(Undecided):
     """The host refused to create, write or rename a file in the directory for the output."""
 
     code = "output-unwritable"
-    fix = "Check that the directory named exists and is writable, then build again."
+    fix = "Check that the directory named exists and is writable, then run again."
 
 
 class BuildDiskFull(Undecided):
-    """The disk of the output is full; the unfinished file was removed."""
+    """The disk of the output is full, has no inode left, or takes no file as large as the kit.
+
+    Asked before the first byte is written; of what is compressed, the size is estimated from some
+    members.  `ulimit -f` limits what a process may write, and FAT32 has no files of 4 GiB.
+    """
 
     code = "build-disk-full"
     fix = "Free the space named, or give a directory on another disk with --out."
@@ -367,7 +371,7 @@ class FileExists(Usage):
     """
 
     code = "file-exists"
-    fix = "Choose another name or directory, or move the file named away first."
+    fix = "Choose another name or directory, or move the file that is named out of the way."
 
 
 class FileUnwritable(Undecided):
@@ -421,7 +425,7 @@ class KeyOfAnotherSigner(Usage):
     """The root names this key, but for somebody else than the signer it was given for."""
 
     code = "key-of-another-signer"
-    fix = "Give each signer's own key; leave SIGNER= away to have a key file matched by its key."
+    fix = "Give each signer's own key; leave out SIGNER= to have a key file matched by its key."
 
 
 class SignerUnsupported(Usage):

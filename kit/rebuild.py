@@ -60,7 +60,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
     collected = collect(spec, taken=options.taken)
-    inputs = Inputs(collected, own_members(draft.kit), signed_sums=has_sums)
+    inputs = Inputs(collected, own_members(draft.kit), signed_sums=has_sums, mtime=draft.kit.mtime)
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:

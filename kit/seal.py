@@ -15,6 +15,8 @@ from kit.container.page import locked
 from kit.note import medium
 from kit.stock.beside import read_beside, write_beside
 from kit.stock.outputs import NAMES, SUMS_SSHSIG, StockFiles, stock_files
+from verifier.core.envelope import evaluate, parse_page
+from verifier.core.errors import ThresholdNotMet
 from verifier.core.lists import SIG, TOOL
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD
@@ -85,7 +87,7 @@ def seal(
         KitError: The kit or the disk is at fault.
     """
     with locked(path):
-        _, kit_root = read_head(path)
+        page, kit_root = read_head(path)
         check_same_root(kit_root, root)
         keep = _Keep(set())
 
@@ -100,8 +102,23 @@ def seal(
         job = Job(root=kit_root, workers=workers or default_workers(), progress=progress)
         job.make_sink = make_sink
         opened = Opened()
-        prove_file(os.fspath(path), job, opened)
+        try:
+            prove_file(os.fspath(path), job, opened)
+        except ThresholdNotMet as error:
+            raise _below(error, page, kit_root) from None
         return _write(path, opened, keep.kept, kit_root)
+
+
+def _below(error: ThresholdNotMet, page: bytes, root: Root) -> ThresholdNotMet:
+    """Return the refusal for whoever seals: it names who has yet to sign, and how."""
+    signed = evaluate(parse_page(page), root.targets).signers
+    missing = ", ".join(name for name in root.targets.signers() if name not in signed)
+    need = root.targets.threshold - len(signed)
+    return ThresholdNotMet(
+        f"{error.message}; {need} more of {missing} must sign",
+        where=error.where,
+        fix="Have them sign first: `offline-kit sign KIT --key SIGNER=URI`; then seal again.",
+    )
 
 
 def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -> SealedKit:

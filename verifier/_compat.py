@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
+from verifier.typed import Any
+
 OPEN_READ = (
     os.O_RDONLY
     | getattr(os, "O_CLOEXEC", 0)
@@ -337,6 +339,39 @@ def sync_file_system(descriptor: int) -> bool:
     if number in _REFUSED:
         return False
     raise OSError(number, os.strerror(number))
+
+
+class Interruptible:
+    """Within it SIGTERM and SIGHUP do what Ctrl-C does: the program itself cleans up and ends.
+
+    Who ignores them, as nohup does, is left alone; and only the main thread can be asked.
+    """
+
+    def __init__(self) -> None:
+        import signal
+
+        self._signal = signal
+        self._before: list[tuple[int, Any]] = []
+
+    def __enter__(self) -> None:
+        """Take over what would end the program without a word."""
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(self._signal, name, None)
+            if number is None or self._signal.getsignal(number) != self._signal.SIG_DFL:
+                continue
+            try:
+                self._before.append((number, self._signal.signal(number, _interrupt)))
+            except ValueError:  # not the main thread
+                return
+
+    def __exit__(self, *error: object) -> None:
+        """Give them back."""
+        for number, before in self._before:
+            self._signal.signal(number, before)
+
+
+def _interrupt(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 def silence(descriptor: int) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from verifier.core.trust import Root
     from verifier.host.accept import Host
 
-_OF_A_KIT = ("verify", "accept", "list", "inspect")
+_OF_A_KIT = ("verify", "accept", "list", "inspect", "diff")
 _OF_THE_HOST = ("trust", "policy", "receipt")  # these have a command line of their own
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
@@ -36,11 +36,20 @@ note: this host has no native zstd, so plain Python decodes: a few MB a second.
   --quick proves the bytes of the file without decoding them."""
 
 
+_EXAMPLES = {
+    "verify": "kit-verify verify KIT --root root.json",
+    "accept": "kit-verify accept KIT --extract DIR",
+    "list": "kit-verify list KIT --root root.json",
+    "inspect": "kit-verify inspect KIT --root root.json",
+    "diff": "kit-verify diff OLD NEW --root root.json",
+    "explain": "kit-verify explain digest-mismatch",
+}
 COMMANDS = {
     "verify": "Prove every byte of a kit (the default command).",
     "accept": "Prove a kit, and have this host remember it: no older one.",
     "list": "List the members of a kit whose signatures are good.",
     "inspect": "Show the signed page: what the kit is and who signed it.",
+    "diff": "Show what is different between two kits whose signatures are good.",
     "trust": "Show or change whom this host believes.",
     "policy": "Say what a policy means.",
     "receipt": "Sign a receipt with a key of this host, or check such a signature.",
@@ -58,7 +67,10 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"kit-verify {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        _add_options(commands.add_parser(name, help=text, description=text), name)
+        made = commands.add_parser(
+            name, help=text, description=text, example=_EXAMPLES.get(name, "")
+        )
+        _add_options(made, name)
     return parser
 
 
@@ -67,7 +79,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     name = arguments[0]
     if name not in _OF_A_KIT:
         return _parser().parse_args(arguments)  # type: ignore[no-any-return]
-    parser = Parser(prog=f"kit-verify {name}", description=COMMANDS[name])
+    parser = Parser(prog=f"kit-verify {name}", description=COMMANDS[name], example=_EXAMPLES[name])
     _add_options(parser, name)
     options = parser.parse_args(arguments[1:], argparse.Namespace(command=name))
     return options  # type: ignore[no-any-return]
@@ -75,7 +87,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _add_options(command: Parser, name: str) -> None:
     if name in _OF_A_KIT:
-        _add_kit(command, root=name != "accept")
+        _add_kit(command, name)
     if name in ("verify", "accept"):
         _add_proof(command)
     if name == "verify":
@@ -106,13 +118,17 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("--root", metavar="FILE", help=argparse.SUPPRESS)
         command.set_defaults(quick=False, only=[], accept=True)
     if name == "explain":
-        command.add_argument("code", metavar="CODE")
+        command.add_argument("code", metavar="CODE", nargs="?", help="all of them if none is given")
 
 
-def _add_kit(command: Parser, *, root: bool) -> None:
-    command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
+def _add_kit(command: Parser, name: str) -> None:
+    if name == "diff":
+        command.add_argument("old", metavar="OLD", help="the earlier kit")
+        command.add_argument("new", metavar="NEW", help="the later kit")
+    else:
+        command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
     pinned = command.add_mutually_exclusive_group()
-    if root:
+    if name != "accept":
         pinned.add_argument(
             "--root", metavar="FILE", help="the root of trust, from outside the kit"
         )
@@ -121,8 +137,31 @@ def _add_kit(command: Parser, *, root: bool) -> None:
         metavar="DIR",
         help=f"the trust directory of this host (default: {_compat.SYSTEM_TRUST}, if it is there)",
     )
-    command.add_argument("--expect-line", metavar="LINE", help="refuse a kit of any other line")
-    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    if name != "diff":
+        command.add_argument("--expect-line", metavar="LINE", help="refuse a kit of any other line")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    if name == "list":
+        _add_filters(command)
+
+
+def _add_filters(command: Parser) -> None:
+    command.add_argument(
+        "--long", action="store_true", help="also print digest, class and component"
+    )
+    command.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="list only this component; may be given several times",
+    )
+    command.add_argument(
+        "--match",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="list only paths that match, such as '*.whl'; may be given several times",
+    )
 
 
 def _add_proof(command: Parser) -> None:
@@ -146,7 +185,10 @@ def _jobs(text: str) -> int:
     if not text:
         raise given_empty("--jobs")
     if len(text) > 2 or not (text.isascii() and text.isdecimal()) or int(text) > 64:
-        raise UsageError(f"--jobs wants a number from 1 to 64, not {text!r}")
+        raise UsageError(
+            f"--jobs wants a number from 1 to 64, not {text!r}",
+            fix="Leave it out: then there are as many threads as processors.",
+        )
     return int(text)
 
 
@@ -180,6 +222,8 @@ def _with_command(arguments: list[str]) -> list[str]:
             fix="Try `kit-verify KIT --root root.json`, or `kit-verify --help`.",
         )
     first = arguments[0]
+    if first == "help" and not os.path.lexists(first):
+        return [*arguments[1:2], "--help"]
     if first in COMMANDS or first in ("-h", "--help", "--version"):
         return arguments
     meant = "" if first.startswith("-") or os.path.lexists(first) else nearest(first, COMMANDS)
@@ -198,9 +242,9 @@ def entry() -> NoReturn:
 
 def _command(options: argparse.Namespace) -> ExitStatus:
     if options.command == "explain":
-        from verifier.show.explain import explain  # here, since a zipapp compiles what it imports
+        from verifier.show import explain  # here, since a zipapp compiles what it imports
 
-        print(explain(options.code), end="")
+        print(explain.explain(options.code) if options.code else explain.codes(), end="")
         return ExitStatus.VERIFIED
     if options.command == "selftest":
         return _selftest()
@@ -208,15 +252,20 @@ def _command(options: argparse.Namespace) -> ExitStatus:
     job = Job(root=root, workers=default_workers())
     clock = int(time.time())
     host = _host(options, clock)
+    if options.command == "diff":
+        from verifier.cli_look import show_difference  # here, as above
+
+        return show_difference(options, root if host is None else host.root)
     if options.command in ("verify", "accept"):
         return _verify(options, job, host, clock)
     job.expect = parse_expectation("", options.expect_line or "")
     job.stop_after = "page" if options.command == "inspect" else "index"
     opened = Opened()
     report = run(options.kit, job, opened=opened, host=host)
-    if options.command == "list" and is_verified(report) and not options.json:
-        _list(opened)
-        _note(report)
+    if options.command == "list" and is_verified(report):
+        from verifier.cli_look import show_members  # here, as above
+
+        show_members(options, opened, report)
         return report.status
     _print(report, options.json, quiet=False)
     return report.status
@@ -251,23 +300,42 @@ def _host(options: argparse.Namespace, clock: int) -> Host | None:
     return Host(TrustDirectory(place), clock, __version__)
 
 
-def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
+def _check_together(options: argparse.Namespace, host: Host | None) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        UsageError: There are such.
+    """
     if options.command == "accept" and options.root is not None:
         raise UsageError(
             "accept believes the root that this host keeps, and takes no --root",
             fix="Keep the root first: `kit-verify trust init --root FILE --fingerprint HEX`.",
         )
     if options.quick and (options.extract or options.only):
-        raise UsageError("--quick does not go with --extract or --only: those are always full")
+        raise UsageError(
+            "--quick does not go with --extract or --only: those are always full",
+            fix="Leave --quick out.",
+        )
     if options.accept and (options.quick or options.only):
-        raise UsageError("--accept does not go with --quick or --only: all of a kit is accepted")
+        raise UsageError(
+            "--accept does not go with --quick or --only: all of a kit is accepted",
+            fix="Look with --quick or --only first; then run `kit-verify accept KIT`.",
+        )
     if options.receipt and options.only:
         raise UsageError(
             "--receipt does not go with --only: a receipt is of a whole kit",
             fix="Leave out --only; `--json` reports what a partial run found.",
         )
     if options.accept and host is None:
-        raise UsageError(f"to accept needs a trust directory: --trust, or {_compat.SYSTEM_TRUST}")
+        raise UsageError(
+            f"accepting needs a trust directory, and there is none at {_compat.SYSTEM_TRUST}",
+            fix="Name yours with --trust DIR, or make one: `kit-verify trust init --root FILE "
+            "--fingerprint HEX`.",
+        )
+
+
+def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int) -> ExitStatus:
+    _check_together(options, host)
     job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.only = tuple(options.only)
     job.quick = options.quick
@@ -333,28 +401,6 @@ def _print(report: Report, as_json: bool, quiet: bool) -> None:
         print(json.dumps(report_value(report), indent=2, sort_keys=True))
     elif not is_verified(report) or not quiet:
         print(render_text(report), end="")
-
-
-def _list(opened: Opened) -> None:
-    index = opened.index
-    assert index is not None
-    for _, first, last in index.runs():
-        columns = zip(
-            index.executable[first:last], index.sizes[first:last], index.paths(first, last)
-        )
-        for executable, size, path in columns:
-            mode = "0755" if executable else "0644"
-            print(f"{mode} {size:>14} {path.decode('utf-8')}")
-
-
-def _note(report: Report) -> None:
-    """Say what was let pass beside a list, which has no place for it."""
-    if report.host is None or report.host.judgement is None:
-        return
-    from verifier.show.host import notice_lines
-
-    for line in notice_lines(report.host.judgement):
-        print(f"note: {line}", file=sys.stderr)
 
 
 def _selftest() -> ExitStatus:

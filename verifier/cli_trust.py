@@ -44,6 +44,14 @@ kit-verify policy check FILE [--root FILE]
   says in words what a policy means, and whether it goes with a root"""
 
 
+_EXAMPLES = {
+    "init": "kit-verify trust init --root root.json --fingerprint HEX",
+    "show": "kit-verify trust show",
+    "update": "kit-verify trust update KIT",
+    "reset": "kit-verify trust reset LINE --take KITID --reason TEXT",
+    "receipt sign": "kit-verify receipt sign RECEIPT --key KEY",
+    "receipt verify": "kit-verify receipt verify FILE --key PUB",
+}
 _RECEIPT = """\
 kit-verify receipt sign RECEIPT --key KEY [--out FILE]
   KEY is an Ed25519 key in PEM without a passphrase: writes RECEIPT.dsse.json, the receipt in it
@@ -62,7 +70,7 @@ def _parser() -> Parser:
 
     trust = group("trust", "Show or change whom this host believes.", _TRUST)
     for name in ("init", "show", "update", "reset"):
-        made = trust.add_parser(name)
+        made = trust.add_parser(name, example=_EXAMPLES[name])
         made.add_argument("--trust", metavar="DIR", default=_compat.SYSTEM_TRUST)
         if name == "init":
             made.add_argument("--root", metavar="FILE", required=True)
@@ -76,11 +84,16 @@ def _parser() -> Parser:
             made.add_argument("line", metavar="LINE")
             made.add_argument("--take", metavar="KITID", required=True, nargs="+")
             made.add_argument("--reason", metavar="TEXT", required=True)
-    check = group("policy", "Say what a policy means.", _POLICY).add_parser("check")
+    check = group("policy", "Say what a policy means.", _POLICY).add_parser(
+        "check", example="kit-verify policy check policy.json"
+    )
     check.add_argument("file", metavar="FILE")
     check.add_argument("--root", metavar="FILE")
     receipt = group("receipt", "Sign a receipt, or check its signature.", _RECEIPT)
-    sign, verify = (receipt.add_parser(name) for name in ("sign", "verify"))
+    sign, verify = (
+        receipt.add_parser(name, example=_EXAMPLES[f"receipt {name}"])
+        for name in ("sign", "verify")
+    )
     for made in (sign, verify):
         made.add_argument("receipt", metavar="RECEIPT")
         made.add_argument("--key", metavar="KEY", required=True)

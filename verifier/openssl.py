@@ -24,7 +24,10 @@ def check_program(program: str) -> None:
         UsageError: It is not one.
     """
     if not os.path.isabs(program):
-        raise UsageError(f"--openssl wants an absolute path, not {program!r}")
+        raise UsageError(
+            f"--openssl wants an absolute path, not {program!r}",
+            fix="Write for instance --openssl /usr/bin/openssl.",
+        )
 
 
 def check_signatures(program: str, opened: Opened) -> None:

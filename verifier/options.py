@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 from verifier.core.errors import UsageError
@@ -60,9 +61,16 @@ def check_no_file_is_an_option(arguments: Sequence[str]) -> None:
 class Parser(argparse.ArgumentParser):
     """The parser of the standard library with our rules; its errors are errors of ours."""
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, *, example: str = "", **more: Any) -> None:
+        """Make a parser.
+
+        Args:
+            example: How the command is mostly written, for whoever left something out.
+            more: As the parser of the standard library takes it.
+        """
         more.setdefault("formatter_class", Formatter)
         super().__init__(allow_abbrev=False, **more)
+        self.example = example
         for name, action in (
             (None, _Store),
             ("store", _Store),
@@ -111,8 +119,41 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found as an error of ours."""
-        raise UsageError(plain(message), fix=f"See `{self.prog} --help`.")
+        """Raise what argparse found as an error of ours, in words of ours where it is common."""
+        see = f"See `{self.prog} --help`."
+        if self.example:
+            see = f"Write for instance `{self.example}`."
+        found = _MISSING.fullmatch(message)
+        if found:
+            many = " are" if ", " in found[1] else " is"
+            raise UsageError(f"{found[1]}{many} missing", fix=see)
+        found = _NO_VALUE.fullmatch(message)
+        if found:
+            raise UsageError(f"{found[1]} wants a value", fix=see)
+        found = _TOGETHER.fullmatch(message)
+        if found:
+            raise UsageError(
+                f"{found[2]} and {found[1]} do not go together", fix="Give one of them."
+            )
+        found = _CHOICE.match(message)
+        if found and self._subparsers is not None:
+            choices = self._subparsers._group_actions[0].choices
+            known = list(choices or ())
+            meant = nearest(found[1], known)
+            raise UsageError(
+                f"there is no `{self.prog} {plain(found[1])}`",
+                fix=f"Did you mean `{self.prog} {meant}`?"
+                if meant
+                else f"It is one of: {', '.join(known)}.",
+            )
+        raise UsageError(plain(message), fix=see)
+
+
+# What argparse says of the most common mistakes, in every Python from 3.9 on.
+_MISSING = re.compile("the following arguments are required: (.+)", re.S)
+_NO_VALUE = re.compile("argument ([^:]+): expected (?:one|at least one) argument")
+_TOGETHER = re.compile("argument ([^:]+): not allowed with argument (.+)")
+_CHOICE = re.compile("argument [^:]+: invalid choice: ['\"](.*?)['\"] \\(choose from", re.S)
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):

@@ -6,12 +6,24 @@ import os
 from collections.abc import Callable
 
 from verifier import _compat
-from verifier.core.errors import ExitStatus, KitError, UsageError
+from verifier.core.errors import (
+    ExitStatus,
+    KitError,
+    KitUnreadable,
+    NoSuchMember,
+    NotAKit,
+    TargetUnwritable,
+    UnexpectedKit,
+    UsageError,
+)
 from verifier.core.manifest import LINE, NAME, VERSION
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.decoders import find_decoder
+from verifier.options import nearest
+from verifier.rootfile import read_file, what_is
+from verifier.show.plain import shell
 from verifier.show.report import Report, make_report
-from verifier.source import FileSource, open_source
+from verifier.source import FileSource, kit_in, open_source
 from verifier.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,9 +80,15 @@ def parse_expectation(text: str, line: str = "") -> Expectation:
     """
     name, at, version = text.partition("@")
     if text and (not NAME.fullmatch(name) or (at and not VERSION.fullmatch(version))):
-        raise UsageError(f"--expect wants NAME or NAME@VERSION, not {text!r}")
+        raise UsageError(
+            f"--expect wants NAME or NAME@VERSION, not {text!r}",
+            fix="Write for instance --expect lnm or --expect lnm@2026.11.0.",
+        )
     if line and not LINE.fullmatch(line):
-        raise UsageError(f"--expect-line wants the name of a line, not {line!r}")
+        raise UsageError(
+            f"--expect-line wants the name of a line, not {line!r}",
+            fix="Write for instance --expect-line lnm/stable; `inspect` shows the line of a kit.",
+        )
     return Expectation(name, version, line)
 
 
@@ -159,8 +177,43 @@ def run(
     try:
         prove_file(path, job, opened, extract, host if accept else None, shared=shared)
     except KitError as error:
+        advise(error, path, job, opened, extract)
         return make_report(job, opened, error, host=host)
     return make_report(job, opened, None, extract, host)
+
+
+def advise(error: KitError, path: str, job: Job, opened: Opened, extract: str = "") -> None:
+    """Give an error a better fix than that of its class, where the mistake can be guessed."""
+    kit = opened.manifest.kit if opened.manifest is not None else None
+    if isinstance(error, NotAKit):
+        what = _what_lies_at(path)
+        if what:
+            error.fix = f"This is {what}: give the kit as KIT; did two arguments change places?"
+    elif isinstance(error, KitUnreadable) and os.path.isdir(path):
+        try:
+            error.fix = f"Name the kit in it: {shell(kit_in(path))}."
+        except KitError as other:
+            error.fix = other.fix
+    elif isinstance(error, NoSuchMember) and opened.manifest is not None:
+        known = [item.id for item in opened.manifest.components]
+        near = [nearest(name.strip("/"), known) for name in job.only if name not in known]
+        if any(near):
+            error.fix = f"Did you mean --only {next(filter(None, near))}?"
+    elif isinstance(error, UnexpectedKit) and kit is not None:
+        if job.expect.name == f"{kit.name}-{kit.version}":
+            error.fix = f"Name and version have an @ between them: {kit.name}@{kit.version}."
+    elif isinstance(error, TargetUnwritable):
+        above = os.path.dirname(os.path.abspath(extract))
+        if not os.path.isdir(above):
+            error.fix = f"Make the directory above it first: {shell('mkdir', '-p', above)}."
+
+
+def _what_lies_at(path: str) -> str:
+    """Return in words what is there in place of a kit; empty if that does not show."""
+    try:
+        return what_is(read_file(path, 4096))
+    except KitError:
+        return ""
 
 
 def _asking(openssl: str, judge: Callable[[Opened], None] | None) -> Callable[[Opened], None]:

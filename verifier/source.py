@@ -151,6 +151,27 @@ class StreamSource:
         """Nothing: the stream belongs to the caller."""
 
 
+def kit_in(path: str) -> str:
+    """Return the kit in the directory of a release, or the path itself if it is no directory.
+
+    Raises:
+        KitUnreadable: There is none in it, or more than one.
+    """
+    if not os.path.isdir(path):
+        return path
+    try:
+        found = [name for name in sorted(os.listdir(path)) if name.endswith((".tar.zst", ".tar"))]
+    except OSError as error:
+        raise KitUnreadable(error.strerror or str(error), where=repr(path)) from None
+    if len(found) != 1:
+        raise KitUnreadable(
+            f"is a directory with {len(found)} kits in it",
+            where=repr(path),
+            fix="Name the kit itself, a file that ends in .tar.zst.",
+        )
+    return os.path.join(path, found[0])
+
+
 def open_source(path: str) -> FileSource | StreamSource:
     """Return the source for a path, or for standard input when it is ``-``.
 

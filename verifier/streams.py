@@ -100,7 +100,8 @@ def guarded(
     sys.stdout, sys.stderr = _Output(out, still=still), _Stream(err, still=still)
     try:
         try:
-            return program()
+            with _compat.Interruptible():
+                return program()
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not _compat.stands_somewhere():
                 raise StandingNowhere("the working directory is no longer there") from None

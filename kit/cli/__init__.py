@@ -17,26 +17,13 @@ except ImportError:  # Windows: said here, before what needs it is imported and 
 import typer
 
 from kit import __version__
-from kit.cli import build, config, keys, kits, lock, looking, note, passphrase, review, roots, sbom
+from kit.cli import passphrase
 from kit.cli.common import app, failure_value, say
 from kit.cli.options import told
 from verifier.core.errors import ExitStatus, KitError
 from verifier.streams import guarded
 
-__all__ = [
-    "app",
-    "build",
-    "config",
-    "keys",
-    "kits",
-    "lock",
-    "looking",
-    "main",
-    "note",
-    "review",
-    "roots",
-    "sbom",
-]
+__all__ = ["app", "main"]
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
@@ -46,11 +33,15 @@ def _top(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     passphrase_fd: Annotated[
         int | None,
-        typer.Option("--passphrase-fd", metavar="N", help="Answer each question with a line of N."),
+        typer.Option(
+            "--passphrase-fd", metavar="N", help="Read answers from descriptor N, a line each."
+        ),
     ] = None,
     passphrase_env: Annotated[
         str | None,
-        typer.Option("--passphrase-env", metavar="NAME", help="Answer with this variable."),
+        typer.Option(
+            "--passphrase-env", metavar="NAME", help="Answer with the value of this variable."
+        ),
     ] = None,
 ) -> None:
     passphrase.take_from(passphrase_fd, passphrase_env)
@@ -67,7 +58,8 @@ def main() -> NoReturn:
 def _run() -> int:
     """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
     try:
-        status = told(lambda: app(prog_name="offline-kit", standalone_mode=False))
+        words = passphrase.brought_forward(sys.argv[1:])
+        status = told(lambda: app(words, prog_name="offline-kit", standalone_mode=False))
     except KitError as error:
         if "--json" in sys.argv[1:]:
             say(json.dumps(failure_value(error), indent=2, sort_keys=True))

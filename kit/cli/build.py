@@ -27,6 +27,8 @@ from kit.cli.common import (
 )
 from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
+from kit.cli.wanted import KIT, ROOT, wanted
+from kit.cli.wanted import SPEC as SPEC_FILE
 from kit.rebuild import rebuild
 from kit.releases.layout import kit_path, new_release
 from kit.releases.previous import Known, noted_releases, previous_release
@@ -157,7 +159,7 @@ def _order(
 ) -> _Order:
     """Load what is to be built, and look at the releases that are there already."""
     settings = parse_settings(set_, now())
-    loaded = load_spec(spec, settings)
+    loaded = load_spec(wanted(spec, SPEC_FILE), settings)
     chain = load_roots(chosen.needed_root(root)).chain
     named, keys = chosen.named_keys(key), chain[-1].targets.keys
     signers = [load_signer(item, keys, secrets=secret) for item in named]
@@ -275,17 +277,18 @@ def _rebuild(
 ) -> None:
     """Build again from the spec and say whether the bytes are those of KIT, else where not."""
     del check
-    trusted = load_roots(root).last if root else None
+    kit = wanted(kit_in(kit), KIT)
+    trusted = load_roots(wanted(root, ROOT)).last if root else None
     note_root(trusted)
     settings = parse_settings(set_, now())
-    loaded = load_spec(spec, settings)
+    loaded = load_spec(wanted(spec, SPEC_FILE), settings)
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
     with take(loaded, user_store()) as taken, progress(json_) as show:
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         options = Options(workers=jobs, epoch=epoch, taken=taken, progress=show)
-        same = rebuild(kit_in(kit), loaded, options, root=trusted)
+        same = rebuild(kit, loaded, options, root=trusted)
     if json_:
         value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}
         say(json.dumps({**value, "size": same.size}, indent=2, sort_keys=True))

@@ -8,27 +8,29 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from kit.cli import passphrase
 from kit.cli.options import App
+from kit.cli.top import Top
 from kit.errors import show
-from kit.store import Store, default_root
-from verifier.core.errors import KitError
+from verifier.core.errors import KitError, Rejected
 from verifier.core.trust import Root
 from verifier.show.plain import plain, shell
 
+if TYPE_CHECKING:
+    from kit.store import Store
+
 app = App(
     name="offline-kit",
+    cls=Top,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Builds offline kits: one reproducible, signed file that a disconnected site can prove.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
 )
 key_app = App(help="Make and show keys.", no_args_is_help=True)
 root_app = App(help="Make roots of trust.", no_args_is_help=True)
@@ -45,6 +47,17 @@ Jobs = Annotated[int, typer.Option("--jobs", min=0, max=64, help="Threads; 0 tak
 def secret(name: str) -> str:
     """Ask for a PIN or passphrase, where the options before the command say; never an argument."""
     return passphrase.ask(name)
+
+
+@contextlib.contextmanager
+def of_this_host() -> Iterator[None]:
+    """Turn the advice for a site into one for those who made the kit: there is no sender here."""
+    try:
+        yield
+    except Rejected as error:
+        if error.fix == Rejected.fix:
+            error.fix = "Copy the kit again from where it was built, or build it again."
+        raise
 
 
 def now() -> int:
@@ -121,13 +134,16 @@ def with_value(option: str, value: object) -> list[object]:
 @contextlib.contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Give a function that shows progress on a terminal and nothing elsewhere."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda what, done, total: None
         return
+    from rich.console import Console  # here: it is slow to load, and most runs show no progress
+    from rich.markup import escape
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
 
         def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
@@ -139,4 +155,6 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 def user_store() -> Store:
     """Return the store of this user, or the one that OFFLINE_KIT_STORE names."""
+    from kit.store import Store, default_root  # here: only some commands need it
+
     return Store(default_root(os.environ))

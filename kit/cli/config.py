@@ -10,6 +10,9 @@ from typing import Any
 from kit.cli.common import Json, app, say
 from kit.cli.defaults import SPEC, SpecArgument
 from kit.cli.options import App
+from kit.cli.wanted import SPEC as SPEC_FILE
+from kit.cli.wanted import wanted
+from kit.errors import SpecMissing, show
 from kit.spec.release import CONFIG, Default, load_defaults
 
 config_app = App(help="Show what the commands take where nothing is given.", no_args_is_help=True)
@@ -21,7 +24,9 @@ _EPOCH = "SOURCE_DATE_EPOCH"
 @config_app.command("show")
 def _show(spec: SpecArgument = SPEC, json_: Json = False) -> None:
     """Show each default, and the file and line that it comes from; an option wins over all."""
-    defaults = load_defaults(spec)
+    if spec != SPEC and not spec.exists():
+        raise SpecMissing("no spec here: No such file or directory", where=show(spec))
+    defaults = load_defaults(wanted(spec, SPEC_FILE))
     named = {"root": defaults.root, "out": defaults.out, "sums-key": defaults.sums_key}
     rows = {name: _row(value) for name, value in named.items()}
     if rows["out"] is None:

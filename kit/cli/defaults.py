@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from kit.cli.wanted import KIT, ROOT, wanted
 from kit.errors import show
 from kit.releases.layout import ENDING
 from kit.releases.previous import noted_releases, open_releases
@@ -48,8 +49,8 @@ class Chosen:
     def root(self, given: Path | None) -> Path | None:
         """Return the root to hold a kit to, if there is one."""
         if given is None and self.defaults.root is not None:
-            return Path(self.defaults.root.value)
-        return given
+            return wanted(Path(self.defaults.root.value), ROOT)
+        return given if given is None else wanted(given, ROOT)
 
     def needed_root(self, given: Path | None) -> Path:
         """Return the root to build with.
@@ -60,7 +61,8 @@ class Chosen:
         root = self.root(given)
         if root is None:
             raise UsageError(
-                "no root of trust is named: give --root ROOT.JSON, or write `root` in [release]"
+                "no root of trust is named",
+                fix="Give --root ROOT.JSON, or write `root` in [release] of the spec.",
             )
         return root
 
@@ -101,7 +103,8 @@ class Chosen:
         keys = [f"{signer}={item.value}" for signer, item in self.defaults.keys.items()]
         if not keys:
             raise UsageError(
-                "no key is named: give --key SIGNER=URI, or write [release.keys]",
+                "no key is named",
+                fix="Give --key SIGNER=URI, or write [release.keys] in the spec.",
             )
         return keys
 
@@ -112,15 +115,21 @@ class Chosen:
             UsageError: There is none, or there are several.
         """
         if given is not None:
-            return kit_in(given)
+            return wanted(kit_in(given), KIT)
         out = self.out(None)
         found = list(open_releases(out))
         if len(found) == 1:
             return found[0]
         if not found:
-            raise UsageError(f"{show(out)} holds no kit that is not sealed yet: name one")
+            raise UsageError(
+                f"no kit is named, and {show(out)} holds none that is not sealed yet",
+                fix="Name the kit, or its directory, before the options.",
+            )
         names = ", ".join(show(path) for path in found[:5])
-        raise UsageError(f"several kits are not sealed yet, name one of them: {names}")
+        raise UsageError(
+            f"no kit is named, and several are not sealed yet: {names}",
+            fix="Name one of them before the options.",
+        )
 
     def sealed_kit(self, given: Path | None) -> Path:
         """Return the kit that was sealed: the one given, or the one of the highest sequence.
@@ -129,11 +138,14 @@ class Chosen:
             UsageError: There is none.
         """
         if given is not None:
-            return kit_in(given)
+            return wanted(kit_in(given), KIT)
         out = self.out(None)
         known = max(noted_releases(out), key=lambda one: one.sequence, default=None)
         if known is None:
-            raise UsageError(f"{show(out)} holds no sealed release: name a kit")
+            raise UsageError(
+                f"no kit is named, and {show(out)} holds no sealed release",
+                fix="Name the kit, or its directory, before the options.",
+            )
         return known.path.parent / f"{known.name}-{known.version}{ENDING}"
 
 

@@ -16,19 +16,22 @@ from kit.cli.common import (
     OptionalRoot,
     app,
     note_root,
+    of_this_host,
     progress,
     say,
     say_next,
     secret,
     with_value,
 )
-from kit.cli.defaults import Chosen, KitArgument
+from kit.cli.defaults import Chosen, KitArgument, kit_in
 from kit.cli.review import attach_first, say_attached, sign_away
+from kit.cli.wanted import KIT, PACK, kind_of, wanted
 from kit.roots.files import load_roots
 from kit.seal import SealedKit, seal
 from kit.sign import SignedKit, sign
 from kit.stock.sshsums import keep_sums, sign_sums
 from verifier.core.errors import UsageError
+from verifier.core.manifest import HEX256
 from verifier.core.trust import Role
 
 
@@ -54,6 +57,30 @@ def say_missing(
         *("offline-kit", "sign", kit, *with_value("--root", root)),
         *([] if ready else ["--key", name]),
     )
+
+
+def _check_together(
+    kit: Path | None, checked: str, detached: bool, changing: bool, elsewhere: bool
+) -> None:
+    """Hold the options of `sign` to each other.
+
+    Args:
+        changing: An option is given that changes a kit.
+        elsewhere: A directory is given for what is written.
+
+    Raises:
+        UsageError: They do not go together.
+    """
+    if checked and not HEX256.fullmatch(checked):
+        raise UsageError(
+            f"--checked wants a kitId, 64 hexadecimal digits, not {checked!r}",
+            fix="Copy the kitId that `offline-kit review` or `kit-verify` shows.",
+        )
+    if detached and changing:
+        raise UsageError("--detached changes no kit: it goes with no --reopen or --ssh-key")
+    if not detached and (elsewhere or (kit is not None and kind_of(kit) == PACK)):
+        what = "--out" if elsewhere else "a review pack"
+        raise UsageError(f"{what} needs --detached: `sign --detached PACK --key SIGNER=URI`")
 
 
 @app.command("sign")
@@ -91,21 +118,18 @@ def _sign(
     """Verify a kit in full, then add signatures in place; or sign a review pack of it."""
     chosen = Chosen()
     keys = chosen.keys(key)
+    _check_together(kit, checked, detached, reopen or ssh_key is not None, out is not None)
     if detached:
-        if reopen or ssh_key:
-            raise UsageError("--detached changes no kit: it goes with no --reopen or --ssh-key")
-        what = chosen.kit_to_finish(kit)
-        sign_away(what, keys, out=out, root=root, checked=checked, jobs=jobs, json_=json_)
+        what = kit if kit is not None and kit_in(kit) == kit else chosen.kit_to_finish(kit)
+        pack = wanted(what, KIT, PACK)
+        sign_away(pack, keys, out=out, root=root, checked=checked, jobs=jobs, json_=json_)
         return
     path = chosen.kit_to_finish(kit)
-    if out is not None or path.is_dir():
-        what_for = "--out" if out is not None else "a review pack"
-        raise UsageError(f"{what_for} needs --detached: `sign --detached PACK --key SIGNER=URI`")
     root_file = chosen.root(root)
     trusted = load_roots(root_file).last if root_file else None
     note_root(trusted, path)
     ssh = sign_sums(path, ssh_key) if ssh_key else None
-    with progress(json_) as show:
+    with progress(json_) as show, of_this_host():
         signed = sign(
             path,
             keys,
@@ -168,7 +192,7 @@ def _seal(
     attached = attach_first(path, attach, more, root=root_file, reopen=reopen)
     trusted = load_roots(root_file).last if root_file else None
     note_root(trusted, path)
-    with progress(json_) as show:
+    with progress(json_) as show, of_this_host():
         sealed = seal(
             path,
             root=trusted,

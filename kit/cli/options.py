@@ -7,7 +7,7 @@ becomes an error of ours, its words shown as all foreign text is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -23,6 +23,7 @@ class App(typer.Typer):
 
     def __init__(self, **more: Any) -> None:
         more.setdefault("cls", Group)
+        more.setdefault("rich_markup_mode", None)  # help as plain text: nothing to load
         super().__init__(**more)
 
     def command(self, *name: Any, **more: Any) -> Callable[[Any], Any]:
@@ -31,8 +32,20 @@ class App(typer.Typer):
         return super().command(*name, **more)
 
 
+def _show_help(ctx: Any, param: Any, value: bool) -> None:
+    """Print the help of a command on our own stream, which notices a full disk."""
+    del param
+    if value and not ctx.resilient_parsing:
+        print(ctx.get_help())
+        ctx.exit()
+
+
 class Command(TyperCommand):
     """A command whose options are given once, and whose values are not empty."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return ``--help``; see `click.Command.get_help_option`."""
+        return _printed(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments of this command; see `click.Command.parse_args`."""
@@ -42,6 +55,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group of commands; a mistyped one is answered with the nearest."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return ``--help``; see `click.Command.get_help_option`."""
+        return _printed(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what is before the command."""
@@ -60,6 +77,12 @@ class Group(TyperGroup):
                 else f"See `{path} --help`.",
             )
         return super().resolve_command(ctx, args)
+
+
+def _printed(option: Any) -> Any:
+    if option is not None:
+        option.callback = _show_help
+    return option
 
 
 def _check(command: Any, ctx: Any, args: list[str]) -> None:
@@ -104,4 +127,28 @@ def told(program: Callable[[], Any]) -> int:
             ) from None
         where = context.command_path if context is not None else "offline-kit"
         message = plain(" ".join(str(format_message()).split())).rstrip(".")
-        raise UsageError(message[:1].lower() + message[1:], fix=f"See `{where} --help`.") from None
+        fix = _elsewhere(error, context) or f"See `{where} --help`."
+        raise UsageError(message[:1].lower() + message[1:], fix=fix) from None
+
+
+def _elsewhere(error: Any, context: Any) -> str:
+    """Return which commands have an option that this one lacks; empty if none has it."""
+    option = getattr(error, "option_name", None)
+    if type(error).__name__ != "NoSuchOption" or context is None:
+        return ""
+    root = context.find_root()
+    known = [
+        f"`{' '.join([root.command_path, *words])}`"
+        for words, command in _commands(root.command, [])
+        if any(option in item.opts for item in command.params)
+    ]
+    if not known or getattr(error, "possibilities", None):
+        return ""
+    named = ", ".join(known[:3]) + (" and others" if len(known) > 3 else "")
+    return f"It is an option of {named}; see `{context.command_path} --help`."
+
+
+def _commands(command: Any, words: list[str]) -> Iterator[tuple[list[str], Any]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield [*words, name], inner
+        yield from _commands(inner, [*words, name])

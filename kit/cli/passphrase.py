@@ -9,10 +9,12 @@ from __future__ import annotations
 import getpass
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kit.errors import PassphraseMissing
 from verifier.core.errors import UsageError
+
+_OPTIONS = ("--passphrase-fd", "--passphrase-env")
 
 
 def _terminal(name: str) -> str:
@@ -73,6 +75,29 @@ def take_from(descriptor: int | None, variable: str | None) -> None:
         _source = _variable(variable)
     else:
         _source = _terminal
+
+
+def brought_forward(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with our options first, wherever they were typed.
+
+    They belong to the program and not to a command, which nobody has to know.  Behind ``--``, and
+    of `verify`, whose words are another program's, everything stays as it is.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    first: list[str] = []
+    rest: list[str] = []
+    mine = iter(words[:end])
+    for word in mine:
+        if word == "verify":
+            return list(words)
+        if word in _OPTIONS:
+            value = next(mine, None)
+            first += [word] if value is None else [word, value]
+        elif word.startswith(tuple(f"{option}=" for option in _OPTIONS)):
+            first.append(word)
+        else:
+            rest.append(word)
+    return [*first, *rest, *words[end:]]
 
 
 def _variable(variable: str) -> Callable[[str], str]:

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from kit.cli.common import Json, OptionalRoot, app, note_root, progress, say, secret
+from kit.cli.defaults import kit_in
 from kit.cli.options import App, Group
+from kit.cli.wanted import KIT, PACK, wanted
 from kit.container.head import check_same_root
 from kit.review.attach import Attached, attach
 from kit.review.detached import SignedAway, sign_detached
@@ -59,7 +61,7 @@ def _pack(
     json_: Json = False,
 ) -> None:
     """Write NAME-VERSION.review: what signers need instead of the kit, and what has changed."""
-    made = make_pack(kit, out, against=against)
+    made = make_pack(wanted(kit_in(kit), KIT), out, against=against)
     if json_:
         say(json.dumps(_pack_value(made), indent=2, sort_keys=True))
         return
@@ -91,7 +93,7 @@ def _show(
 ) -> None:
     """Check all that can be checked without the contents, and say in words what would be signed."""
     trusted = load_roots(root).last if root else None
-    seen = review(pack, against=against)
+    seen = review(wanted(kit_in(pack), KIT, PACK), against=against)
     check_same_root(seen.head.root, trusted)
     note_root(seen.head.root)
     if json_:

@@ -122,11 +122,15 @@ def _root_rotate(
     ] = None,
     add_root_signer: Annotated[
         list[str],
-        typer.Option("--add-root-signer", metavar="NAME=PUB", help="May change the root."),
+        typer.Option(
+            "--add-root-signer", metavar="NAME=PUB", help="May change the root from now on."
+        ),
     ] = [],  # noqa: B006
     remove_root_signer: Annotated[
         list[str],
-        typer.Option("--remove-root-signer", metavar="NAME|KEYID", help="May not any more."),
+        typer.Option(
+            "--remove-root-signer", metavar="NAME|KEYID", help="May no longer change the root."
+        ),
     ] = [],  # noqa: B006
     root_threshold: Annotated[
         int | None, typer.Option("--root-threshold", min=1, help="Signers a change needs.")
@@ -250,7 +254,7 @@ def _root_accept(
         Path | None, typer.Option("--newest", help="Also write its root.json, for new hosts.")
     ] = None,
 ) -> None:
-    """Append a root that is signed by all whom it takes to the chain; build kits with it."""
+    """Append a root to the chain once enough people have signed it; build kits with the chain."""
     held = load_roots(roots)
     if out is None and not held.is_chain:
         raise UsageError(f"{show(roots)} is one root: name the chain file with --out roots.json")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import zstandard
 
 from kit.container.frames import FrameMaker, digest_mixed, write_parts
+from kit.container.room import check_room, shrinking
 from kit.errors import KitTooLarge
 from kit.sources.inputs import Inputs
 from verifier.core import limits
@@ -118,6 +119,10 @@ def write_archive(
     draft, page_size = _fit_page(draft, index, chain, frames_size, level)
     head = _Head(page_size, len(chain), index.text_size(), frames_size)
     headers = Headers(draft.kit.mtime)
+    behind = sum(map(raw_size, plan.content)) + raw_size(limits.END) + 8 * (len(plan) + 16)
+    data = sum(plan.content[plan.payload :])
+    most = head.end + behind
+    check_room(output, most, lambda: most - round((1 - shrinking(inputs, level)) * data))
     done, total = 0, sum(plan.content)
 
     def tell(content: int) -> None:

@@ -10,16 +10,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
-from kit.errors import BuildDiskFull, KitError, OutputExists, OutputForeign, OutputUnwritable, show
+from kit.errors import (
+    BuildDiskFull,
+    KitError,
+    OutputExists,
+    OutputForeign,
+    OutputUnwritable,
+    show,
+)
 from verifier import _compat
 
 _SUFFIX = ".offline-kit-partial"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+Handler = Callable[[int, FrameType | None], Any]
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
@@ -29,7 +41,9 @@ def refused(error: OSError, path: Path) -> KitError:
         why = "the host takes no file that large: FAT none of 4 GiB, a shell none above `ulimit -f`"
         return BuildDiskFull(why, where=show(path))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BuildDiskFull(error.strerror or "the disk is full", where=show(path))
+        none = _compat.Room(None, os.fspath(path.parent)).files == 0
+        why = "there is no inode left" if none else error.strerror or "the disk is full"
+        return BuildDiskFull(why, where=show(path))
     return OutputUnwritable(error.strerror or str(error), where=show(path))
 
 
@@ -69,17 +83,47 @@ def new_file(path: Path) -> Iterator[int]:
 def _unfinished(path: Path) -> Iterator[tuple[int, Path]]:
     """Give a new, empty, locked file beside ``path``; unless the block ends well, it goes."""
     partial = partial_of(path)
-    descriptor = _create(partial, path)
+    held = _Held()  # from before the file is there until it is certain to be removed
     try:
+        descriptor = _create(partial, path)
         try:
-            _compat.set_mode(descriptor, os.fspath(partial), 0o644)
-            yield descriptor, partial
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(partial)
-            raise
+            try:
+                held.release()
+                _compat.set_mode(descriptor, os.fspath(partial), 0o644)
+                yield descriptor, partial
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(partial)
+                raise
+        finally:
+            os.close(descriptor)
     finally:
-        os.close(descriptor)
+        held.release()
+
+
+class _Held:
+    """Has interrupts wait; Python runs their handlers in the main thread, whoever they came to."""
+
+    def __init__(self) -> None:
+        self._came: list[tuple[int, FrameType | None]] = []
+        self._before: dict[int, Handler] = {}
+        with contextlib.suppress(ValueError):  # not the main thread: none comes
+            for number in _INTERRUPTS:
+                before = signal.getsignal(number)
+                if callable(before):
+                    self._before[number] = before
+                    signal.signal(number, lambda *what: self._came.append(what))
+
+    def release(self) -> None:
+        """Give back the handlers, and what came meanwhile to the first of them."""
+        while self._before:
+            number, before = self._before.popitem()
+            signal.signal(number, before)
+        if self._came:
+            number, frame = self._came.pop()
+            handler = signal.getsignal(number)
+            if callable(handler):
+                handler(number, frame)
 
 
 def _create(partial: Path, path: Path) -> int:

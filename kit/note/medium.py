@@ -24,7 +24,7 @@ as a whole. Before you use anything in it, prove it:
 
 * The first time at this site: print {first_contact} and follow it. You need two numbers
   that did not come with this directory (paper, telephone).
-* At a host that has taken a kit of this publisher before:
+* At a host that has taken a kit of this publisher before, with the verifier that it has kept:
       python3 -I kit-verify.pyz accept --extract NEW-DIRECTORY -- {kit}
 
 0 means accepted. After anything else, do not use the kit, and do what the line `fix:` says.
@@ -53,10 +53,10 @@ no installation. From the publisher you have two numbers that did not come with 
   2  root.json       .... .... .... .... .... .... .... ....
                      .... .... .... .... .... .... .... ....
 
-In a directory that only you can write to, with the path of this one for MEDIUM:
+Go to a directory that only you can write to, such as your home. $MEDIUM stands for the directory
+that this page lies in:
 
-  mkdir {called} && cd {called}
-  cp MEDIUM/kit-verify.pyz MEDIUM/root.json .
+  mkdir contact && cd contact && cp "$MEDIUM"/kit-verify.pyz "$MEDIUM"/root.json .
   sha256sum kit-verify.pyz root.json | sed 's/[0-9a-f]\\{{4\\}}/& /g'
 
 Compare both numbers with yours, digit by digit. If one differs, STOP: run nothing, and call the
@@ -64,9 +64,9 @@ publisher. If both are the same, with the digits of YOUR second number for NUMBE
 
   env -i PATH="$PATH" python3 -I kit-verify.pyz selftest
   env -i PATH="$PATH" python3 -I kit-verify.pyz trust init --root root.json --trust trust \\
-      --fingerprint "NUMBER"
+      --fingerprint NUMBER
   env -i PATH="$PATH" python3 -I kit-verify.pyz accept --trust trust --expect {name} \\
-      --extract {name} -- MEDIUM/{kit}
+      --extract {name} -- "$MEDIUM"/{kit}
 
 An administrator leaves out `--trust trust`: the whole host knows the root from then on.
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.container.head import check_same_root, sealed_marker
+from kit.container.head import check_same_root, read_head, sealed_marker
 from kit.errors import show
 from verifier.core import limits
-from verifier.core.errors import KitError, Rejected, RootInvalid, Usage
+from verifier.core.errors import KitError, KitUnreadable, Rejected, RootInvalid, Usage
 from verifier.core.lists import TOOL
 from verifier.core.model import KitInfo
 from verifier.core.pipeline import Job, Opened
@@ -105,8 +105,12 @@ def release_note(
         NoTwoRoots: The root is not the newest of the kit's chain.
         KitError: The kit does not verify, or a file cannot be read.
     """
+    if not os.path.lexists(path):
+        raise KitUnreadable("is not there", where=show(path), fix="Check the path.")
     marker = _read_marker(sealed_marker(path))
     data, root = _read_root(root_file, path)
+    if root_file is not None:
+        check_same_root(read_head(path)[1], root)
     opened = Opened()
     job = Job(root=root, workers=workers or default_workers(), progress=progress)
     prove_file(os.fspath(path), job, opened)

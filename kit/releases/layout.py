@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kit.container.output import partial_of, refused, sweep
-from kit.errors import show
+from kit.errors import OutputUnwritable, show
 from verifier.core.errors import Usage
 
 ENDING = ".tar.zst"
@@ -24,7 +24,7 @@ class ReleaseExists(Usage):
     """
 
     code = "release-exists"
-    fix = "Give the release another version, or move the directory named away."
+    fix = "Give the release another version, or move the directory out of the way."
 
 
 def release_name(name: str, version: str) -> str:
@@ -61,16 +61,30 @@ def new_release(kit: Path) -> Iterator[None]:
                 directory.mkdir()
                 made.append(directory)
         there = sorted({*os.listdir(kit.parent)} - {partial_of(kit).name})
+    except NotADirectoryError as error:
+        _remove(made)
+        raise OutputUnwritable(
+            error.strerror or "not a directory",
+            where=show(kit.parent),
+            fix="Give a directory with --out; it is made if it is not there.",
+        ) from None
     except OSError as error:
         _remove(made)
         raise refused(error, kit.parent) from None
     if there:
-        raise ReleaseExists(f"holds {show(there[0])} already", where=show(kit.parent))
+        raise ReleaseExists(_what_is_there(kit, there), where=show(kit.parent))
     try:
         yield
     except BaseException:
         _remove(made)
         raise
+
+
+def _what_is_there(kit: Path, there: Sequence[str]) -> str:
+    if kit.name not in there:
+        return f"holds {show(there[0])} already"
+    sealed = any(name.endswith(".sealed.json") for name in there)
+    return f"is there already, {'sealed' if sealed else 'with a kit that is not sealed yet'}"
 
 
 def _sweep(out: Path) -> None:

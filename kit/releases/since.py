@@ -117,7 +117,8 @@ def since(kit: Path, previous: Known) -> Since:
 
 def older_than_known(info: KitInfo, known: Known) -> str:
     """Return what is wrong with a kit beside a known release; empty if nothing is."""
-    if (known.name, known.line) != (info.name, info.line) or info.sequence > known.sequence:
+    other = (known.name, known.line) != (info.name, info.line) or known.version == info.version
+    if other or info.sequence > known.sequence:
         return ""
     return (
         f"sequence {info.sequence} is not higher than {known.sequence} of {known.name} "

@@ -1,7 +1,4 @@
-"""Which members two kits do not have in common, found by reading both indexes side by side.
-
-Both are sorted, so the work is linear, and the memory does not grow with the members.
-"""
+"""The members that two kits do not have in common, as ``diff.txt`` spells them (FORMAT 14.2)."""
 
 from __future__ import annotations
 
@@ -12,13 +9,12 @@ from itertools import chain
 from verifier.core.lists import CLASSES, DATA
 from verifier.core.model import Component, Manifest
 from verifier.core.names import quoted
+from verifier.show.changes import Side, changed_members, owner_of, owners
+
+__all__ = ["MAX_LISTED", "Members", "Side", "bounded", "changed_members", "section"]
 
 MAX_LISTED = 200  # lines of one kind that are shown; the rest is counted
-_RANK = {name: rank for rank, name in enumerate(CLASSES)}
 _NO_COMPONENT = "(of the kit itself)"
-
-Side = tuple[bytes, bytes, bytes]
-"""Digest, size and mode of a member."""
 
 
 def bounded(shown: Sequence[str], count: int) -> Iterator[str]:
@@ -34,56 +30,6 @@ def section(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield ""
     yield title if told else f"{title}: the same"
     yield from told
-
-
-def changed_members(
-    old: Iterable[list[bytes]], new: Iterable[list[bytes]]
-) -> Iterator[tuple[bytes, bytes, Side | None, Side | None]]:
-    """Yield class, path, old and new side of each member that is not the same in two indexes.
-
-    Args:
-        old: Lines of an index in its order, without LF, in lists of any length.
-        new: The same.
-    """
-    before, after = _members(old), _members(new)
-    one, other = next(before, None), next(after, None)
-    while one is not None or other is not None:
-        if one == other:
-            one, other = next(before, None), next(after, None)
-            continue
-        key_one, key_other = _key(one), _key(other)
-        if key_one == key_other:
-            assert one is not None
-            assert other is not None
-            yield key_one[1], key_one[2], _side(one), _side(other)
-            one, other = next(before, None), next(after, None)
-        elif key_one < key_other:
-            assert one is not None
-            yield key_one[1], key_one[2], _side(one), None
-            one = next(before, None)
-        else:
-            assert other is not None
-            yield key_other[1], key_other[2], None, _side(other)
-            other = next(after, None)
-
-
-def _members(lines: Iterable[list[bytes]]) -> Iterator[bytes]:
-    members = chain.from_iterable(lines)
-    next(members, None)  # the version of the list
-    return members
-
-
-def _key(line: bytes | None) -> tuple[int, bytes, bytes]:
-    """Return the place of a line in any index; the end is behind every line."""
-    if line is None:
-        return len(CLASSES), b"", b""
-    _, _, kind, _, path = line.split(b" ", 4)
-    return _RANK[kind], kind, path
-
-
-def _side(line: bytes) -> Side:
-    digest, size, _, mode, _ = line.split(b" ", 4)
-    return digest, size, mode
 
 
 class _Change:
@@ -107,14 +53,14 @@ class Members:
     def __init__(self, new: Manifest, old: Manifest | None) -> None:
         self._new = {item.id: item for item in new.components}
         self._old = {item.id: item for item in (old.components if old is not None else ())}
-        self._owner = [_owners(self._old.values()), _owners(self._new.values())]
+        self._owner = [owners(self._old.values()), owners(self._new.values())]
         self._kinds = [{kind: _Change() for kind in "-+~"} for _ in range(2)]  # others, payload
         self._touched: dict[str, Counter[str]] = {}
 
     def add(self, kind_of: bytes, path: bytes, old: Side | None, new: Side | None) -> None:
         """Take one member, of the class named, that is different."""
         kind = "+" if old is None else "-" if new is None else "~"
-        component = _owner_of(path, self._owner[new is not None])
+        component = owner_of(path, self._owner[new is not None]) or _NO_COMPONENT
         self._touched.setdefault(component, Counter())[kind] += 1
         side = new or old
         assert side is not None
@@ -167,19 +113,6 @@ class Members:
             count = sum(changes[kind].count for changes in self._kinds)
             size = sum(changes[kind].size for changes in self._kinds)
             yield f"  members {word} {count}, {size} bytes{' now' if kind == '~' else ''}"
-
-
-def _owners(components: Iterable[Component]) -> dict[bytes, str]:
-    return {path.encode("utf-8"): item.id for item in components for path in item.paths}
-
-
-def _owner_of(path: bytes, owners: dict[bytes, str]) -> str:
-    """Return the component that a member lies at or below; no two of them nest (FORMAT 9.5)."""
-    while path:
-        if path in owners:
-            return owners[path]
-        path = path.rpartition(b"/")[0]
-    return _NO_COMPONENT
 
 
 def _component(sign: str, item: Component) -> str:

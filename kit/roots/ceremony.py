@@ -67,7 +67,7 @@ class RootCopiesDiffer(Usage):
 
 
 class RootUnfinished(Undecided):
-    """The root is not signed by all whom it takes; no verifier would accept it yet."""
+    """Signatures are still missing on the root; no verifier would accept it yet."""
 
     code = "root-unfinished"
     fix = "Send the file to the people named; each adds a signature with `offline-kit root sign`."
@@ -77,7 +77,7 @@ class RootChainFull(Usage):
     """The chain would have more roots or bytes than a kit may carry (FORMAT 5.1)."""
 
     code = "root-chain-full"
-    fix = "Leave out the oldest versions that no host is on any more; hosts older need a visit."
+    fix = "Leave out the oldest versions, which no host pins now; older hosts need a visit."
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,31 @@ def load_signer(argument: str, targets: Targets, *, secrets: Ask | None = None) 
     """
     name, uri = split(argument, targets)
     scheme, path = parse_uri(uri)
+    if scheme == VARIABLE:
+        return file_signer(Variable(uri.partition(":")[2]), name, targets, secrets)
+    if not scheme and name is None and not os.path.lexists(path):
+        _not_only_a_name(argument, targets)
     if not scheme:
         return file_signer(path, name, targets, secrets)
-    if scheme == VARIABLE:
-        return file_signer(Variable(os.fspath(path)), name, targets, secrets)
     if scheme == SSH:
         return ssh_signer(path, name, targets)
     if name is None:
         raise SignerArgumentInvalid(f"'{scheme}:' does not say whose key it is")
     return service_signer(scheme, uri, name, targets, secrets)
+
+
+def _not_only_a_name(argument: str, targets: Targets) -> None:
+    """Refuse the name of a signer where a key is wanted.
+
+    Raises:
+        SignerArgumentInvalid: It is one.
+    """
+    if argument in {key.signer for key in targets.values()}:
+        raise SignerArgumentInvalid(
+            "is a signer of the root, and says nothing of the key",
+            where=repr(argument),
+            fix=f"Write --key {argument}=URI, or name the key in [release.keys] of the spec.",
+        )
 
 
 def key_files(arguments: Iterable[str], targets: Targets) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -20,6 +19,8 @@ from kit.signing.arguments import VARIABLE, parse_uri
 from kit.signing.files import place_of, rfc_6979
 from kit.signing.model import with_low_s
 from verifier.crypto import ecdsa
+
+_MAKE = "Make a key for it with `offline-kit key new sums --type ecdsa-p256`."
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,17 @@ def load_sums_signer(uri_or_path: str, *, secrets: Ask | None = None) -> SumsSig
     scheme, path = parse_uri(uri_or_path)
     if scheme not in ("", VARIABLE):
         raise SignerUnsupported(
-            f"'{scheme}:' cannot sign SHA256SUMS: only key files and envvar:NAME can"
+            f"'{scheme}:' cannot sign SHA256SUMS: only key files and envvar:NAME can",
+            fix=_MAKE,
         )
-    place = Variable(os.fspath(path)) if scheme == VARIABLE else path
+    place = Variable(uri_or_path.partition(":")[2]) if scheme == VARIABLE else path
     private = load_private(place, secrets)
     if not isinstance(private, EllipticCurvePrivateKey) or private.curve.name != SECP256R1.name:
         raise KeyUnsupported(
             f"is {describe(private)}; SHA256SUMS is signed with ECDSA P-256, "
             "which stock tools check",
             where=place_of(place),
+            fix=_MAKE,
         )
     algorithm = rfc_6979(Prehashed(SHA256()))
     return SumsSigner(public_pem(private.public_key()), private, algorithm)

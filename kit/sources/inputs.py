@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping, Sequence
 
 from kit.errors import KitError, SourceChanged, SourceSecret, SourceUnreadable, show
 from kit.sources.collect import Collected, Collection
 from kit.sources.notes import has_capabilities
+from kit.sources.packed import EXCHANGED
 from kit.sources.places import Base
 from kit.sources.secrets import MAX_KEY, private_key_in
 from verifier.core.lists import DATA, EVIDENCE, README, SIG, SUMS, TOOL, VERIFIER, Index
 
-_EXCHANGED = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ESPIPE)
 SIGNATURE_SIZE = 96  # base64 of 70 to 72 bytes of DER; corrected when it is made
 
 
@@ -24,12 +23,19 @@ class Inputs:
         collected: Files of this host.
         own: Members that the builder makes itself: from path to contents.
         signed_sums: Whether the kit will have SHA256SUMS.sig.
+        mtime: The time of what is in a packed tree, in seconds.
     """
 
     def __init__(
-        self, collected: Collected, own: Mapping[bytes, bytes], *, signed_sums: bool
+        self,
+        collected: Collected,
+        own: Mapping[bytes, bytes],
+        *,
+        signed_sums: bool,
+        mtime: int = 0,
     ) -> None:
         self.index = Index()
+        self._mtime = mtime
         self._own: dict[int, bytes] = {}
         self._add(SUMS, [b"SHA256SUMS"], [0])
         if signed_sums:
@@ -87,7 +93,7 @@ class Inputs:
         base, collection, at = self._source(member, path)
         self._read(base, path, collection, at, 0, view, last=True)
         small = len(view) <= MAX_KEY and private_key_in(view[:-1])
-        if small and not base.may_be_secret(path):
+        if small and base.packed is None and not base.may_be_secret(path):
             raise SourceSecret(self._secrets())
 
     def read_piece(
@@ -107,8 +113,8 @@ class Inputs:
         base, collection, at = self._source(member, path)
         self._read(base, path, collection, at, offset, view, last=last)
 
-    @staticmethod
     def _read(
+        self,
         base: Base,
         path: bytes,
         collection: Collection,
@@ -120,6 +126,14 @@ class Inputs:
     ) -> None:
         """Read with one call where possible: a short count is the end of the file, for free."""
         want, source = len(view) - last, base.source(path)
+        if base.packed is not None:
+            base.packed.read(
+                offset,
+                view[:want],
+                self._mtime,
+                lambda file: collection.directories.open_file(base.top, file),
+            )
+            return
         try:
             descriptor = collection.directories.open_file(base.top, source)
             try:
@@ -137,7 +151,7 @@ class Inputs:
         except FileNotFoundError:
             raise SourceChanged("was there and is gone", where=show(source)) from None
         except OSError as error:
-            if error.errno in _EXCHANGED:
+            if error.errno in EXCHANGED:
                 raise SourceChanged("has been exchanged", where=show(source)) from None
             raise SourceUnreadable([(source, error.strerror or str(error))]) from None
         if done != want or not collection.unchanged(at, facts):
@@ -154,9 +168,12 @@ class Inputs:
                 base, data = collection.bases[collection.base[at]], bytearray(size + 1)
                 try:
                     self._read(base, path, collection, at, 0, memoryview(data), last=True)
+                except SourceSecret as error:
+                    found.extend((source, "holds a private key") for source in error.sources)
+                    continue
                 except KitError:
                     continue  # said when its turn comes
                 kind = private_key_in(memoryview(data)[:-1])
-                if kind and not base.may_be_secret(path):
+                if kind and base.packed is None and not base.may_be_secret(path):
                     found.append((base.source(path), f"holds {kind}"))
         return sorted(found)

@@ -26,6 +26,7 @@ class Notes:
         dropped: Empty directories that the spec says may be dropped, in the kit.
         private: Files that not everybody may read here, and may at the site.
         special: Files whose set-user-ID or set-group-ID bit does not arrive.
+        leading_out: Links of packed trees that lead out of them.
         capable: Files whose capabilities do not arrive.
     """
 
@@ -36,6 +37,7 @@ class Notes:
     dropped: list[bytes] = field(default_factory=list)
     private: list[bytes] = field(default_factory=list)
     special: list[bytes] = field(default_factory=list)
+    leading_out: list[bytes] = field(default_factory=list)
     capable: list[bytes] = field(default_factory=list)
 
     def sentences(self) -> Iterator[str]:
@@ -53,6 +55,8 @@ class Notes:
             )
         if self.special:
             yield f"the set-user-ID or set-group-ID bit does not arrive: {_listed(self.special)}"
+        if self.leading_out:
+            yield f"links that lead out of their packed tree: {_listed(self.leading_out)}"
         if self.capable:
             yield f"capabilities do not arrive: {_listed(self.capable)}"
         if self.made_up:

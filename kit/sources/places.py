@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kit.sources.packed import Packed
 from kit.spec.patterns import Exclude
 
 _STEP = getattr(os, "O_PATH", os.O_RDONLY)  # Linux: to pass through takes no right to list
@@ -45,6 +46,7 @@ class Base:
         inside: Where it begins, relative to its source, with a final / unless empty.
         keys: Patterns of private keys that are meant to be carried.
         named: Whether the spec names this very file.
+        packed: The archive that a tree becomes, if this is one.
     """
 
     directory: bytes
@@ -53,6 +55,7 @@ class Base:
     inside: bytes = b""
     keys: tuple[str, ...] = ()
     named: bool = False
+    packed: Packed | None = None
 
     def source(self, path: bytes) -> bytes:
         """Return where kit path ``path`` comes from."""

@@ -11,11 +11,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from kit import errors
 from kit.errors import show
 from kit.sources.listing import Frame, Lister
 from kit.sources.notes import Notes
+from kit.sources.packing import pack_tree
 from kit.sources.places import KINDS, Base, Directories
 from kit.sources.taken import LOCK_PATH, Taken
 from kit.spec import Component, Evidence, KitSpec, SbomFile, Source
@@ -126,7 +128,9 @@ class Walk:
             if place is None:
                 continue
             top, path = place
-            if source.file is not None:
+            if source.pack is not None:
+                files.append(self._packed(prefix, source, top, path))
+            elif source.file is not None:
                 kit_path = prefix + b"/" + (source.as_ or source.file.rpartition("/")[2]).encode()
                 files.append(self._file(kit_path, top, path))
             else:
@@ -136,10 +140,21 @@ class Walk:
             streams.append(iter(sorted(files, key=lambda found: found[:2])))
         return streams
 
+    def _packed(self, prefix: bytes, source: Source, top: bytes, path: bytes) -> Found:
+        """Return the file that a tree becomes; nothing but its size is known of it."""
+        name = source.as_ or f"{(source.dir or '').rstrip('/').rpartition('/')[2]}.tar"
+        kit_path = prefix + b"/" + name.encode()
+        base = Base(path, kit_path, top, keys=source.private_keys)
+        packed = pack_tree(self, base, source)
+        self.bases.append(replace(base, packed=packed))
+        known = (stat.S_IFREG | 0o644, 0, 0, 1, 0, 0, packed.size, 0, 0, 0)
+        facts = os.stat_result(known, {"st_mtime_ns": 0, "st_ctime_ns": 0})
+        return kit_path, len(self.bases) - 1, facts
+
     def _file(self, kit_path: bytes, top: bytes, path: bytes) -> Found:
         """Return a single file, with a base of its own."""
         directory, _, name = path.rpartition(b"/")
-        facts = self._facts(top, directory, name)
+        facts = self.file_facts(top, directory, name)
         self.bases.append(Base(path, kit_path, top, named=True))
         return kit_path, len(self.bases) - 1, facts
 
@@ -209,8 +224,9 @@ class Walk:
                     taken += 1
                     yield self._copied(prefix + name, frame, name)
                     continue
-                facts = self._facts(base.top, above, name)
-                if self._kept_out and self._is_kept_out(facts, origin, prefix + name):
+                facts = self.file_facts(base.top, above, name)
+                named = not self._kept_out or origin.may_be_secret(prefix + name)
+                if not named and self.is_kept_out(facts, above + b"/" + name):
                     continue
                 taken += 1
                 yield prefix + name, frame.base, facts
@@ -229,7 +245,8 @@ class Walk:
         gathered = (self.unsupported, self.unsafe, self.unreadable, self.secret)
         return sum(map(len, gathered))
 
-    def _facts(self, top: bytes, directory: bytes, name: bytes) -> os.stat_result:
+    def file_facts(self, top: bytes, directory: bytes, name: bytes) -> os.stat_result:
+        """Return what the host says about a regular file that this user may read."""
         path = directory + b"/" + name
         try:
             facts = self.directories.look(top, directory, name)
@@ -266,14 +283,14 @@ class Walk:
         inside = frame.inside + name
         self.bases.append(Base(target, kit_path, origin.top, inside, origin.keys))
         directory, _, name = target.rpartition(b"/")
-        return kit_path, len(self.bases) - 1, self._facts(origin.top, directory, name)
+        return kit_path, len(self.bases) - 1, self.file_facts(origin.top, directory, name)
 
-    def _is_kept_out(self, facts: os.stat_result, origin: Base, path: bytes) -> bool:
+    def is_kept_out(self, facts: os.stat_result, path: bytes) -> bool:
+        """Whether a file of a tree is one that no tree may carry; then that is noted."""
         why = self._kept_out.get((facts.st_dev, facts.st_ino))
-        if why is None or origin.may_be_secret(path):
-            return False
-        self.secret.append((self.shown(origin.source(path)), f"is {why}"))
-        return True
+        if why is not None:
+            self.secret.append((self.shown(path), f"is {why}"))
+        return why is not None
 
     def keeps_out(self, top: bytes, directory: bytes) -> bool:
         """Whether a directory of a tree is one that no tree may carry; then that is noted."""

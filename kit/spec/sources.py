@@ -27,7 +27,7 @@ from kit.spec.table import Table
 # Each kind of source, and the fields that mean something beside it.
 _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "file": ("as", "follow"),
-    "dir": ("empty", "exclude", "follow", "links", "private_keys"),
+    "dir": ("as", "empty", "exclude", "follow", "links", "pack", "private_keys"),
     "glob": ("exclude", "follow", "links", "private_keys"),
     "url": ("as", "executable", "mirrors", "sha256"),
     "oci": ("as", "nondistributable", "platforms"),
@@ -43,6 +43,7 @@ _ONE_OF: dict[str, Any] = {
         {
             "required": [kind, *_NEEDED.get(kind, [])],
             "properties": {name: False for name in _OPTIONS if name not in names},
+            **({"dependentRequired": {"as": ["pack"]}} if "pack" in names else {}),
         }
         for kind, names in _ONLY_BESIDE.items()
     ]
@@ -152,8 +153,8 @@ class Source(Table):
     as_: KitPath | None = Field(
         None,
         alias="as",
-        description="where `file` or `url` lands, relative to the path; the name of `oci` in the "
-        "layout",
+        description="where `file`, `url` or a packed `dir` lands, relative to the path; the name "
+        "of `oci` in the layout",
         examples=["bin/runner"],
     )
     exclude: tuple[Exclude, ...] = Field(
@@ -174,11 +175,17 @@ class Source(Table):
         "in their place, if that is inside the source",
         examples=["copy"],
     )
-    empty: Literal["refuse", "drop"] = Field(
+    empty: Literal["refuse", "drop", "keep"] = Field(
         "refuse",
         description='"refuse" for directories of `dir` without a file, "drop" if they may be '
-        "missing at the site",
+        'missing at the site, "keep" beside `pack`, where they arrive anyway',
         examples=["drop"],
+    )
+    pack: Literal["tar"] | None = Field(
+        None,
+        description='"tar" to carry `dir` as one tar archive with its links, modes and empty '
+        "directories, called as the directory or by `as`",
+        examples=["tar"],
     )
     private_keys: tuple[Exclude, ...] = Field(
         (),
@@ -208,7 +215,35 @@ class Source(Table):
             expected = f"`{name}` only beside {' or '.join(beside)}"
             raise mistake(f"has `{name}`", expected=expected, fix=f"remove `{name}`")
         self._has_what_it_needs()
+        if self.dir is not None:
+            self._is_packed_or_not()
         return self
+
+    def _is_packed_or_not(self) -> None:
+        if self.pack is None:
+            if self.as_ is not None:
+                expected = "`as` only beside one file, or beside `pack`"
+                raise mistake("has `as`", expected=expected, fix="remove `as`")
+            if self.empty == "keep":
+                raise mistake(
+                    'has `empty = "keep"`',
+                    expected="`pack` beside it: a kit carries files, an archive directories too",
+                    fix='add `pack = "tar"`, or write `empty = "drop"`',
+                )
+        elif "links" in self.model_fields_set or self.empty == "drop":
+            name = "links" if "links" in self.model_fields_set else "empty"
+            expected = "no such field: links and empty directories of a packed tree arrive"
+            raise mistake(f"has `{name}` beside `pack`", expected=expected, fix=f"remove `{name}`")
+        elif self.as_ is None and (self.dir or "").rstrip("/").rpartition("/")[2] in {
+            "",
+            ".",
+            "..",
+        }:
+            raise mistake(
+                "has no name for the archive",
+                expected="`as` beside a `dir` that has no name of its own",
+                fix='add `as = "NAME.tar"`',
+            )
 
     def _has_what_it_needs(self) -> None:
         if self.url is not None and self.sha256 is None:

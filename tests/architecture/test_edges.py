@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.source import Law, Source, complaints, is_below, parse
 
 # and everything in kit/cli/; streams.py is how both programs end
-TALKERS = ("__main__.py", "cli.py", "cli_trust.py", "streams.py")
+TALKERS = ("__main__.py", "cli.py", "cli_look.py", "cli_trust.py", "streams.py")
 TALK = {
     "print": "prints",
     "input": "asks the user",

@@ -61,25 +61,51 @@ class Headers:
         return self._slow(path, size, executable)
 
     def _slow(self, path: bytes, size: int, executable: bool) -> bytes:
-        records = b""
-        names = split(path)
-        if names is None:
-            records += _record(b"path", path)
-            plain = path.decode("utf-8")[-100:]
-            names = b"", "".join(c if c.isascii() else "_" for c in plain).encode("ascii")
-        if size >= MAX_SIZE:
-            records += _record(b"size", b"%d" % size)
-            size = 0
-        head = b""
-        if records:
-            head = self._block(_PAX_NAME, b"", len(records), False, b"x")
-            head += records + padding(len(records))
-        return head + self._block(names[1], names[0], size, executable, b"0")
+        return _headers(path, size, self._middle[executable], self._mtime, b"0", b"")
 
-    def _block(self, name: bytes, prefix: bytes, size: int, executable: bool, kind: bytes) -> bytes:
-        front = name.ljust(100, b"\0") + self._middle[executable] + b"%011o\0" % size + self._mtime
-        back = kind + bytes(100) + b"ustar\x0000" + bytes(80) + prefix.ljust(155, b"\0") + bytes(12)
-        return front + b"%06o\0 " % (sum(front) + sum(back) + 8 * ord(" ")) + back
+
+def member_headers(
+    path: bytes, size: int, *, mode: int, mtime: int, kind: bytes, link: bytes = b""
+) -> bytes:
+    """Return all blocks before a member of any kind, for archives that are carried as files."""
+    return _headers(path, size, b"%07o\0" % mode + _OWNER, b"%011o\0" % mtime, kind, link)
+
+
+def _headers(
+    path: bytes, size: int, middle: bytes, mtime: bytes, kind: bytes, link: bytes
+) -> bytes:
+    records = b""
+    names = split(path)
+    if names is None:
+        records += _record(b"path", path)
+        names = b"", _plain(path)
+    if len(link) > 100 or not link.isascii():
+        records += _record(b"linkpath", link)
+        link = _plain(link)
+    if size >= MAX_SIZE:
+        records += _record(b"size", b"%d" % size)
+        size = 0
+    head = b""
+    if records:
+        usual = _MODES[False] + _OWNER
+        head = _block(_PAX_NAME, b"", len(records), usual, mtime, b"x", b"")
+        head += records + padding(len(records))
+    return head + _block(names[1], names[0], size, middle, mtime, kind, link)
+
+
+def _plain(path: bytes) -> bytes:
+    """Return what a reader without PAX gets of a path (FORMAT 7.4)."""
+    text = path.decode("utf-8")[-100:]
+    return "".join(c if c.isascii() else "_" for c in text).encode("ascii")
+
+
+def _block(
+    name: bytes, prefix: bytes, size: int, middle: bytes, mtime: bytes, kind: bytes, link: bytes
+) -> bytes:
+    front = name.ljust(100, b"\0") + middle + b"%011o\0" % size + mtime
+    back = kind + link.ljust(100, b"\0") + b"ustar\x0000" + bytes(80)
+    back += prefix.ljust(155, b"\0") + bytes(12)
+    return front + b"%06o\0 " % (sum(front) + sum(back) + 8 * ord(" ")) + back
 
 
 def _record(key: bytes, value: bytes) -> bytes:

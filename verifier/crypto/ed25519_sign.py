@@ -3,7 +3,7 @@
 Python's integers take time that depends on their values, so this is not constant time; the same
 doublings and additions are done whatever the key is, and no table is looked up by it.  Who can
 measure this process on the same host to the microsecond, again and again, may learn something.  One
-signature is made for each receipt; where that is too much, ssh-keygen signs (ADR 30).
+signature is made for each receipt; where that is too much, ssh-keygen signs (ADR 29).
 """
 
 from __future__ import annotations

@@ -279,7 +279,7 @@ class KeyExposed(Usage):
 
 
 class SigningFailed(Undecided):
-    """ssh-keygen, which was to sign, is not on this host or refused."""
+    """The program ssh-keygen, which was to sign, is not on this host, or it refused."""
 
     code = "signing-failed"
     fix = "Run `ssh-keygen -Y sign -n offline-kit -f KEY RECEIPT` to see what it wants; mend that."

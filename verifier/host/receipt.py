@@ -55,9 +55,15 @@ def check_receipt(path: str) -> None:
         UsageError: Something is there already: a receipt is never overwritten.
     """
     if os.path.lexists(path):
-        raise UsageError(f"--receipt: {path!r} is there already")
+        raise UsageError(
+            f"--receipt: {path!r} is there already",
+            fix="Name a file that does not exist yet: a receipt is never overwritten.",
+        )
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise UsageError(f"--receipt: there is no directory for {path!r}")
+        raise UsageError(
+            f"--receipt: there is no directory for {path!r}",
+            fix="Make the directory first, or name a file in another one.",
+        )
 
 
 def write_receipt(path: str, report: Report, clock: int) -> None:

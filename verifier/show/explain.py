@@ -20,10 +20,19 @@ def explain(code: str) -> str:
     """
     pages: dict[str, type[KitError]] = {kind.code: kind for kind in all_errors()}
     if code not in pages:
-        close = difflib.get_close_matches(code, pages, 3, 0.4)
+        close = difflib.get_close_matches(code.lower(), pages, 3, 0.4)
         hint = f"; close: {', '.join(close)}" if close else ""
-        raise UsageError(f"no such code: {code!r}{hint}")
+        raise UsageError(f"no such code: {code!r}{hint}", fix="`explain` alone lists them all.")
     return page(pages[code])
+
+
+def codes() -> str:
+    """Return every code with its exit status and the first sentence of its page."""
+    lines = []
+    for kind in all_errors():
+        first = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        lines.append(f"{kind.code:<28} {int(kind.status)}  {first}\n")
+    return "".join(lines)
 
 
 def page(kind: type[KitError]) -> str:

@@ -214,7 +214,7 @@ def test_a_host_that_starts_no_thread_still_builds_and_proves(tmp_path: Path) ->
     assert (status, complaint) == (0, ""), said
     verify = f"{NO_THREADS}\nfrom verifier.cli import entry\nentry()"
     status, said, complaint = run(
-        (sys.executable, "-c", verify), tmp_path / "demo-1.0.tar.zst", "--root", ROOT_FILE
+        (sys.executable, "-c", verify), tmp_path / "demo-1.0/demo-1.0.tar.zst", "--root", ROOT_FILE
     )
     assert (status, "threshold-not-met" in said) == (4, True)
 

@@ -388,7 +388,7 @@ KIT_STATUSES: dict[str, tuple[Sequence[str], int, str]] = {
     "build without a root": (["build", "SPEC"], 2, ""),
     "build, no such root": (["build", "SPEC", "--root", "missing"], 2, "root-invalid"),
     "build, no such spec": (["build", "missing.toml", *PIN], 2, "spec-missing"),
-    "build, a kit for a spec": (["build", "kit", *PIN], 2, "spec-invalid"),
+    "build, a kit for a spec": (["build", "kit", *PIN], 2, "wrong-file"),
     "build, no directory": (["build", "SPEC", *PIN, "--out", "root"], 3, "output-unwritable"),
     "build, mallory's key": (
         ["build", "SPEC", *PIN, "--key", key("mallory")],

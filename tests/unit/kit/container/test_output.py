@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit.container.output import new_file, partial_of, replace_file
 from kit.errors import KitError
+from verifier import _compat
 
 
 def make(path: Path) -> None:
@@ -128,3 +131,22 @@ def test_inode_numbers_that_change_at_each_look(
     monkeypatch.setattr(os, "fstat", made_up)
     way(path)
     assert path.read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_moment_of_creation_leaves_nothing(
+    way: Way, path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    opened = os.open
+
+    def struck(*arguments: Any, **more: Any) -> int:
+        descriptor = opened(*arguments, **more)
+        if partial_of(path).exists():
+            os.kill(os.getpid(), number)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", struck)
+    with _compat.Interruptible(), pytest.raises(KeyboardInterrupt):
+        way(path)
+    assert list(path.parent.iterdir()) == []

@@ -120,7 +120,7 @@ def test_someone_with_two_keys_is_one_signer(tmp_path: Path) -> None:
     new_key("ecdsa-p256", tmp_path, "second")
     both = [("alice", pub("alice")), ("alice", tmp_path / "second.pub")]
     signing = [*pem("alice"), str(tmp_path / "second.pem")]
-    with pytest.raises(RootInconsistent, match="there are 1 distinct signers"):
+    with pytest.raises(RootInconsistent, match="there is 1 distinct signer"):
         build_root(both, 2, expires=EXPIRES, sign_with=signing)
     with pytest.raises(RootIncomplete, match="'alice' would sign, and the root role wants 2"):
         build_root([*both, *named("bob")], 2, expires=EXPIRES, sign_with=signing)

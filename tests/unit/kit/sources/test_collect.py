@@ -665,6 +665,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
     tree(
         tmp_path,
         "out/runner.bin",
+        "charts/migrations/Chart.yaml",
         "wheels/cp311/a.whl",
         "wheels/a-debug-1.whl",
         "sboms/runner.spdx.json",
@@ -673,6 +674,7 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
     found = collect(parse_spec(raw, file=tmp_path / "kit.toml"))
     assert listed(found.data) == [
         "migrations/21-101/README.md",
+        "migrations/21-101/chart.tar",
         "migrations/21-101/up.py",
         "runner/bin/runner",
         "runner/cp311/a.whl",

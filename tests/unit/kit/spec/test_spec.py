@@ -304,7 +304,7 @@ MISTAKES = {
         'dir = "migrations"',
         'dir = "migrations"\nas = "x"',
         "component[0].source[0]",
-        "`as` only beside `file`",
+        "`as` only beside one file, or beside `pack`",
     ),
     "exclude beside file": (
         'as = "bin/runner"',

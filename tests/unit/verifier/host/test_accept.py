@@ -108,10 +108,10 @@ def test_members_have_their_name_before_the_kit_is_accepted(
     target = site.base / "out"
     real = os.replace
 
-    def watched(source: Any, destination: Any) -> None:
-        if os.fspath(destination).endswith("state.json"):
+    def watched(source: Any, destination: Any, **where: Any) -> None:
+        if os.fsencode(destination).endswith(b"state.json"):
             seen.append(target.is_dir())
-        real(source, destination)
+        real(source, destination, **where)
 
     monkeypatch.setattr(os, "replace", watched)
     report = site.accept(site.kit(), extract=target)
@@ -484,13 +484,13 @@ def test_receipt_that_cannot_be_written_is_said(
     site.pin()
     kit = site.kit()
 
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("verifier.host.files.prepare", full)
     receipt = site.base / "receipt.json"
     assert kit_verify("verify", kit, "--trust", site.trust, "--receipt", receipt) == 3
-    assert "error[receipt-unwritable]" in capsys.readouterr().err
+    assert "error[receipt-unwritable]" in capsys.readouterr().out
 
 
 def test_errors_of_the_host_are_of_its_tree(site: Site) -> None:

@@ -1,0 +1,109 @@
+"""The commands of `offline-kit` by name; the modules behind them are loaded when one is used.
+
+A spec, a root and a signer each need libraries that take longer to load than most runs take, so
+`--help` and the error for a mistyped command must not need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import typer
+
+from kit.cli.options import Group
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "build": (
+        "build",
+        "Build a kit; with --key also sign it and, when enough did, seal it.",
+    ),
+    "sign": ("kits", "Verify a kit in full, then add signatures; or sign a review pack of it."),
+    "seal": ("kits", "Verify a kit under its root's threshold and complete its release."),
+    "release-note": ("note", "Print what to tell the sites of a sealed release, and a QR code."),
+    "rebuild": ("build", "Build again from the spec and compare every byte with a kit."),
+    "review": ("review", "Show what would be signed, to a signer who does not have the kit."),
+    "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
+    "store": ("lock", "Look after the store of what was fetched."),
+    "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
+    "config": ("config", "Show what the commands take where nothing is given."),
+    "key": ("keys", "Make and show keys."),
+    "root": ("roots", "Make roots of trust, and change them."),
+    "verify": ("looking", "Verify a kit; the same program as kit-verify."),
+    "explain": ("looking", "Explain an error code of either program, or list them all."),
+    "schema": ("looking", "Print the JSON schema of the spec, for editors."),
+}
+"""From the name of a command to its module in this room, and what the list says of it."""
+
+
+class Top(Group):
+    """The program: it knows the names of its commands, and loads one when it is asked for."""
+
+    def __init__(self, **more: Any) -> None:
+        self.loaded: dict[str, Any] = dict(more.pop("commands", None) or {})
+        super().__init__(**more)
+        self.commands: MutableMapping[str, Any] = _Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order in which a release needs them."""
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, without loading one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name; what is looked at is loaded."""
+
+    def __init__(self) -> None:
+        self._more: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._more:
+            return self._more[name]
+        module, _ = COMMANDS[name]
+        _load(module)
+        from kit.cli.common import app  # here: it is made of this module's class
+
+        group = typer.main.get_command(app)
+        assert isinstance(group, Top)
+        return group.loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._more[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._more[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*COMMANDS, *self._more])
+
+    def __len__(self) -> int:
+        return len(COMMANDS) + len(self._more)
+
+
+def _load(module: str) -> None:
+    """Load one of the modules with commands, which registers them."""
+    match module:
+        case "build":
+            from kit.cli import build  # noqa: F401
+        case "config":
+            from kit.cli import config  # noqa: F401
+        case "keys":
+            from kit.cli import keys  # noqa: F401
+        case "kits":
+            from kit.cli import kits  # noqa: F401
+        case "lock":
+            from kit.cli import lock  # noqa: F401
+        case "looking":
+            from kit.cli import looking  # noqa: F401
+        case "note":
+            from kit.cli import note  # noqa: F401
+        case "review":
+            from kit.cli import review  # noqa: F401
+        case "roots":
+            from kit.cli import roots  # noqa: F401
+        case "sbom":
+            from kit.cli import sbom  # noqa: F401
