@@ -5,21 +5,27 @@ GENERATORS := fixtures/generate.py tools/selftest_answers.py
 N ?= 20000
 SIZE ?=
 ARGS ?=
+# unit tests that need no whole kit and no other program
+QUICK := tests/unit/kit/spec tests/unit/kit/keys tests/unit/kit/container tests/unit/kit/sources \
+	tests/unit/verifier/core
 UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
+.PHONY: help demo test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: venv ## Build the LNM kit, verify it without a network, then watch three bad copies fail
 	$(RUN) tools/demo.py
 
 test: venv ## Run every test on all cores; ARGS='-k names -x' is handed to pytest
 	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
+
+check-fast: lint types ## Under a minute, for the inner loop: lint, types, the laws and the quick unit tests
+	$(RUN) -m pytest -q -n auto --dist worksteal -m 'not slow' tests/architecture $(QUICK) $(ARGS)
 
 check: static test bare ## All that a change must pass: lint, types, fresh files, tests, bare Pythons
 

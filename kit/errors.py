@@ -122,7 +122,7 @@ class SourceMissing(_Sources):
 
     _fault = "not found"
     code = "source-missing"
-    fix = "Correct the path or the pattern, or make the file, then build again."
+    fix = "Correct the path or the pattern, or make the file, then run again."
 
 
 class SourceUnsupported(_Sources):
@@ -137,6 +137,14 @@ class SourceUnsupported(_Sources):
 
     code = "source-unsupported"
     fix = 'Use `exclude`, `links = "copy"` or `pack = "tar"` (see `explain`), or regular files.'
+
+
+class SourceKindWrong(_Sources):
+    """The spec names a directory with `file`, or a file with `dir` or `glob`."""
+
+    _fault = "of another kind"
+    code = "source-kind-wrong"
+    fix = "Name a directory with `dir` and a file with `file`, as the message says."
 
 
 class SourceNameUnsafe(_Sources):
@@ -488,6 +496,7 @@ __all__ = [
     "SignerUnsupported",
     "SourceChanged",
     "SourceDirectoryEmpty",
+    "SourceKindWrong",
     "SourceMissing",
     "SourceNameUnsafe",
     "SourceSecret",

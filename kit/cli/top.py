@@ -30,6 +30,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
     "verify": ("looking", "Verify a kit; the same program as kit-verify."),
+    "diff": (
+        "looking",
+        "Show what is different: by component and directory first, then member by member.",
+    ),
     "explain": ("looking", "Explain an error code of either program, or list them all."),
     "schema": ("looking", "Print the JSON schema of the spec, for editors."),
 }

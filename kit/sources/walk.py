@@ -53,6 +53,7 @@ class Walk:
 
     Raises:
         SourceMissing: A source is not there.
+        SourceKindWrong: It is a directory named as a file, or the other way round.
         SourceUnreadable: This host did not say what a source is.
     """
 
@@ -67,6 +68,7 @@ class Walk:
         self._store = taken.top if taken else b""
         self._root = os.fsencode(spec.base)
         self._missing: list[tuple[bytes, str]] = []
+        self._mistaken: list[tuple[bytes, str]] = []
         self._kept_out = kept_out or {}
         self.directories = Directories()
         self.notes = Notes()
@@ -95,6 +97,8 @@ class Walk:
             self.evidence.append((b"", [iter(sorted(files, key=lambda found: found[:2]))]))
         if self._missing:
             raise errors.SourceMissing(self._missing)
+        if self._mistaken:
+            raise errors.SourceKindWrong(self._mistaken)
 
     def shown(self, path: bytes) -> bytes:
         """Return a path of this host as the spec would name it."""
@@ -195,8 +199,11 @@ class Walk:
         kind = stat.S_IFMT(mode)
         if kind == wanted:
             return top, path
-        fix = f"; name it with `{other}`" if kind in {stat.S_IFREG, stat.S_IFDIR} else ""
-        self.unsupported.append((self.shown(path), f"is {KINDS[kind]}{fix}; {where}"))
+        if kind in {stat.S_IFREG, stat.S_IFDIR}:
+            why = f"is {KINDS[kind]}; name it with `{other}`; {where}"
+            self._mistaken.append((self.shown(path), why))
+        else:
+            self.unsupported.append((self.shown(path), f"is {KINDS[kind]}; {where}"))
         return None
 
     # --- the walk

@@ -175,16 +175,28 @@ small_files = st.lists(st.tuples(paths, st.sampled_from(SIZES)), max_size=12)
 big_files = st.lists(st.tuples(paths, st.sampled_from(BIG)), max_size=2)
 
 
+class Tree(dict[bytes, bytes]):
+    """A payload, from path to contents, that is shown by its sizes.
+
+    Hypothesis writes down what it drew when a run is slow or fails.  Megabytes of contents made it
+    warn of that; a warning is an error here, and so a busy host had the run end in the middle, as
+    FlakyStrategyDefinition or HypothesisWarning.
+    """
+
+    def __repr__(self) -> str:
+        return repr({path: len(data) for path, data in self.items()})
+
+
 @st.composite
-def trees(draw: st.DrawFn) -> dict[bytes, bytes]:
+def trees(draw: st.DrawFn) -> Tree:
     """Return a payload: paths that go together, with contents of sizes near every limit."""
     sizes = dict(draw(small_files) + draw(big_files))
     sizes.setdefault("tools/always", 7)
     texts = draw(st.lists(st.sampled_from([b"\0", b"a\r\n", b"{{ x }}"]), min_size=1, max_size=3))
-    return {
-        path.encode(): (texts[i % len(texts)] * (sizes[path] // 2 + 1))[: sizes[path]]
+    return Tree(
+        (path.encode(), (texts[i % len(texts)] * (sizes[path] // 2 + 1))[: sizes[path]])
         for i, path in enumerate(apart(sorted(sizes)))
-    }
+    )
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

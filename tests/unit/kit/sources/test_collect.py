@@ -293,9 +293,9 @@ def test_many_odd_files_are_named_at_once_and_counted(tmp_path: Path) -> None:
 
 def test_a_file_named_as_a_directory_and_the_other_way_round(tmp_path: Path) -> None:
     tree(tmp_path, "t/a")
-    error = refused(tmp_path, 'file = "t"', kind=errors.SourceUnsupported)
+    error = refused(tmp_path, 'file = "t"', kind=errors.SourceKindWrong)
     assert "is a directory; name it with `dir`" in str(error)
-    error = refused(tmp_path, 'dir = "t/a"', kind=errors.SourceUnsupported)
+    error = refused(tmp_path, 'dir = "t/a"', kind=errors.SourceKindWrong)
     assert "is a regular file; name it with `file`" in str(error)
 
 

@@ -210,7 +210,7 @@ def test_a_first_release_is_summarised(pair: Pair, offline_kit: Run) -> None:
 
 
 NOT_COMPARED: list[tuple[Sequence[str], int, str]] = [
-    (["diff", "OLD"], 2, "error[usage]: the following arguments are required: NEW"),
+    (["diff", "OLD"], 2, "error[usage]: NEW is missing"),
     (["diff", "OLD", "NEW"], 3, "error[no-root]: "),
     (["diff", "OLD", "missing", *PIN], 3, "error[kit-unreadable]: 'missing'"),
     (["diff", "OLD", "BAD", *PIN], 4, "error[threshold-not-met]: 'BAD'"),
