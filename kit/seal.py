@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ class _Keep:
 
     def __init__(self, wanted: set[int]) -> None:
         self._wanted = wanted
+        self._lock = threading.Lock()  # parts of one member come from several threads at once
         self.kept: dict[int, bytearray] = {}
 
     def small(self, member: int, data: memoryview) -> None:
@@ -63,7 +65,9 @@ class _Keep:
 
     def piece(self, member: int, offset: int, data: memoryview) -> None:
         """Keep a part of a member; parts may come in any order."""
-        if member in self._wanted:
+        if member not in self._wanted:
+            return
+        with self._lock:
             kept = self.kept.setdefault(member, bytearray())
             kept.extend(bytes(max(0, offset + len(data) - len(kept))))
             kept[offset : offset + len(data)] = data

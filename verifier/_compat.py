@@ -76,13 +76,14 @@ def write_at(descriptor: int, data: memoryview, offset: int) -> None:
         data, offset = data[done:], offset + done
 
 
+_TIMES_BY_DESCRIPTOR = os.utime in os.supports_fd
 _NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _REFUSED = (errno.EPERM, errno.EACCES, *_NOT_OFFERED)  # by FAT, NTFS or SMB mounted for everybody
 
 
 def set_times(descriptor: int, path: str | bytes, seconds: int) -> bool:
     """Set access and modification time of an open file; False if its file system refuses."""
-    target: int | str | bytes = descriptor if os.utime in os.supports_fd else path
+    target: int | str | bytes = descriptor if _TIMES_BY_DESCRIPTOR else path
     try:
         os.utime(target, (seconds, seconds))
     except OSError as error:

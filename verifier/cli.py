@@ -49,6 +49,8 @@ COMMANDS = {
     "accept": "Prove a kit, and have this host remember it: no older one.",
     "list": "List the members of a kit whose signatures are good.",
     "inspect": "Show the signed page: what the kit is and who signed it.",
+    "damage": "List all that is damaged in a kit, and write a request for just that.",
+    "repair": "Make a whole kit of a damaged one and a repair pack, or a second copy.",
     "diff": "Show what is different between two kits whose signatures are good.",
     "trust": "Show or change whom this host believes.",
     "policy": "Say what a policy means.",
@@ -116,6 +118,11 @@ def _add_options(command: Parser, name: str) -> None:
         )
     if name == "accept":
         command.add_argument("--root", metavar="FILE", help=argparse.SUPPRESS)
+        command.add_argument(
+            "--switch",
+            metavar="DIR",
+            help="extract to DIR/NAME-VERSION and then make the link DIR/current point there",
+        )
         command.set_defaults(quick=False, only=[], accept=True)
     if name == "explain":
         command.add_argument("code", metavar="CODE", nargs="?", help="all of them if none is given")
@@ -203,6 +210,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     arguments = _with_command(arguments)
     check_no_file_is_an_option(arguments)
+    if arguments[0] in ("damage", "repair"):
+        from verifier import cli_repair  # here, as below
+
+        return int(cli_repair.command(arguments))
     if arguments[0] in _OF_THE_HOST:
         from verifier.cli_trust import command  # here, since a zipapp compiles what it imports
 
@@ -306,6 +317,11 @@ def _check_together(options: argparse.Namespace, host: Host | None) -> None:
     Raises:
         UsageError: There are such.
     """
+    if getattr(options, "switch", None) and options.extract:
+        raise UsageError(
+            "--switch names the directory itself; it does not go with --extract",
+            fix="Leave --extract out.",
+        )
     if options.command == "accept" and options.root is not None:
         raise UsageError(
             "accept believes the root that this host keeps, and takes no --root",
@@ -351,6 +367,7 @@ def _verify(options: argparse.Namespace, job: Job, host: Host | None, clock: int
         options.kit,
         job,
         extract=options.extract or "",
+        switch=getattr(options, "switch", None) or "",
         opened=opened,
         host=host,
         accept=options.accept,

@@ -203,6 +203,20 @@ class Folder:
         here = self.descriptor
         os.replace(self.name(old), self.name(new), src_dir_fd=here, dst_dir_fd=here)
 
+    def link_target(self, name: bytes) -> bytes | None:
+        """Return what a link in it names; None if nothing has the name."""
+        try:
+            return os.readlink(self.name(name), dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return None
+
+    def put_link(self, name: bytes, target: bytes) -> None:
+        """Make a name in it a link, by one rename: it names the old or the new at every moment."""
+        beside = b"." + name + b".new"
+        self.discard(beside)  # of a run that was killed
+        os.symlink(target, self.name(beside), dir_fd=self.descriptor)
+        self.replace(beside, name)
+
     def give(self, old: bytes, new: bytes) -> None:
         """Rename a file in it to a name that nothing has; what has it is never replaced.
 
@@ -294,9 +308,16 @@ class Folder:
             except _compat.LocksMissing:
                 self.drop_lock(descriptor, name)
                 raise
-            if _compat.KEEPS_OPEN_NAMES or _is_named(descriptor, self.look(name)):
+            if _compat.KEEPS_OPEN_NAMES or self.names_file(descriptor, name):
                 return descriptor
             os.close(descriptor)  # another run removed it between our open and our lock
+
+    def names_file(self, descriptor: int, name: bytes) -> bool:
+        """Whether an open file is what has a name, as far as the host can tell."""
+        named, first, second = self.look(name), os.fstat(descriptor), os.fstat(descriptor)
+        if named is None or not stat.S_ISREG(named.st_mode):
+            return False
+        return not os.path.samestat(first, second) or os.path.samestat(first, named)
 
     def drop_lock(self, descriptor: int, name: bytes) -> None:
         """Remove a lock file and end its lock."""
@@ -307,14 +328,6 @@ class Folder:
             self.discard(name)  # another run may have it open already, and will remove it
         else:
             os.close(descriptor)
-
-
-def _is_named(descriptor: int, named: os.stat_result | None) -> bool:
-    """Whether an open file is what has its name, as far as the host can tell."""
-    first, second = os.fstat(descriptor), os.fstat(descriptor)
-    if named is None:
-        return False
-    return not os.path.samestat(first, second) or os.path.samestat(first, named)
 
 
 class Folders:

@@ -17,6 +17,7 @@ from verifier.core.errors import (
     UsageError,
 )
 from verifier.core.manifest import LINE, NAME, VERSION
+from verifier.core.members import Sink
 from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.decoders import find_decoder
 from verifier.options import nearest
@@ -24,7 +25,7 @@ from verifier.rootfile import read_file, what_is
 from verifier.show.plain import shell
 from verifier.show.report import Report, make_report
 from verifier.source import FileSource, kit_in, open_source
-from verifier.typed import TYPE_CHECKING
+from verifier.typed import TYPE_CHECKING, record
 
 if TYPE_CHECKING:
     from verifier.extract import Extraction
@@ -97,47 +98,98 @@ def default_workers() -> int:
     return min(MAX_WORKERS, _compat.cores())
 
 
+@record(frozen=True)
+class Into:
+    """Where members are written while a kit is proved; both empty: nowhere.
+
+    Attributes:
+        extract: A directory to make.
+        switch: A directory in which one of the kit's own name is made, and a link to it.
+        shared: Whether others may write the directory above.
+    """
+
+    extract: str = ""
+    switch: str = ""
+    shared: bool = False
+
+
+NOWHERE = Into()
+
+
+class _Writing:
+    """What writes members in one run, if anything does."""
+
+    def __init__(self, into: Into, job: Job) -> None:
+        self._into = into
+        self._extraction: Extraction | None = None
+        self.place = into.extract
+        if into.switch:
+            from verifier.switch import check_switch
+
+            check_switch(into.switch)
+            job.make_sink = self._sink_by_name
+        elif into.extract:
+            job.make_sink = self._begin(into.extract).sink
+
+    def _begin(self, place: str) -> Extraction:
+        from verifier.extract import Extraction  # here: a zipapp compiles what it imports
+
+        self.place, self._extraction = place, Extraction(place, shared=self._into.shared)
+        return self._extraction
+
+    def _sink_by_name(self, opened: Opened, wanted: list[range] | None) -> Sink:
+        from verifier.switch import place_of
+
+        assert opened.manifest is not None
+        return self._begin(place_of(self._into.switch, opened.manifest.kit)).sink(opened, wanted)
+
+    def finish(self, opened: Opened) -> None:
+        if self._extraction is not None:
+            self._extraction.finish(opened)
+        if self._into.switch:
+            from verifier.switch import switch
+
+            switch(self._into.switch, self.place)
+
+    def abort(self) -> None:
+        if self._extraction is not None:
+            self._extraction.abort()
+
+
 def prove_file(
-    path: str,
-    job: Job,
-    opened: Opened,
-    extract: str = "",
-    accept: Host | None = None,
-    *,
-    shared: bool = False,
-) -> None:
+    path: str, job: Job, opened: Opened, into: Into = NOWHERE, accept: Host | None = None
+) -> str:
     """Prove the kit at ``path`` (``-``: standard input) with the best decoder of this host.
 
     Args:
         path: The kit.
         job: What to prove; a decoder of this host is added.
         opened: Where to note what was established.
-        extract: The directory to make; empty to write nothing.
+        into: Where members are written.
         accept: The host that shall remember the kit when all of it is proved.
-        shared: Whether others may write the directory above the one to make.
+
+    Returns:
+        The directory that was made; empty if none was.
 
     Raises:
-        KitError: At the first thing that is not as it must be; nothing is left of ``extract``.
+        KitError: At the first thing that is not as it must be; nothing is left of the directory.
     """
     found = find_decoder()
     if found is not None:
         opened.decoder, job.make_decoder = found
     source = open_source(path)
-    extraction: Extraction | None = None
+    writing: _Writing | None = None
     try:
-        if extract:
-            from verifier.extract import Extraction  # here: a zipapp compiles what it imports
-
-            extraction = Extraction(extract, shared=shared)
-            job.make_sink = extraction.sink
+        writing = _Writing(into, job)
         prove(source, job, opened)
         if accept is not None:
-            accept.accept(opened, lambda: extraction.finish(opened) if extraction else None)
-        elif extraction is not None:
-            extraction.finish(opened)
+            accept.accept(opened, lambda: writing.finish(opened))
+        else:
+            writing.finish(opened)
+        return writing.place
     finally:
-        if extraction is not None:
-            extraction.abort()
+        if writing is not None:
+            writing.abort()
         source.close()
 
 
@@ -146,6 +198,7 @@ def run(
     job: Job,
     *,
     extract: str = "",
+    switch: str = "",
     opened: Opened | None = None,
     host: Host | None = None,
     accept: bool = False,
@@ -158,6 +211,7 @@ def run(
         path: The kit.
         job: What to prove; with a host, its root and its judgement are asked.
         extract: The directory to make; empty to write nothing.
+        switch: A directory to make one of the kit's name in, and a link ``current`` to it.
         opened: Where to note what was established.
         host: The host that judges by policy and memory; None to ask the root of the job only.
         accept: Whether the host shall remember the kit when all of it is proved.
@@ -175,11 +229,13 @@ def run(
     if openssl:
         job.judge = _asking(openssl, job.judge)
     try:
-        prove_file(path, job, opened, extract, host if accept else None, shared=shared)
+        made = prove_file(
+            path, job, opened, Into(extract, switch, shared), host if accept else None
+        )
     except KitError as error:
         advise(error, path, job, opened, extract)
         return make_report(job, opened, error, host=host)
-    return make_report(job, opened, None, extract, host)
+    return make_report(job, opened, None, made, host)
 
 
 def advise(error: KitError, path: str, job: Job, opened: Opened, extract: str = "") -> None:

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "seal": ("kits", "Verify a kit under its root's threshold and complete its release."),
     "release-note": ("note", "Print what to tell the sites of a sealed release, and a QR code."),
     "rebuild": ("build", "Build again from the spec and compare every byte with a kit."),
+    "repair-pack": ("repair", "Write a file with just the parts of a kit that somebody asks for."),
     "review": ("review", "Show what would be signed, to a signer who does not have the kit."),
     "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
     "store": ("lock", "Look after the store of what was fetched."),
@@ -105,6 +106,8 @@ def _load(module: str) -> None:
             from kit.cli import looking  # noqa: F401
         case "note":
             from kit.cli import note  # noqa: F401
+        case "repair":
+            from kit.cli import repair  # noqa: F401
         case "review":
             from kit.cli import review  # noqa: F401
         case "roots":

@@ -10,7 +10,9 @@ import pytest
 from tests.architecture.source import Law, Source, complaints, is_below, parse
 
 # and everything in kit/cli/; streams.py is how both programs end
-TALKERS = ("__main__.py", "cli.py", "cli_look.py", "cli_trust.py", "streams.py")
+TALKERS = (
+    *("__main__.py", "cli.py", "cli_look.py", "cli_trust.py", "cli_repair.py", "streams.py"),
+)
 TALK = {
     "print": "prints",
     "input": "asks the user",
@@ -34,8 +36,8 @@ SURROUNDINGS = (
 
 # members of a kit; and what a host keeps: state, root and policy it took, a receipt it asked for
 WRITERS = (
-    *("verifier/extract.py", "verifier/memberfiles.py", "verifier/folder.py"),
-    *("verifier/host/files.py", "verifier/_compat.py"),
+    *("verifier/extract.py", "verifier/memberfiles.py", "verifier/switch.py", "verifier/folder.py"),
+    *("verifier/host/files.py", "verifier/repair/mend.py", "verifier/_compat.py"),
 )
 WRITING_OS = frozenset(
     "chflags chmod chown copy_file_range fchmod fchown ftruncate lchmod lchown link makedirs mkdir"

@@ -33,7 +33,7 @@ BROUGHT_ALONG = frozenset(
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
-ORDERS = ("kit.build", "kit.cli", "kit.lock", "kit.rebuild", "kit.seal", "kit.sign")
+ORDERS = tuple(f"kit.{name}" for name in "build cli lock rebuild repair seal sign".split())
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it

@@ -15,7 +15,7 @@ from tests.support.judging import pinned
 from tests.support.naive import MIB, Entry
 from verifier.core.errors import KitChanged, KitTruncated, KitUnreadable, TrailingBytes
 from verifier.core.pipeline import Job, Opened, prove
-from verifier.run import prove_file
+from verifier.run import Into, prove_file
 from verifier.source import StreamSource
 
 GROUPS = [Entry(b"tools/%02d" % i, bytes(MIB - 512)) for i in range(24)]  # six frames
@@ -65,7 +65,7 @@ def test_kit_that_changes_while_it_is_read(
 
     job = Job(root=pinned(), workers=2, progress=progress)
     with pytest.raises(KitChanged):
-        prove_file(os.fspath(kit), job, Opened(), os.fspath(tmp_path / "out"))
+        prove_file(os.fspath(kit), job, Opened(), Into(os.fspath(tmp_path / "out")))
     assert len(calls) > frame, "it was changed"
     assert calls[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["kit.tar.zst"]

@@ -148,7 +148,9 @@ def main() -> int:
 
     from tests.hosts.honest import Honest
 
-    return int(pytest.main([*sys.argv[1:], "-p", "no:cacheprovider"], plugins=[Honest()]))
+    # what platformdirs adds to pytest asks who the user is as soon as it is loaded
+    without = ["-p", "no:cacheprovider", "-p", "no:platformdirs"]
+    return int(pytest.main([*sys.argv[1:], *without], plugins=[Honest()]))
 
 
 if __name__ == "__main__":

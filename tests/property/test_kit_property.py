@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -110,6 +111,7 @@ class Keep:
     def __init__(self) -> None:
         self.opened = Opened()
         self.kept: dict[int, bytearray] = {}
+        self._lock = threading.Lock()  # parts of one member come from several threads at once
 
     def sink(self, opened: Opened, wanted: list[range] | None) -> Keep:
         """Return itself; see `verifier.core.pipeline.Job.make_sink`."""
@@ -124,9 +126,10 @@ class Keep:
 
     def piece(self, member: int, offset: int, data: memoryview) -> None:
         """Take a part of a member; see `verifier.core.members.Sink`."""
-        kept = self.kept.setdefault(member, bytearray())
-        kept.extend(bytes(max(0, offset + len(data) - len(kept))))
-        kept[offset : offset + len(data)] = data
+        with self._lock:
+            kept = self.kept.setdefault(member, bytearray())
+            kept.extend(bytes(max(0, offset + len(data) - len(kept))))
+            kept[offset : offset + len(data)] = data
 
     def files(self, *ranks: int) -> dict[bytes, tuple[bool, bytes]]:
         """Return what was kept of some classes: executable bit and contents by path."""
@@ -178,9 +181,8 @@ big_files = st.lists(st.tuples(paths, st.sampled_from(BIG)), max_size=2)
 class Tree(dict[bytes, bytes]):
     """A payload, from path to contents, that is shown by its sizes.
 
-    Hypothesis writes down what it drew when a run is slow or fails.  Megabytes of contents made it
-    warn of that; a warning is an error here, and so a busy host had the run end in the middle, as
-    FlakyStrategyDefinition or HypothesisWarning.
+    Hypothesis writes down what it drew when a run fails.  Megabytes of contents made it warn of
+    that, a warning is an error here, and so the reason of a failure was never seen.
     """
 
     def __repr__(self) -> str:

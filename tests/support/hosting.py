@@ -98,18 +98,33 @@ class Site:
         path.write_bytes(make_kit_bytes(**kit))
         return path
 
-    def _run(self, kit: Path, *, accept: bool, extract: Path | None, clock: int | None) -> Report:
+    def _run(
+        self,
+        kit: Path,
+        *,
+        accept: bool,
+        clock: int | None,
+        extract: Path | None = None,
+        switch: Path | None = None,
+    ) -> Report:
         host = Host(self.directory, self.clock if clock is None else clock, "0.1.0")
         into = os.fspath(extract) if extract else ""
-        return run(os.fspath(kit), Job(), extract=into, host=host, accept=accept)
+        beside = os.fspath(switch) if switch else ""
+        return run(os.fspath(kit), Job(), extract=into, switch=beside, host=host, accept=accept)
 
     def look(self, kit: Path, clock: int | None = None) -> Report:
         """Do what ``verify --trust`` does."""
-        return self._run(kit, accept=False, extract=None, clock=clock)
+        return self._run(kit, accept=False, clock=clock)
 
-    def accept(self, kit: Path, extract: Path | None = None, clock: int | None = None) -> Report:
+    def accept(
+        self,
+        kit: Path,
+        extract: Path | None = None,
+        clock: int | None = None,
+        switch: Path | None = None,
+    ) -> Report:
         """Do what ``accept`` does."""
-        return self._run(kit, accept=True, extract=extract, clock=clock)
+        return self._run(kit, accept=True, extract=extract, clock=clock, switch=switch)
 
     def update(self, roots: Sequence[bytes], policy: bytes | None = None) -> None:
         """Do what ``trust update`` does with a kit that carries these roots."""

@@ -102,6 +102,67 @@ class _Lane:
         self.busy = False
 
 
+class Contents:
+    """Holds the decoded content of frames to the index: headers, contents and padding.
+
+    Args:
+        layout: What they shall be.
+        sink: Where contents of whole small members go; None to check only.
+    """
+
+    def __init__(self, layout: Layout, sink: Sink | None = None) -> None:
+        self._layout = layout
+        self._sink = sink
+
+    def check_group(self, piece: Piece, buffer: bytearray) -> None:
+        """Check whole small members: header, contents, padding, one behind the other."""
+        index, headers, sink = self._layout.index, self._layout.headers, self._sink
+        starts, sha256, view = buffer.startswith, hashlib.sha256, memoryview(buffer)
+        digests = bytes(index.digests[32 * piece.first : 32 * piece.last])
+        at = d = 0
+        zeros = b""  # the padding of the member before
+        first, last = piece.first, piece.last
+        columns = zip(
+            index.paths(first, last), index.sizes[first:last], index.executable[first:last]
+        )
+        for path, size, executable in columns:
+            head = zeros + headers(path, size, executable == 1)
+            if not starts(head, at):
+                if starts(zeros, at):
+                    raise LayoutMismatch("the tar header is not the derived one", where=_name(path))
+                raise self._bad_padding(first + d // 32 - 1)
+            at += len(head)
+            end = at + size
+            if sha256(view[at:end]).digest() != digests[d : d + 32]:
+                raise DigestMismatch("the contents are not what was signed", where=_name(path))
+            if sink is not None:
+                sink.small(first + d // 32, view[at:end])
+            zeros = padding(size)
+            d += 32
+            at = end
+        if not starts(zeros, at):
+            raise self._bad_padding(last - 1)
+
+    def _bad_padding(self, member: int) -> LayoutMismatch:
+        path = self._layout.index.path(member)
+        return LayoutMismatch("the padding is not zeros", where=f"member {path!r}")
+
+    def cut(self, piece: Piece, buffer: bytearray) -> memoryview:
+        """Return the contents in a frame of a big member, after comparing all else in it."""
+        index = self._layout.index
+        path, size = index.paths(piece.first, piece.last)[0], index.sizes[piece.first]
+        start = 0
+        if piece.offset == 0:
+            header = self._layout.headers(path, size, index.executable[piece.first] == 1)
+            if not buffer.startswith(header):
+                raise LayoutMismatch("the tar header is not the derived one", where=_name(path))
+            start = len(header)
+        end = start + piece.length
+        if piece.content > end and not buffer.startswith(bytes(piece.content - end), end):
+            raise self._bad_padding(piece.first)
+        return memoryview(buffer)[start:end]
+
+
 class Walk:
     """One run over frames by several workers.
 
@@ -129,6 +190,7 @@ class Walk:
         self._layout = layout
         self._make_decoder = make_decoder
         self._sink = sink
+        self._contents = Contents(layout, sink)
         self._wanted = wanted
         self._quick = quick
         self._workers = workers
@@ -181,7 +243,7 @@ class Walk:
     # --- handing out frames ------------------------------------------------------------------
 
     def _work(self) -> None:
-        worker = _Worker(self._layout, self._make_decoder, self._quick)
+        worker = Reader(self._layout, self._make_decoder, self._quick)
         lane: _Lane | None = None
         while True:
             if self._layout.source.sequential:
@@ -205,7 +267,7 @@ class Walk:
                     self._walking -= 1
                     self._change.notify_all()
 
-    def _try_read(self, worker: _Worker, frame: int, lane: _Lane | None, buffer: bytearray) -> bool:
+    def _try_read(self, worker: Reader, frame: int, lane: _Lane | None, buffer: bytearray) -> bool:
         try:
             worker.read(frame, self._offsets[frame], self._stored[frame], buffer)
         except BaseException as error:
@@ -310,15 +372,15 @@ class Walk:
 
     # --- what happens to a frame -------------------------------------------------------------
 
-    def _process(self, worker: _Worker, frame: int, lane: _Lane | None, buffer: bytearray) -> None:
+    def _process(self, worker: Reader, frame: int, lane: _Lane | None, buffer: bytearray) -> None:
         piece = self._layout.plan[frame]
         decided = worker.check_frame(frame, piece, buffer)
         if lane is None:
             if not decided:
                 with self._small:
-                    self._check_group(piece, buffer)
+                    self._contents.check_group(piece, buffer)
         elif not decided:
-            data = self._cut(piece, buffer)
+            data = self._contents.cut(piece, buffer)
             if self._sink is not None:
                 self._sink.piece(lane.member, piece.offset, data)
             self._advance(lane, frame, buffer, data)
@@ -335,54 +397,6 @@ class Walk:
         if self._progress is not None:
             with self._change:
                 self._progress(content)
-
-    def _check_group(self, piece: Piece, buffer: bytearray) -> None:
-        """Check whole small members: header, contents, padding, one behind the other."""
-        index, headers, sink = self._layout.index, self._layout.headers, self._sink
-        starts, sha256, view = buffer.startswith, hashlib.sha256, memoryview(buffer)
-        digests = bytes(index.digests[32 * piece.first : 32 * piece.last])
-        at = d = 0
-        zeros = b""  # the padding of the member before
-        first, last = piece.first, piece.last
-        columns = zip(
-            index.paths(first, last), index.sizes[first:last], index.executable[first:last]
-        )
-        for path, size, executable in columns:
-            head = zeros + headers(path, size, executable == 1)
-            if not starts(head, at):
-                if starts(zeros, at):
-                    raise LayoutMismatch("the tar header is not the derived one", where=_name(path))
-                raise self._bad_padding(first + d // 32 - 1)
-            at += len(head)
-            end = at + size
-            if sha256(view[at:end]).digest() != digests[d : d + 32]:
-                raise DigestMismatch("the contents are not what was signed", where=_name(path))
-            if sink is not None:
-                sink.small(first + d // 32, view[at:end])
-            zeros = padding(size)
-            d += 32
-            at = end
-        if not starts(zeros, at):
-            raise self._bad_padding(last - 1)
-
-    def _bad_padding(self, member: int) -> LayoutMismatch:
-        path = self._layout.index.path(member)
-        return LayoutMismatch("the padding is not zeros", where=f"member {path!r}")
-
-    def _cut(self, piece: Piece, buffer: bytearray) -> memoryview:
-        """Return the contents in a frame of a big member, after comparing all else in it."""
-        index = self._layout.index
-        path, size = index.paths(piece.first, piece.last)[0], index.sizes[piece.first]
-        start = 0
-        if piece.offset == 0:
-            header = self._layout.headers(path, size, index.executable[piece.first] == 1)
-            if not buffer.startswith(header):
-                raise LayoutMismatch("the tar header is not the derived one", where=_name(path))
-            start = len(header)
-        end = start + piece.length
-        if piece.content > end and not buffer.startswith(bytes(piece.content - end), end):
-            raise self._bad_padding(piece.first)
-        return memoryview(buffer)[start:end]
 
     def _advance(self, lane: _Lane, frame: int, buffer: bytearray, data: memoryview) -> None:
         """Park a frame of a member; whoever finds the chain idle moves it on, nobody waits."""
@@ -435,7 +449,7 @@ def _name(path: bytes) -> str:
     return f"member {path.decode('utf-8')!r}"
 
 
-class _Worker:
+class Reader:
     """What one thread needs of its own: a buffer for compressed bytes and a decoder."""
 
     def __init__(

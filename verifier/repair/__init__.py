@@ -1,0 +1,1 @@
+"""Mending a damaged kit: what is damaged, what to ask for, and a new file that is whole again."""
