@@ -7,6 +7,7 @@ which is also asked when one of the others refuses a frame (FORMAT 2.4).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import threading
@@ -123,23 +124,56 @@ class ProgramDecoder:
         import subprocess  # here: hardly any host needs it, and it takes long to load
 
         try:
-            result = subprocess.run(
+            process = subprocess.Popen(
                 [self._path, "-d", "-c", "-q", "--no-progress"],
-                input=compressed,
+                bufsize=0,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={},
-                check=False,
             )
         except OSError as error:
             raise DecoderMissing(str(error.strerror), where=repr(self._path)) from None
-        if result.returncode < 0:
-            signal = -result.returncode
+        with process:
+            data = _through(process, compressed, len(destination) + 1)
+            if len(data) > len(destination):  # it would go on, perhaps for gigabytes
+                process.kill()
+                return False
+        if process.returncode < 0:
+            signal = -process.returncode
             raise DecoderMissing(f"was ended by signal {signal}", where=repr(self._path))
-        if result.returncode or len(result.stdout) != len(destination):
+        if process.returncode or len(data) != len(destination):
             return False
-        destination[:] = result.stdout
+        destination[:] = data
         return True
+
+
+def _through(process: Any, compressed: memoryview, most: int) -> bytearray:
+    """Give a process its input, and return no more of its output than asked for.
+
+    Raises:
+        DecoderMissing: This host starts no thread, which it takes to write and read at once.
+    """
+
+    def feed() -> None:
+        left = compressed
+        with contextlib.suppress(OSError, ValueError):  # it ended early: its status says why
+            while left:
+                left = left[process.stdin.write(left) :]
+        process.stdin.close()
+
+    try:
+        threading.Thread(target=feed, daemon=True).start()
+    except RuntimeError:
+        process.kill()
+        raise DecoderMissing("no thread can be started", where="zstd program") from None
+    data = bytearray()
+    while len(data) < most:
+        more = process.stdout.read(most - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 class Seconded:

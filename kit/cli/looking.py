@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kit.cli.common import Json, app, say
+from kit.cli.top import load_all
 from kit.spec import schema_bytes
 from verifier import cli as verifier_cli
 from verifier.show.explain import codes, explain
@@ -54,6 +55,7 @@ def _explain(
     ] = None,
 ) -> None:
     """Explain an error code of either program, or list them all."""
+    load_all()
     print(explain(code) if code is not None else codes(), end="")
 
 

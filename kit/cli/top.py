@@ -89,6 +89,13 @@ class _Commands(MutableMapping[str, Any]):
         return len(COMMANDS) + len(self._more)
 
 
+def load_all() -> None:
+    """Load every module, so that every class of errors exists and can be explained."""
+    for module, _ in COMMANDS.values():
+        _load(module)
+    from kit import lock  # noqa: F401  # what the commands load when they run
+
+
 def _load(module: str) -> None:
     """Load one of the modules with commands, which registers them."""
     match module:

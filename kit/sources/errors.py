@@ -105,7 +105,7 @@ class ImageNamesCollide(Usage):
 
 
 class GitFailed(Undecided):
-    """git did not do what was asked of it: the repository does not answer, or lacks the revision.
+    """The program git did not do what was asked: the repository does not answer, or lacks it.
 
     git uses the credentials of this user and asks nobody for a password.
     """

@@ -331,3 +331,21 @@ def test_a_bare_python_finds_a_decoder_by_itself() -> None:
     )
     here = any(map(os.path.exists, decoders.LIBRARIES + decoders.PROGRAMS))
     assert done.stdout != "None\n" or not (here or sys.version_info >= (3, 14))
+
+
+def test_a_program_that_never_ends_is_ended(tmp_path: Path) -> None:
+    """A frame of many small blocks can mean gigabytes: no more is read than was planned."""
+    program = tmp_path / "zstd"
+    program.write_text("#!/bin/sh\nexec /bin/cat /dev/zero\n")
+    program.chmod(0o755)
+    destination = memoryview(bytearray(100_000))
+    assert not decoders.ProgramDecoder(str(program)).frame(memoryview(GOOD), destination)
+    assert bytes(destination) == bytes(100_000)
+
+
+def test_a_program_that_reads_nothing_is_no_dead_end(tmp_path: Path) -> None:
+    program = tmp_path / "zstd"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    large = memoryview(bytearray(noise(3_000_000)))
+    assert not decoders.ProgramDecoder(str(program)).frame(large, memoryview(bytearray(10)))
