@@ -145,7 +145,9 @@ def _of_head(path: Path) -> Known:
 def _noted(marker: Path) -> Known | None:
     """Return what a marker says, if it has the form that `seal` gives it."""
     try:
-        with open(marker, "rb") as stream:
+        # a FIFO of that name must not be waited for
+        descriptor = os.open(marker, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:
             value = json.loads(stream.read(limits.MIB))
         kit = value["kit"]
         texts = {NAME: kit["name"], VERSION: kit["version"], LINE: kit["line"]}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit.releases.layout import ReleaseExists, kit_path, new_release
+from kit.releases.previous import noted_releases
 from tests.support.making import KEYS, ROOT_FILE, key, make_sources
 from tests.support.program import Run
 from verifier.core.errors import KitError
@@ -127,3 +128,9 @@ def test_the_release_tells_its_chain_when_it_has_one(offline_kit: Run, place: Pa
     assert "roots.json" in marker["outputs"]
     status, out, _ = offline_kit("release-note", "out/demo-1.0/demo-1.0.tar.zst")
     assert (status, "root of trust, version 2" in out) == (0, True)
+
+
+def test_a_fifo_in_the_place_of_a_marker_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "app-1").mkdir()
+    os.mkfifo(tmp_path / "app-1" / "app-1.sealed.json")
+    assert list(noted_releases(tmp_path)) == []
