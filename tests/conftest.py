@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 REQUIRE_JUDGES = "OFFLINE_KIT_REQUIRE_JUDGES"
+
+# What a shell's `&` or nohup makes us ignore, our children would ignore too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # No deadline anywhere: the machine is shared, and a slow moment is not a wrong verdict.
 settings.register_profile("dev", deadline=None)

@@ -96,7 +96,7 @@ def set_times(descriptor: int, path: str | bytes, seconds: int) -> bool:
 def set_mode(descriptor: int, path: str | bytes, mode: int) -> bool:
     """Give what is new a mode, whatever the umask is; False if its file system refuses."""
     try:
-        if hasattr(os, "fchmod"):
+        if hasattr(os, "fchmod") and descriptor >= 0:
             os.fchmod(descriptor, mode)
         else:
             os.chmod(path, mode)

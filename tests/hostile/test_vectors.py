@@ -39,8 +39,9 @@ ABOUT_HOSTS = {
     *("target-exists", "target-busy", "target-unwritable", "disk-full", "output-lost"),
     *("kit-unreadable", "kit-changed", "standing-nowhere", "no-such-member"),
     *("openssl-failed", "openssl-disagrees"),
+    *("target-exposed", "target-exchanged", "file-too-large", "writes-lost"),
 }
-ABOUT_OTHER_FILES = ("14", "15")  # chapters about files that no verifier of a kit reads
+ABOUT_OTHER_FILES = ("14", "15", "16")  # chapters about files that no verifier of a kit reads
 
 
 class Vector:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -165,8 +166,11 @@ def volume(kit: Made, tmp_path: Path, judge: Judge) -> Path:
     if os.geteuid() != 0:
         pytest.skip("not run: only the administrator becomes somebody else")
     judge("setpriv")
-    for place in (tmp_path, *tmp_path.parents[:2], kit.directory, *kit.directory.parents[:2]):
-        place.chmod(0o755)
+    top = Path(tempfile.gettempdir())
+    for path in (tmp_path, kit.directory):
+        for place in (path, *path.parents):
+            if place != top and place.is_relative_to(top):
+                place.chmod(0o755)
     made = tmp_path / "volume"
     made.mkdir()
     os.chown(made, 0, NOBODY_KNOWN)

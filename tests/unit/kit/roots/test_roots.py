@@ -175,9 +175,9 @@ def test_the_same_change_has_the_same_bytes_in_any_order() -> None:
     [
         ({}, "nothing would change"),
         ({"threshold": 2}, "nothing would change"),
-        ({"threshold": 4}, "threshold of role root is 4, of 3 signers"),
-        ({"root_threshold": 4}, "threshold of role root is 4, of 3 signers"),
-        ({"remove_signers": ["alice", "bob"]}, "threshold of role root is 2, of 1 signers"),
+        ({"threshold": 4}, "threshold of role root is 4, and it has 3 distinct signers"),
+        ({"root_threshold": 4}, "threshold of role root is 4, and it has 3 distinct signers"),
+        ({"remove_signers": ["alice", "bob"]}, "role root is 2, and it has 1 distinct signer"),
         ({"remove_signers": ["mallory"]}, "'mallory' to remove: there are 'alice', 'bob', 'carol'"),
         ({"remove_signers": ["bob", "bob"]}, "there are 'alice', 'carol'"),
         ({"remove_root_signers": ["frank"]}, "there are"),

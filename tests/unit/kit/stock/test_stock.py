@@ -270,7 +270,7 @@ SPOILED: dict[str, Callable[[bytes], bytes]] = {
     "another hash": lambda made: armored(blob_of(made).replace(b"sha512", b"sha256")),
     "an unknown hash": lambda made: armored(blob_of(made).replace(b"sha512", b"sha999")),
     "another key": lambda made: armored(blob_of(made)[:40] + b"\1" * 10 + blob_of(made)[50:]),
-    "another signature": lambda made: armored(blob_of(made)[:-1] + b"\0"),
+    "another signature": lambda made: armored(blob_of(made)[:-1] + bytes([blob_of(made)[-1] ^ 1])),
     "a length past the end": lambda made: armored(blob_of(made)[:10] + b"\xff" * 4),
     "nothing after the version": lambda made: armored(blob_of(made)[:10]),
 }

@@ -429,7 +429,7 @@ def test_system_directory_is_used_when_it_is_there(
 
 def test_root_and_trust_exclude_each_other(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert kit_verify("verify", site.kit(), "--root", ROOT_FILE, "--trust", site.trust) == 2
-    assert "not allowed with" in capsys.readouterr().err
+    assert "--root and --trust do not go together" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [("--quick",), ("--only", "tools")])
