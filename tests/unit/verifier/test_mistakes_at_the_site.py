@@ -463,6 +463,8 @@ def test_a_mistake_is_answered_so_that_it_can_be_mended(
     says: str,
     fix: str,
 ) -> None:
+    if words.startswith("fifo") and not hasattr(os, "mkfifo"):
+        pytest.skip("not run: this host has no FIFOs")
     monkeypatch.chdir(place)
     monkeypatch.setattr(_compat, "SYSTEM_TRUST", os.fspath(place / "no system trust"))
     before = sorted(os.listdir())
