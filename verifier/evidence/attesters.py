@@ -1,4 +1,4 @@
-"""Whether somebody whom policy names signed a claim: a kit signer, a key, or a sigstore identity."""
+"""Whether somebody whom policy names signed a claim: kit signer, key or sigstore identity."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Trust:
         return None
 
     def _by_kit_signers(self, claim: Claim) -> Signature | None:
-        """Take what the kit carries unsigned as its signers' word, or an envelope by enough of them."""
+        """Take what the kit carries unsigned as its signers' word; or they signed it itself."""
         if claim.signed is None:
             if not claim.in_kit:
                 return None
@@ -191,9 +191,7 @@ class Trust:
             proved = verify_bundle(signed, wanted, roots, _artifact_of(claim))
         except (SignerKindMismatch, BundleSignatureInvalid):
             return None  # a key that does not fit is somebody else's
-        return Signature(
-            attester.name, material, wanted.sha256, proved.signed_at, proved.time_from
-        )
+        return Signature(attester.name, material, wanted.sha256, proved.signed_at, proved.time_from)
 
     def _by_identity(self, claim: Claim, wanted: Identity, attester: Attester) -> Signature | None:
         signed = claim.signed
@@ -206,9 +204,7 @@ class Trust:
         except _SOMEBODY_ELSE:
             return None
         material = ("identity", proved.issuer, proved.signer)
-        return Signature(
-            attester.name, material, proved.signer, proved.signed_at, proved.time_from
-        )
+        return Signature(attester.name, material, proved.signer, proved.signed_at, proved.time_from)
 
 
 def _artifact_of(claim: Claim) -> Artifact | None:

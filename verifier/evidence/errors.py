@@ -84,7 +84,7 @@ class ArtifactNeeded(Undecided):
 class EvidenceIndexFalse(Rejected):
     """The index of the evidence says something else than the documents of the kit.
 
-    It follows from them (FORMAT 17), so whoever wrote it made a mistake, or hid something.
+    It follows from them (FORMAT 18), so whoever wrote it made a mistake, or hid something.
     """
 
     code = "evidence-index-false"

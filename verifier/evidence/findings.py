@@ -1,7 +1,7 @@
 """Findings of scanners, and what VEX answers to them.
 
-A finding is open unless somebody whom policy names for VEX says ``not_affected`` or ``fixed`` of it;
-of several answers the newest counts.
+A finding is open unless somebody whom policy names for VEX says ``not_affected`` or ``fixed`` of
+it; of several answers the newest counts.
 """
 
 from __future__ import annotations
@@ -51,12 +51,16 @@ def findings_of(statement: Statement) -> list[Finding]:
         kind = statement.predicate_type[:200]
         raise EvidenceFormUnknown(f"{kind!r} lists no findings that are known", where="condition")
     if isinstance(result, list):
-        return [_finding(dig(each, "id"), _stated(each.get("severity"))) for each in objects(result)]
+        return [
+            _finding(dig(each, "id"), _stated(each.get("severity"))) for each in objects(result)
+        ]
     if isinstance(result, dict) and isinstance(result.get("matches"), list):
         return [_of_grype(each) for each in objects(result["matches"])]
     if isinstance(result, dict) and isinstance(result.get("SchemaVersion"), int):
         return list(_of_trivy(result))
-    raise EvidenceFormUnknown("the report of its scanner has no form that is known", where="condition")
+    raise EvidenceFormUnknown(
+        "the report of its scanner has no form that is known", where="condition"
+    )
 
 
 def _of_grype(match: Mapping[str, Any]) -> Finding:
@@ -102,9 +106,7 @@ def _rank(severity: Any) -> int | None:
     return -1 if not severity else next(rank for floor, rank in _BANDS if severity >= floor)
 
 
-def open_findings(
-    statement: Statement, level: str, answers: Mapping[str, str]
-) -> list[Finding]:
+def open_findings(statement: Statement, level: str, answers: Mapping[str, str]) -> list[Finding]:
     """Return the findings of a severity, or above it, that nobody answered.
 
     Args:

@@ -12,9 +12,9 @@ from verifier.core.errors import KitError
 from verifier.core.model import STATEMENT_TYPE
 from verifier.evidence.conditions import dig, objects
 from verifier.evidence.documents import BUNDLE, Claim, claim_of, read_document
+from verifier.evidence.errors import EvidenceMalformed
 from verifier.evidence.fields import Fields
 from verifier.evidence.foreign import NotForeign, parse_foreign, read_foreign
-from verifier.evidence.errors import EvidenceMalformed
 from verifier.evidence.simplesigning import (
     KINDS,
     MEDIA_TYPE,
@@ -141,4 +141,3 @@ def _of_simple_signing(annotations: Mapping[str, str], data: bytes, where: str) 
         where=where,
         payload=data,
     )
-

@@ -1,4 +1,4 @@
-"""`evidence/evidence.index`: which document of a kit is about what (FORMAT 17).  Does no I/O.
+"""`evidence/evidence.index`: which document of a kit is about what (FORMAT 18).  Does no I/O.
 
 It is derived, as SHA256SUMS is: a builder writes it from the documents, and whoever judges evidence
 writes it again for the documents that he can read, and compares.  That no document is left out of a
@@ -18,7 +18,9 @@ from verifier.typed import record
 
 HEAD = b"offline-kit-evidence/1\n"
 PATH = "evidence/evidence.index"
-_LINE = re.compile(rb"([0-9a-f]{64}) ([a-z]+) ([!-~]{1,512}) (-|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}) (.+)")
+_LINE = re.compile(
+    rb"([0-9a-f]{64}) ([a-z]+) ([!-~]{1,512}) (-|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}) (.+)"
+)
 _NEWER = re.compile(rb"offline-kit-evidence/[1-9][0-9]{0,8}\n")
 
 

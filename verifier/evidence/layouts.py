@@ -22,12 +22,13 @@ from verifier.evidence.errors import (
     LayoutUnmet,
 )
 from verifier.evidence.fields import Fields
+from verifier.evidence.judgement import MET, REJECTED, UNDECIDED, Answer, Document, Part
 from verifier.evidence.rules import Requirement
 from verifier.evidence.statement import Envelope
 from verifier.typed import TYPE_CHECKING, Any, record
 
 if TYPE_CHECKING:
-    from verifier.evidence.judgement import Document, Evidence, Part, _Answer
+    from verifier.evidence.judge import Evidence
 
 MAX_STEPS = 256
 MAX_KEYS = 1024
@@ -105,10 +106,8 @@ def _key(keyid: str, fields: Fields) -> Key:
 
 def answer_layout(
     evidence: Evidence, requirement: Requirement, name: str, part: Part | None
-) -> _Answer:
+) -> Answer:
     """Return how the layouts of a kit stand to a requirement; see `Evidence.decide`."""
-    from verifier.evidence.judgement import REJECTED, _Answer
-
     groups: dict[str, list[tuple[Document, Claim]]] = {}
     for document, claim in evidence.claims:
         if claim.form == LAYOUT:
@@ -116,7 +115,7 @@ def answer_layout(
     answers = [_answer(evidence, requirement, name, part, group) for group in groups.values()]
     answers += evidence.unread_answers(requirement, part)
     if not answers:
-        return _Answer(0, REJECTED, evidence.missing(requirement, name, part))
+        return Answer(0, REJECTED, evidence.missing(requirement, name, part))
     return max(answers, key=lambda answer: answer.rank)
 
 
@@ -126,9 +125,7 @@ def _answer(
     name: str,
     part: Part | None,
     group: Sequence[tuple[Document, Claim]],
-) -> _Answer:
-    from verifier.evidence.judgement import MET, REJECTED, UNDECIDED, _Answer
-
+) -> Answer:
     answer = evidence.signed_answer(requirement, name, part, group)
     if answer.verdict != MET:
         return answer
@@ -142,7 +139,7 @@ def _answer(
             raise LayoutUnmet(f"no step of it made {requirement.where}", where=where)
     except KitError as error:
         undecided = error.status == EvidenceFormUnknown.status
-        return _Answer(4 if undecided else 3, UNDECIDED if undecided else REJECTED, error)
+        return Answer(4 if undecided else 3, UNDECIDED if undecided else REJECTED, error)
     return answer
 
 

@@ -90,5 +90,7 @@ class Requirement:
             parts.append(f"at most {self.maximum_age_days} days old")
         if self.no_open:
             answers = f", but for what VEX of {', '.join(map(repr, self.vex))} answers"
-            parts.append(f"with no open finding of {self.no_open} or above{answers * bool(self.vex)}")
+            parts.append(
+                f"with no open finding of {self.no_open} or above{answers * bool(self.vex)}"
+            )
         return "; ".join(parts)

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from verifier.catch import KIT as MOST
 from verifier.catch import MEMBER, Caught
-from verifier.core.errors import KitError
+from verifier.core.errors import KitError, UsageError
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component
 from verifier.core.pipeline import Opened
 from verifier.host.judge import Judgement, Notice, override_of
+from verifier.rootfile import read_file
 from verifier.typed import TYPE_CHECKING, record, replace
 
 if TYPE_CHECKING:
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
     from verifier.evidence.documents import Claim
     from verifier.evidence.images import Layout
     from verifier.evidence.index import Line
-    from verifier.evidence.judgement import Contents, Decision, Document, Evidence
+    from verifier.evidence.judge import Evidence
+    from verifier.evidence.judgement import Contents, Decision, Document
     from verifier.evidence.judgement import Facts as KitFacts
     from verifier.evidence.rules import Attester, Requirement
+    from verifier.host.accept import Host
 
+MAX_GIVEN = 256  # files
+MAX_FILE = 64 << 20  # bytes of one of them
 _LAYOUT = b"/oci-layout"
 _BLOBS = b"/blobs/sha256/"
 _INDEX = b"/index.json"
@@ -63,6 +68,27 @@ class Judged:
     evidence: Evidence
     given: tuple[str, ...]
     indexed: bool
+
+
+def read_given(paths: Sequence[str]) -> list[Given]:
+    """Return files of evidence that came beside the kit.
+
+    Raises:
+        UsageError: There are too many, or one is missing or too large.
+    """
+    if len(paths) > MAX_GIVEN:
+        raise UsageError(
+            f"--evidence was given {len(paths)} times, and {MAX_GIVEN} are read",
+            fix="Put several statements into one file, with a line each.",
+        )
+    return [Given(path, _read_given(path)) for path in paths]
+
+
+def _read_given(path: str) -> bytes:
+    try:
+        return read_file(path, MAX_FILE)
+    except KitError as error:
+        raise UsageError(error.message, where=repr(path), fix="Check the path.") from None
 
 
 def choose(opened: Opened) -> Iterator[int]:
@@ -132,7 +158,8 @@ def judge_kit(
     """
     from verifier.evidence.images import claims_in
     from verifier.evidence.index import PATH, compare, parse_index
-    from verifier.evidence.judgement import Document, Evidence
+    from verifier.evidence.judge import Evidence
+    from verifier.evidence.judgement import Document
 
     assert opened.manifest is not None
     layouts = list(_read_layouts(opened, caught))
@@ -149,7 +176,9 @@ def judge_kit(
                 broken.append((document, claims))
             else:
                 more += [(document, claim) for claim in claims]
-    files = [Document(g.path, hashlib.sha256(g.data).hexdigest(), g.data, given=True) for g in given]
+    files = [
+        Document(g.path, hashlib.sha256(g.data).hexdigest(), g.data, given=True) for g in given
+    ]
     facts = _facts(opened, caught, layouts, now)
     evidence = Evidence(facts, [*documents, *files], trust, attesters, lines, more)
     evidence.unread += broken
@@ -355,4 +384,64 @@ def _placed(fault: KitError, decision: Decision) -> KitError:
     return type(fault)(f"{fault.message} ({asked})", where=fault.where, fix=fault.fix)
 
 
-__all__ = ["MEMBER", "MOST", "Given", "Judged", "choose", "judge_kit", "make_trust", "relax"]
+# --- the judge -----------------------------------------------------------------------------------
+
+
+class EvidenceJudge:
+    """Judges the evidence of one kit for a host; see `verifier.catch.Judge`.
+
+    Attributes:
+        judged: What came of it; None until then.
+    """
+
+    member, kit = MEMBER, MOST
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._caught: Caught | None = None
+        self.judged: Judged | None = None
+
+    def _requirements(self, opened: Opened) -> Sequence[Requirement]:
+        judgement = self._host.judgement
+        assert judgement is not None
+        assert opened.manifest is not None
+        rules = judgement.chosen.policy.rules_for(opened.manifest.kit.line)
+        return rules.attestations if rules is not None else ()
+
+    def choose(self, opened: Opened) -> Iterable[int]:
+        """Return the members that evidence may be in; none if nothing is required of the line."""
+        return choose(opened) if self._requirements(opened) else ()
+
+    def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
+        """Return what the policy has against the evidence of a kit that is proved."""
+        self._caught = caught
+        return self.again(opened)
+
+    def again(self, opened: Opened) -> Sequence[KitError]:
+        """Judge once more what was kept, by the policy that the host has now."""
+        requirements = self._requirements(opened)
+        if not requirements or self._caught is None:
+            return ()
+        host = self._host
+        judgement = host.judgement
+        assert judgement is not None
+        assert opened.manifest is not None
+        assert opened.kit_id is not None
+        attesters = {each.name: each for each in judgement.chosen.policy.attesters}
+        assert opened.signing is not None
+        assert opened.reached is not None
+        trust = make_trust(
+            opened.reached.root.targets,
+            opened.signing.signers,
+            attesters.values(),
+            host.trusted_roots({each.trusted_root for each in attesters.values()} - {""}),
+        )
+        try:
+            judged = judge_kit(
+                opened, self._caught, attesters, requirements, trust, host.given, judgement.now
+            )
+        except KitError as error:
+            return [error]
+        line = opened.manifest.kit.line
+        self.judged, host.judgement, faults = relax(judged, judgement, line, opened.kit_id)
+        return faults

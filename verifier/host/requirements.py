@@ -42,7 +42,7 @@ def read_attester(fields: Fields) -> Attester:
         signer=fields.text("signer", label, ""),
         key=fields.text("publicKey", _is_key, ""),
         trusted_root=root,
-        issuer=fields.text("issuer", _URI.fullmatch) if kinds == ["identity"] else "",
+        issuer=fields.text("issuer", _is_issuer) if kinds == ["identity"] else "",
         identity=fields.text("identity", _is_identity, ""),
     )
     if made.identity and not root:
@@ -60,11 +60,15 @@ def _is_key(text: str) -> bool:
         return False
 
 
+def _is_issuer(text: str) -> bool:
+    return _URI.fullmatch(text) is not None and "*" not in text
+
+
 def _is_identity(text: str) -> bool:
     from verifier.evidence.sigstore.identity import make_identity
 
     try:
-        return len(text) <= 1024 and printable(text) and bool(make_identity("an issuer", text))
+        return len(text) <= 1024 and printable(text) and bool(make_identity("issuer:", text))
     except ValueError:
         return False
 
@@ -103,7 +107,8 @@ def read_requirement(fields: Fields, attesters: Sequence[str]) -> Requirement:
     component = fields.text("component", _COMPONENT.fullmatch)
     predicate_type = fields.text("predicateType", _URI.fullmatch)
     of, threshold = _by(fields, known)
-    no_open, vex = "", ()
+    no_open = ""
+    vex: tuple[str, ...] = ()
     if fields.has("noOpen"):
         rule = fields.object("noOpen")
         no_open = rule.text("severity", SEVERITIES.__contains__)
@@ -128,7 +133,7 @@ def read_requirement(fields: Fields, attesters: Sequence[str]) -> Requirement:
 
 
 def _by(fields: Fields, known: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """Return who must have signed, and how many of them; the signers of the kit if nobody is named."""
+    """Return who must have signed, and how many; the signers of the kit if nobody is named."""
     from verifier.evidence.rules import KIT_SIGNERS
 
     if not fields.has("by") or fields.is_text("by"):
