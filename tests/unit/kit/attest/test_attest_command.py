@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kit.keys import new_key
-from tests.support.making import KEYS, ROOT_FILE
+from tests.support.making import KEYS, ROOT_FILE, make_kit
 from tests.support.people import person
 from tests.support.program import Run
 from tests.support.reports import trx
@@ -25,6 +25,7 @@ from verifier.evidence.sigstore.identity import make_key
 from verifier.evidence.sigstore.verify import Artifact, verify_bundle
 from verifier.evidence.statement import Envelope, parse_statement
 
+LNM = KEYS.parent / "lnm"
 ALICE, BOB = str(KEYS / "alice.pem"), str(KEYS / "bob.pem")
 HEX = "ab" * 32
 
@@ -110,15 +111,25 @@ def test_a_bundle_with_a_key_that_no_root_names(here: Path, offline_kit: Run, ki
     assert hint["hint"] == base64.b64encode(hashlib.sha256(spki).digest()).decode()
 
 
-def test_components_images_and_kits(here: Path, offline_kit: Run) -> None:
-    lnm = Path(__file__).parents[4] / "fixtures" / "lnm"
-    layout = lnm / "images" / "migration-runner"
+def test_images_components_and_kits(here: Path, offline_kit: Run) -> None:
+    layout = LNM / "images" / "migration-runner"
     index = json.loads((layout / "index.json").read_bytes())
-    status, said, error = attest(
-        offline_kit, "--subject", f"image:{layout}", "--key", ALICE, "--subject", "tool.bin"
-    )
+    status, said, error = attest(offline_kit, "--subject", f"image:{layout}", "--key", ALICE)
     assert status == 0, error
     assert index["manifests"][0]["digest"] in said
+    made = make_kit(here / "kit")
+    spec, component = str(here / "kit" / "kit.toml"), "component:tools"
+    digest = offline_kit("digest", spec, "tools", "--json")[1]
+    wanted = json.loads(digest)["components"][0]["digest"]["sha256"]
+    for number, within in enumerate((spec, str(made.path))):
+        words = ["--subject", component, "--in", within, "--key", ALICE]
+        status, said, error = attest(offline_kit, *words, out=f"{number}.json")
+        assert status == 0, error
+        assert f"sha256:{wanted}  tools" in said
+    status, _, error = attest(offline_kit, "--subject", "component:tool", *words[2:], out="x.json")
+    assert (status, "Did you mean tools?" in error) == (2, True)
+    status, said, _ = attest(offline_kit, "--subject", f"kit:{made.path}", "--key", ALICE, out="y")
+    assert (status, f"sha256:{made.built.kit_id}" in said) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -176,11 +187,12 @@ def test_a_key_in_a_variable_and_one_of_ssh(
 
 
 def test_a_service_needs_its_public_key(here: Path, offline_kit: Run) -> None:
+    made = new_key("ecdsa-p256", here, "ci", None)
     uri = "hsm:2?pin-value=73914682"
     status, _, said = attest(offline_kit, "--subject", "tool.bin", "--key", uri)
     assert (status, "PUB=URI" in said, "73914682" in said) == (2, True, False)
     status, _, said = attest(
-        offline_kit, "--subject", "tool.bin", "--key", f"{KEYS / 'bob.pub'}={uri}"
+        offline_kit, "--subject", "tool.bin", "--key", f"{made.public_path}={uri}"
     )
     assert status == 3
     assert "signer-unavailable" in said

@@ -14,7 +14,6 @@ from kit.attest.model import Made
 from kit.attest.vulns import VULNS, vulns
 from tests.support.reports import DATABASE, REPORTS, grype
 
-
 BUILT = "2026-11-20T06:13:47Z"
 
 
