@@ -134,9 +134,10 @@ def test_an_older_one_at_the_site_is_replaced(host: Host) -> None:
 
 def _apt(root: Path, repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run apt at a site, for a system below ``root``, with the directory of the kit alone."""
-    for name in ("etc/apt", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log/apt"):
+    for name in ("etc/apt", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"):
         (root / name).mkdir(parents=True, exist_ok=True)
-    (root / "var/lib/dpkg/updates").mkdir(parents=True, exist_ok=True)
+    for name in ("var/log/apt", "var/lib/dpkg/updates"):
+        (root / name).mkdir(parents=True, exist_ok=True)
     (root / "var/lib/dpkg/info").mkdir(exist_ok=True)
     (root / "var/lib/dpkg/status").touch()
     (root / "kit.list").write_text(f"deb [trusted=yes] file:{repository} ./\n")
