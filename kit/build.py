@@ -238,6 +238,8 @@ def build(
             options.taken.check(inputs.index)
         members = inputs.index.count(DATA)
         coverage = judge(inputs) if judge else None
+        if evidence is not None:
+            evidence.check_attested(spec, inputs.index, draft)
         strangers = list(evidence.strangers(inputs.index, draft)) if evidence else []
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:

@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from kit.errors import SourceChanged, show
-from kit.evidence.errors import EvidenceRefused
+from kit.evidence.errors import AttestationElsewhere, EvidenceRefused
 from kit.sources.inputs import Inputs
+from kit.spec import KitSpec
 from verifier.core.errors import KitError
 from verifier.core.limits import BIG
 from verifier.core.lists import DATA, EVIDENCE, Index
-from verifier.core.model import Manifest
-from verifier.evidence.components import component_digest
+from verifier.core.model import Component, Manifest
+from verifier.evidence.components import component_digest, members_of
 from verifier.evidence.documents import Claim, read_document
 from verifier.evidence.index import PATH, join, lines_of
 
@@ -75,6 +76,32 @@ class Evidence:
             lines |= lines_of(name, sha256, self._claims[name])
         return join(lines)
 
+    def check_attested(self, spec: KitSpec, index: Index, manifest: Manifest) -> None:
+        """Hold each ``[[attestation]]`` to what it says that it is about.
+
+        Args:
+            spec: The spec.
+            index: Of the kit, complete.
+            manifest: Its components.
+
+        Raises:
+            AttestationElsewhere: One is about something else; all such are named.
+        """
+        components = {each.id: each for each in manifest.components}
+        wrong = []
+        for number, entry in enumerate(spec.attestations):
+            component = components[entry.component]
+            wanted = _meant(index, component, entry.subject)
+            claims = self._claims.get(entry.kit_path, [])
+            told = {subject[7:] for claim in claims for subject in claim.subjects}
+            if told.isdisjoint(wanted):
+                what = f"is not about {show(entry.subject)} of {entry.component!r}"
+                about = ", ".join(sorted(told)[:3]) or "nothing"
+                where = spec.where("attestation", number, "file")
+                wrong.append(f"{where}: {show(entry.file)} {what}, but about {about}")
+        if wrong:
+            raise AttestationElsewhere(wrong)
+
     def strangers(self, index: Index, manifest: Manifest) -> Iterator[str]:
         """Yield a sentence for each statement that is about nothing in the kit.
 
@@ -106,6 +133,20 @@ def _members(index: Index) -> Iterator[tuple[int, bytes]]:
     for member, path in enumerate(index.paths(first, last), first):
         if path != INDEX:
             yield member, path
+
+
+def _meant(index: Index, component: Component, subject: str) -> set[str]:
+    """Return the SHA-256 of what an attestation may be about."""
+    if subject not in ("component", "image"):
+        member = index.find(subject.encode())
+        inside = member is not None and any(member in run for run in members_of(index, component))
+        return {index.digest(member).hex()} if member is not None and inside else set()
+    found = {component_digest(index, component)} if subject == "component" else set()
+    for run in members_of(index, component):
+        for member, path in enumerate(index.paths(run.start, run.stop), run.start):
+            if subject == "component" or b"/blobs/sha256/" in path:
+                found.add(index.digest(member).hex())
+    return found
 
 
 def _read(inputs: Inputs, member: int, path: bytes) -> bytes:

@@ -82,13 +82,20 @@ class Walk:
             (entry.path.encode(), self._streams(entry, b"", "component", index))
             for index, entry in enumerate(spec.components)
         ]
-        self.evidence = [
-            (entry.path.encode(), self._streams(entry, b"evidence/", "evidence", index))
-            for index, entry in enumerate(spec.evidence)
-        ] + [
-            (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
-            for index, entry in enumerate(spec.sboms)
-        ]
+        self.evidence = (
+            [
+                (entry.path.encode(), self._streams(entry, b"evidence/", "evidence", index))
+                for index, entry in enumerate(spec.evidence)
+            ]
+            + [
+                (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
+                for index, entry in enumerate(spec.sboms)
+            ]
+            + [
+                (entry.path.encode(), self._streams(entry, b"evidence/", "attestation", index))
+                for index, entry in enumerate(spec.attestations)
+            ]
+        )
         if taken is not None:
             lock = os.fsencode(taken.file.absolute())
             above = lock.rpartition(b"/")[0] or b"/"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from kit.build import BuiltKit, Options, build
-from kit.evidence.errors import EvidenceRefused
+from kit.errors import SpecInvalid
+from kit.evidence.errors import AttestationElsewhere, EvidenceRefused
 from kit.rebuild import rebuild
 from kit.signing import load_signer
 from kit.spec import load_spec
@@ -128,6 +129,44 @@ def test_evidence_that_no_site_can_read_is_refused(
     assert len(refused.value.files) == 1
     assert f"evidence/papers/{name}" in refused.value.files[0]
     assert not list((tmp_path / "out").iterdir())
+
+
+ATTESTED = """
+[[attestation]]
+file = "a.json"
+component = "tools"
+subject = "{}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("subject", "about", "good"),
+    [
+        ("component", PAYLOAD["tools/run"], True),
+        ("tools/run", PAYLOAD["tools/run"], True),
+        ("tools/doc.txt", PAYLOAD["tools/run"], False),
+        ("component", b"something else", False),
+        ("image", PAYLOAD["tools/run"], False),
+        ("tools/nothing", b"", False),
+    ],
+)
+def test_attestation_is_about_what_the_spec_says(
+    tmp_path: Path, subject: str, about: bytes, good: bool
+) -> None:
+    write_files(tmp_path, {"a.json": compact(provenance({"sha256": sha256(about)}))})
+    more = ATTESTED.format(subject)
+    if good:
+        lines = index_of(make(tmp_path, {}, more), tmp_path / "there")
+        assert lines[1].endswith(" evidence/attestations/tools/a.json")
+        return
+    with pytest.raises(AttestationElsewhere, match=r"kit\.toml"):
+        make(tmp_path, {}, more)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_attestation_of_a_component_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecInvalid, match=r"attestation\[0\].component"):
+        make(tmp_path, {}, ATTESTED.format("component").replace('"tools"', '"tool"'))
 
 
 def test_statement_about_nothing_here_is_named(tmp_path: Path) -> None:
