@@ -57,7 +57,7 @@ def _ids(values: dict[str, Any], lines: Lines) -> Iterator[Problem]:
 
 
 def _attested(values: dict[str, Any], lines: Lines) -> Iterator[Problem]:
-    ids = {component.get("id") for _, component in _tables(values, "component")}
+    ids = [component.get("id") for _, component in _tables(values, "component")]
     for index, entry in _tables(values, "attestation"):
         name = entry.get("component")
         if isinstance(name, str) and name not in ids:
