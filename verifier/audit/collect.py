@@ -10,6 +10,7 @@ from verifier.audit.documents import Documents, read_documents
 from verifier.audit.images import images_of
 from verifier.audit.model import (
     GOOD,
+    UNJUDGED,
     Audit,
     ComponentRow,
     CoverageRow,
@@ -24,6 +25,7 @@ from verifier.audit.vulnerabilities import vulnerability_rows
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component
 from verifier.core.pipeline import Opened
+from verifier.evidence.components import component_digest, members_of
 from verifier.evidence.coverage import (
     Described,
     Exempt,
@@ -45,14 +47,12 @@ _NO_FILE = ("NOASSERTION", "NONE", "")
 _ABOUT_EVIDENCE = "what the evidence says"
 
 
-def make_audit(
-    report: Report, catch: Catch | None, later: Iterable[tuple[str, bytes]] = ()
-) -> Audit:
+def make_audit(report: Report, catch: Catch, later: Iterable[tuple[str, bytes]] = ()) -> Audit:
     """Return the audit of a kit.
 
     Args:
         report: What proving it has found.
-        catch: What was kept while it was proved; None if the index was not reached.
+        catch: What was kept while it was proved.
         later: Path and contents of evidence that was given beside the kit.
     """
     audit = Audit(report, decisions=list(decisions(report)))
@@ -60,7 +60,7 @@ def make_audit(
     opened = report.opened
     if opened.manifest is None:
         return audit
-    if catch is None or opened.index is None or "end" not in opened.done:
+    if not catch.read or opened.index is None:
         why = "nothing of a kit is read before all of it is proved"
         audit.not_checked.append(Unchecked("evidence, images and packages", why))
         audit.components += (_component(opened, item) for item in opened.manifest.components)
@@ -69,7 +69,7 @@ def make_audit(
     audit.not_checked = [
         item for item in audit.not_checked if not item.what.startswith(_ABOUT_EVIDENCE)
     ]
-    audit.not_checked += (Unchecked(item.path, item.why) for item in catch.left)
+    audit.not_checked += (Unchecked(path, why) for path, why in sorted(catch.missed.items()))
     audit.not_checked += read.unchecked
     _fill(audit, opened, opened.index, read, catch)
     return audit
@@ -101,7 +101,7 @@ def _fill(audit: Audit, opened: Opened, index: Index, read: Documents, catch: Ca
     audit.vulnerabilities += vulnerability_rows(read.scans, read.vex)
     audit.statements += read.vex
     audit.documents += read.others
-    unjudged = sum(row.verdict != GOOD for row in audit.attestations)
+    unjudged = sum(row.verdict == UNJUDGED for row in audit.attestations)
     if unjudged:
         why = "they are not by kit signers, and no policy says who else may attest"
         audit.not_checked.append(Unchecked(f"{unjudged} signatures of attestations", why))
@@ -215,7 +215,7 @@ def _kind(path: str, origin: str, element: Element | None) -> str:
 
 def _component(opened: Opened, item: Component, found: _Found | None = None) -> ComponentRow:
     index = opened.index
-    runs = [run for path in item.paths for run in index.below(path.encode())] if index else []
+    runs = members_of(index, item) if index is not None else []
     sizes = index.sizes if index is not None else ()
     more = found.of.get(item.id) if found is not None else None
     return ComponentRow(
@@ -226,7 +226,7 @@ def _component(opened: Opened, item: Component, found: _Found | None = None) -> 
         tuple(sorted(more.kinds)) if more is not None else (),
         sum(map(len, runs)),
         sum(sum(sizes[run.start : run.stop]) for run in runs),
-        "",
+        f"sha256:{component_digest(index, item)}" if index is not None and runs else "",
         tuple(sorted(more.licences)[:MAX_OF_A_COMPONENT]) if more is not None else (),
         tuple(sorted(more.origins)[:MAX_OF_A_COMPONENT]) if more is not None else (),
     )
@@ -277,6 +277,9 @@ def _known(
         digest = index.digest(member)
         if digest in wanted:
             known.setdefault(f"sha256:{digest.hex()}", index.path(member))
+    for item in opened.manifest.components if opened.manifest is not None else ():
+        if members_of(index, item):  # that of nothing says nothing (FORMAT 11.2)
+            known[f"sha256:{component_digest(index, item)}"] = f"component {item.id}"
     for image in images:
         known[image.digest] = f"image {image.name or image.layout}"
     known.update({f"sha256:{name}": "kitId" for name in [opened.kit_id] if name})

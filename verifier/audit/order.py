@@ -71,19 +71,12 @@ def audit_kit(
         host: The host that judges by policy and memory; None to ask the root of the job only.
         later: Path and contents of evidence that is given beside the kit.
     """
-    caught: list[Catch] = []
-
-    def sink(opened: Opened, wanted: list[range] | None) -> Catch:
-        del wanted  # an audit is of the whole kit
-        caught.append(Catch(opened))
-        return caught[0]
-
     if job.only or job.quick or job.stop_after != "members":
         raise ValueError("an audit is of a whole kit")
-    job.make_sink = sink
+    catch = Catch()
     patient = _Patient(host) if host is not None else None
-    proved = run(path, job, host=patient)
-    audit = make_audit(_refused(proved, patient), caught[0] if caught else None, later)
+    proved = run(path, job, host=patient, judges=(catch,))
+    audit = make_audit(_refused(proved, patient), catch, later)
     if proved.error is not None and proved.error is not audit.report.error:
         audit.decisions.append(refusal("proof", proved.error))
     return audit

@@ -12,12 +12,14 @@ from verifier.audit.model import BAD, GOOD, UNJUDGED, AttestationRow, SubjectRow
 from verifier.core.errors import KitError
 from verifier.core.signature import Key
 from verifier.core.trust import Root
+from verifier.evidence.errors import BundleSignatureInvalid
 from verifier.evidence.sigstore.bundle import Bundle
 from verifier.evidence.sigstore.x509 import oidc_issuers
 from verifier.evidence.statement import Envelope, Statement, Subject, parse_statement
 from verifier.typed import record, replace
 
 MAX_SUBJECTS = 100  # of one statement that are listed; the rest is counted
+_FORGED = "it names the key of a kit signer, and is not by it"
 NO_POLICY = "it is not by a kit signer, and no policy says who else may attest"
 
 
@@ -67,6 +69,11 @@ class KitSigners:
                     break
         return tuple(sorted(found))
 
+    def named(self, envelope: Envelope) -> tuple[str, ...]:
+        """Return whose keys an envelope names; it proves nothing."""
+        keyids = {keyid for keyid, _ in envelope.signatures}
+        return tuple(sorted({key.signer for key in self._keys if key.keyid in keyids}))
+
 
 def judge_documents(
     path: str, found: Sequence[Bundle | Envelope], signers: KitSigners
@@ -75,7 +82,7 @@ def judge_documents(
     for number, item in enumerate(found, start=1):
         place = f"number {number}" if len(found) > 1 else ""
         if isinstance(item, Envelope):
-            yield _judge(path, place, "envelope", item, signers.signed(item), ())
+            yield _judge(path, place, "envelope", item, signers.signed(item), signers.named(item))
         elif item.envelope is not None:
             by = signers.signed(item.envelope) if item.certificate is None else ()
             yield _judge(path, place, "bundle", item.envelope, by, _claimed(item))
@@ -102,6 +109,7 @@ def _judge(
             message=error.message,
         )
         return Signed(row, None)
+    forged = form == "envelope" and bool(claimed) and not by
     row = AttestationRow(
         path,
         place,
@@ -109,10 +117,11 @@ def _judge(
         statement.predicate_type,
         tuple(map(_subject, statement.subjects[:MAX_SUBJECTS])),
         len(statement.subjects),
-        GOOD if by else UNJUDGED,
+        GOOD if by else BAD if forged else UNJUDGED,
         by,
-        claimed,
-        message="" if by else NO_POLICY,
+        () if by else claimed,
+        code=BundleSignatureInvalid.code if forged else "",
+        message=_FORGED if forged else "" if by else NO_POLICY,
     )
     return Signed(row, Said(path, statement, by))
 
