@@ -62,7 +62,7 @@ def everything() -> tuple[dict[str, bytes], dict[str, bytes]]:
     layout, digest = image([b"a layer", b"another"])
     data = {"tools/run": TOOL, "tools/other": b"other\n"}
     data |= {f"images/runner/{path}": content for path, content in layout.items()}
-    tool = {"hashes": [{"alg": "SHA-256", "content": sha256(TOOL)}]}
+    tool: dict[str, Any] = {"hashes": [{"alg": "SHA-256", "content": sha256(TOOL)}]}
     scan = statement(VULNS, {"scanner": {"result": [{"id": CVE, "severity": "9.8"}]}}, digest[7:])
     evidence = {
         "sbom/tools.cdx.json": cyclonedx(library("tool", "1.0", **tool), library("zlib", "1.2")),
@@ -171,7 +171,7 @@ def test_without_a_root_nobody_vouches(tmp_path: Path) -> None:
     )
 
 
-POLICIES = {
+POLICIES: dict[str, tuple[dict[str, Any], int, str]] = {
     "met": ({"lines": rules(signerSets=[{"name": "s", "of": ["alice"], "threshold": 1}])}, 0, ""),
     "a set that did not sign": (
         {"lines": rules(signerSets=[{"name": "s", "of": ["carol"], "threshold": 1}])},
