@@ -97,7 +97,7 @@ def evidence_is_asked_for(source: Source) -> Iterator[str]:
         return
     later = [*source.functions(), *filter(_is_for_checkers, ast.walk(source.tree))]
     inside = {id(node) for outer in later for node in ast.walk(outer)}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
             single = Source(source.path, source.text, ast.Module([node], []))
             for line, name in single.imports():
