@@ -90,7 +90,7 @@ def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
 
 def _forgotten(source: Source) -> Iterator[tuple[int, str]]:
     """Yield where a source lists the names of the environment, or takes one of them out."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Delete):
             yield from ((node.lineno, "os.environ") for target in node.targets if _is_item(target))
         if isinstance(node, ast.Call) and ast.unparse(node) == "list(os.environ)":
