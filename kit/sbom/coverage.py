@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -11,6 +11,7 @@ from kit.errors import SourceChanged, show
 from kit.sbom.check import check_file
 from kit.sbom.errors import SbomCoverage, SbomRefused
 from kit.sources.inputs import Inputs
+from kit.sources.lockfile import BESIDE
 from kit.spec import KitSpec
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.evidence.coverage import Coverage, Link, Uncovered, Unit, compare
@@ -177,5 +178,12 @@ def _images(inputs: Inputs, path: str) -> list[str] | None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
         return None
-    digests = [text(item.get("digest")) for _, item in objects(value["manifests"])]
+    entries = [item for _, item in objects(value["manifests"])]
+    digests = [text(item.get("digest")) for item in entries if not _is_beside(item)]
     return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
+
+
+def _is_beside(entry: Mapping[str, object]) -> bool:
+    """Whether an entry is no image and speaks of one: a signature needs no SBOM of its own."""
+    annotations = entry.get("annotations")
+    return isinstance(annotations, dict) and BESIDE in annotations
