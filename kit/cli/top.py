@@ -28,10 +28,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
+    "attest": ("attest", "Make and sign statements about files, components and images."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
     "verify": ("looking", "Verify a kit; the same program as kit-verify."),
+    "audit": ("looking", "Say all that is known of a kit, to sign it off."),
     "diff": (
         "looking",
         "Show what is different: by component and directory first, then member by member.",
@@ -95,11 +97,15 @@ def load_all() -> None:
     for module, _ in COMMANDS.values():
         _load(module)
     from kit import lock  # noqa: F401  # what the commands load when they run
+    from kit.attest import errors  # noqa: F401
+    from kit.net import keyless  # noqa: F401
 
 
 def _load(module: str) -> None:
     """Load one of the modules with commands, which registers them."""
     match module:
+        case "attest":
+            from kit.cli import attest  # noqa: F401
         case "build":
             from kit.cli import build  # noqa: F401
         case "config":

@@ -19,9 +19,10 @@ from typing import Any, Protocol
 from kit.net.registry import INDEXES, MAX_MANIFEST, OCI_INDEX
 from kit.sources.errors import CompanionAbsent, ImageMalformed
 from kit.sources.images import Descriptor, children, media_type_of, parse_manifest
-from kit.sources.lockfile import BESIDE, Lock, LockedImage
+from kit.sources.lockfile import Lock, LockedImage
 from kit.spec import KitSpec, Source
 from kit.store import Artifact, Store
+from verifier.evidence.coverage import BESIDE
 
 MAX_REFERRERS = 1_000  # of one image
 MAX_PAYLOADS = 100  # of one manifest of signatures, in the older form

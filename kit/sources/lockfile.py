@@ -26,7 +26,6 @@ from verifier.core import limits
 
 MAX_LOCK = 64 * limits.MIB  # bytes
 NAME = "kit.lock"
-BESIDE = "vnd.offline-kit.beside"  # annotation of an entry of our index.json that is no image
 _HEAD = """\
 # Written by `offline-kit lock`: what each source is, by digest. Keep it in version control.
 # It is not edited by hand; `offline-kit lock --update NAME` moves one source.
