@@ -51,6 +51,13 @@ from verifier.core.manifest import MAX_COMPONENTS
 from verifier.show.plain import plain
 
 MAX_SPEC = 16 * limits.MIB  # bytes
+_PROMISING = {
+    "oci",
+    "wheels",
+    "debs",
+    "npm",
+    "git",
+}  # kinds of sources that are kinds of components
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
 
 
@@ -84,6 +91,12 @@ class Component(Table):
         description="where it belongs on the site, a line of 1 to 500 characters for people",
         examples=["/opt/lnm/migrations/21-101"],
     )
+    kind: Literal["files", "oci", "wheels", "debs", "npm", "git"] | None = Field(
+        None,
+        description="what the files are together, and so what is promised of them: the build and "
+        "the site check it; that of its sources if they are fetched and all of one kind",
+        examples=["wheels"],
+    )
     placeholder: Text | None = Field(
         None,
         description="why the component may be empty for now, a line of 1 to 500 characters",
@@ -92,6 +105,25 @@ class Component(Table):
     sources: tuple[Source, ...] = Field(
         (), alias="source", strict=False, description="an array of tables, [[component.source]]"
     )
+
+    @property
+    def what(self) -> str:
+        """Its kind: as stated, or as all its sources are; empty if it promises nothing."""
+        if self.kind is not None:
+            return self.kind
+        found = {source.fetched or "" for source in self.sources}
+        return found.pop() if len(found) == 1 and found <= _PROMISING else ""
+
+    @model_validator(mode="after")
+    def _is_what_it_fetches(self) -> Component:
+        others = sorted({str(source.fetched) for source in self.sources} & _PROMISING - {self.kind})
+        if self.kind not in {None, "files"} and others:
+            raise mistake(
+                f'has `kind = "{self.kind}"` and a source with `{others[0]}`',
+                expected="the kind that its sources have",
+                fix="remove `kind`, or make a component of its own",
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_source(self) -> Component:
