@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from verifier.catch import KIT, MEMBER, Beginning, Caught, Sha512
 from verifier.core.errors import KitError
 from verifier.core.pipeline import Opened
-from verifier.evidence.kinds.model import WHOLE
-from verifier.evidence.kinds.registry import judge_kinds, judged, promises, wants_of
 
 
 class KindJudge:
@@ -38,6 +36,9 @@ class KindJudge:
         assert opened.index is not None
         if not self._asked(opened):
             return
+        from verifier.evidence.kinds.model import WHOLE  # here: evidence is asked for
+        from verifier.evidence.kinds.registry import judged, wants_of
+
         for files, want in wants_of(opened.manifest, opened.index):
             member = files.members[want.name]
             yield member if want.size == WHOLE else Beginning(member, want.size)
@@ -51,6 +52,8 @@ class KindJudge:
         assert opened.index is not None
         if not self._asked(opened):
             return ()
+        from verifier.evidence.kinds.registry import judge_kinds, promises  # here: as above
+
         found = judge_kinds(
             opened.manifest, opened.index, caught.data, caught.missed, caught.sha512
         )

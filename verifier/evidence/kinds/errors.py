@@ -43,14 +43,14 @@ class KindFileUnexpected(Rejected):
 
 
 class OciLayoutMalformed(Rejected):
-    """`oci-layout` is not that of version 1.0.0 of the OCI image layout."""
+    """The file `oci-layout` is not that of version 1.0.0 of the OCI image layout."""
 
     code = "oci-layout-malformed"
     fix = _AGAIN
 
 
 class OciIndexMalformed(Rejected):
-    """`index.json` is no index of images, or has none."""
+    """The file `index.json` is no index of images, or has none."""
 
     code = "oci-index-malformed"
     fix = _AGAIN
@@ -123,7 +123,7 @@ class OciSizeMismatch(Rejected):
 
 
 class RequirementsMalformed(Rejected):
-    """`requirements.txt` has a line that is no `NAME==VERSION` with SHA-256 hashes.
+    """The file `requirements.txt` has a line that is no `NAME==VERSION` with SHA-256 hashes.
 
     Options and addresses in it would have pip look elsewhere.
     """
@@ -140,7 +140,7 @@ class WheelNameMalformed(Rejected):
 
 
 class WheelMissing(Rejected):
-    """`requirements.txt` names the hash of a wheel that is not there."""
+    """The file `requirements.txt` names the hash of a wheel that is not there."""
 
     code = "wheel-missing"
     fix = _AGAIN
@@ -157,21 +157,21 @@ class WheelUnlisted(Rejected):
 
 
 class DebsPackagesMalformed(Rejected):
-    """`Packages` is no index of a Debian repository, or names a file twice."""
+    """The file `Packages` is no index of a Debian repository, or names a file twice."""
 
     code = "debs-packages-malformed"
     fix = _AGAIN
 
 
 class DebsReleaseMalformed(Rejected):
-    """`Release` is none: it has no date, or no SHA-256 of `Packages`."""
+    """The file `Release` is none: it has no date, or no SHA-256 of `Packages`."""
 
     code = "debs-release-malformed"
     fix = _AGAIN
 
 
 class DebsReleaseMismatch(Rejected):
-    """`Release` gives another size or SHA-256 of `Packages` than it has: apt would refuse it."""
+    """The file `Release` gives another size or SHA-256 of `Packages`: apt would refuse it."""
 
     code = "debs-release-mismatch"
     fix = _AGAIN
@@ -188,7 +188,7 @@ class DebsReleaseDated(Rejected):
 
 
 class DebMissing(Rejected):
-    """`Packages` names a file that is not there."""
+    """The file `Packages` names a file that is not there."""
 
     code = "deb-missing"
     fix = _AGAIN
@@ -212,14 +212,14 @@ class DebUnlisted(Rejected):
 
 
 class NpmManifestMalformed(Rejected):
-    """`package.json` is no object in JSON."""
+    """The file `package.json` is no object in JSON."""
 
     code = "npm-manifest-malformed"
     fix = _AGAIN
 
 
 class NpmPackageLockMalformed(Rejected):
-    """`package-lock.json` is no lock of npm 7 or newer."""
+    """The file `package-lock.json` is no lock of npm 7 or newer."""
 
     code = "npm-package-lock-malformed"
     fix = _AGAIN
