@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
+    "attest": ("attest", "Make and sign statements about files, components and images."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -100,6 +101,8 @@ def load_all() -> None:
 def _load(module: str) -> None:
     """Load one of the modules with commands, which registers them."""
     match module:
+        case "attest":
+            from kit.cli import attest  # noqa: F401
         case "build":
             from kit.cli import build  # noqa: F401
         case "config":
