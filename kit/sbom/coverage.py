@@ -20,7 +20,7 @@ from verifier.evidence.sbom import Sbom, objects, text
 MAX_SHOWN = 20  # files named in one message; the rest is counted
 MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
 _LAYOUT = "/oci-layout"
-_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+_UNITS = {"wheels": ".whl", "debs": ".deb", "npm": ".tgz"}  # what a kind is about, by its end
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
     members = chain(_members(index, DATA), _members(index, EVIDENCE))
     carried = wanted.intersection(map(index.digest, members))
     found = compare(
-        _units(inputs),
+        _units(spec, inputs),
         [(document.path, document.sbom) for document in documents],
         _Exempt({path for entry in spec.exemptions for path in entry.paths}),
         lambda sha256: bytes.fromhex(sha256) in carried,
@@ -134,16 +134,24 @@ class _Exempt:
 # --- units -----------------------------------------------------------------------------------
 
 
-def _units(inputs: Inputs) -> Iterator[Unit]:
-    """Yield every file of the kit, and in place of the files of an OCI layout its images."""
+def _units(spec: KitSpec, inputs: Inputs) -> Iterator[Unit]:
+    """Yield what has to be described: files, and in components of a kind what that kind is about.
+
+    Of an OCI layout its images are described, of wheels, Debian packages and npm projects the
+    packages themselves: what lists them is part of the kind (FORMAT 17).
+    """
     index = inputs.index
     layouts = _layouts(inputs)
+    of_kinds = {
+        item.path + "/": _UNITS[item.what] for item in spec.components if item.what in _UNITS
+    }
     for rank, first, last in index.runs():
         if rank != DATA:
             continue
         for number, path in enumerate(index.paths(first, last), first):
             name = path.decode("utf-8")
-            if not any(name.startswith(layout) for layout in layouts):
+            ending = next((of_kinds[one] for one in of_kinds if name.startswith(one)), "")
+            if name.endswith(ending) and not any(name.startswith(one) for one in layouts):
                 yield Unit(name, index.digest(number).hex())
     for layout, images in layouts.items():
         for sha256 in images:
