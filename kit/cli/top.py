@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
     "verify": ("looking", "Verify a kit; the same program as kit-verify."),
+    "audit": ("looking", "Say all that is known of a kit, to sign it off."),
     "diff": (
         "looking",
         "Show what is different: by component and directory first, then member by member.",
@@ -96,6 +97,8 @@ def load_all() -> None:
     for module, _ in COMMANDS.values():
         _load(module)
     from kit import lock  # noqa: F401  # what the commands load when they run
+    from kit.attest import errors  # noqa: F401
+    from kit.net import keyless  # noqa: F401
 
 
 def _load(module: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,7 @@ BROUGHT_ALONG = frozenset(
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
 ORDERS = tuple(f"kit.{name}" for name in "build cli lock rebuild repair seal sign".split())
+ASKED_FOR = ("verifier/evidence/", "verifier/audit/")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it
@@ -57,9 +60,21 @@ def runner_needs_the_verifier_only(source: Source) -> Iterator[str]:
 def kit_names_its_dependencies(source: Source) -> Iterator[str]:
     allowed = sys.stdlib_module_names | dependencies() | BROUGHT_ALONG
     allowed |= {"kit", "verifier", "tomllib"}  # tomllib where there is one, tomli elsewhere
+    allowed |= extras()
     for line, name in source.imports():
         if name.split(".")[0] not in allowed:
             yield source.at(line, f"imports {name}: not a dependency of pyproject.toml")
+
+
+def extras_are_asked_for(source: Source) -> Iterator[str]:
+    """Yield where a module brings in an extra when it is itself imported."""
+    inside = {id(node) for outer in source.functions() for node in ast.walk(outer)}
+    for node in ast.walk(source.tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
+            single = Source(source.path, source.text, ast.Module([node], []))
+            for line, name in single.imports():
+                if name.split(".")[0] in extras():
+                    yield source.at(line, f"imports {name}: an extra is imported where it is used")
 
 
 def nothing_needs_kit(source: Source) -> Iterator[str]:
@@ -92,16 +107,16 @@ def rooms_stand_below_orders(source: Source) -> Iterator[str]:
 
 
 def evidence_is_asked_for(source: Source) -> Iterator[str]:
-    """Yield where a module brings in evidence when it is itself imported."""
-    if source.path.startswith("verifier/evidence/") or source.path == ERROR_PAGES:
+    """Yield where a module brings in evidence, or audits, when it is itself imported."""
+    if source.path.startswith(ASKED_FOR) or source.path == ERROR_PAGES:
         return
     later = [*source.functions(), *filter(_is_for_checkers, ast.walk(source.tree))]
     inside = {id(node) for outer in later for node in ast.walk(outer)}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
             single = Source(source.path, source.text, ast.Module([node], []))
             for line, name in single.imports():
-                if is_below(name, "verifier.evidence"):
+                if is_below(name, "verifier.evidence", "verifier.audit"):
                     yield source.at(
                         line, f"imports {name}: evidence is imported where it is asked for"
                     )
@@ -131,9 +146,25 @@ def only_locking_needs_a_network(source: Source) -> Iterator[str]:
             yield source.at(line, f"imports {name}: only kit/net/ speaks to a network")
 
 
+@functools.cache
 def dependencies() -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    names = [re.split(r"[\[<>=~!;, ]", text)[0] for text in project["dependencies"]]
+    return _imported(_project()["dependencies"])
+
+
+@functools.cache
+def extras() -> set[str]:
+    """Return what is only installed where somebody asks for it."""
+    named = _project()["optional-dependencies"].values()
+    return _imported([text for texts in named for text in texts])
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project
+
+
+def _imported(texts: list[str]) -> set[str]:
+    names = [re.split(r"[\[<>=~!;, ]", text)[0] for text in texts]
     return {name.lower().replace("-", "_") for name in names}
 
 
@@ -151,6 +182,7 @@ LAWS = [
     (evidence_knows_no_host, ["verifier/evidence"]),
     (nothing_needs_kit, folders_without_builder()),
     (kit_names_its_dependencies, ["kit"]),
+    (extras_are_asked_for, ["kit"]),
     (rooms_stand_below_orders, ["kit"]),
     (only_locking_needs_a_network, ["kit"]),
     (runner_needs_the_verifier_only, ["runner"]),
@@ -170,9 +202,11 @@ BROKEN = [
     (core_stands_alone, "verifier/core/a.py", "from verifier.evidence import errors"),
     (evidence_is_asked_for, "verifier/run.py", "from verifier.evidence import errors"),
     (evidence_is_asked_for, "verifier/run.py", "if x:\n    import verifier.evidence.foreign"),
+    (evidence_is_asked_for, "verifier/cli.py", "from verifier.audit.order import audit_kit"),
     (evidence_knows_no_host, "verifier/evidence/a.py", "from verifier.host import policy"),
     (nothing_needs_kit, "verifier/a.py", "import kit.build"),
     (kit_names_its_dependencies, "kit/a.py", "import requests"),
+    (extras_are_asked_for, "kit/a.py", "from sigstore import models"),
     (only_locking_needs_a_network, "kit/sources/a.py", "import urllib3"),
     (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
     (rooms_stand_below_orders, "kit/roots/a.py", "import kit.cli.roots"),
