@@ -83,9 +83,7 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
     members = chain(_members(index, DATA), _members(index, EVIDENCE))
     carried = wanted.intersection(map(index.digest, members))
     found = compare(
-        units(
-            inputs.index, _layouts(inputs), [(item.path, item.what) for item in spec.components]
-        ),
+        units(inputs.index, _layouts(inputs), [(item.path, item.what) for item in spec.components]),
         [(document.path, document.sbom) for document in documents],
         Exempt(path for entry in spec.exemptions for path in entry.paths),
         lambda sha256: bytes.fromhex(sha256) in carried,
