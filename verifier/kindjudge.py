@@ -16,6 +16,9 @@ class KindJudge:
         asked: Whether the kinds of a kit are to be judged; by default they are.
         passes: Whether a finding is let pass, which is said elsewhere; by default none is.
         sha512: Whether files are also compared by their SHA-512, where something gives it.
+
+    Attributes:
+        faults: What was found and not let pass.
     """
 
     member = MEMBER
@@ -29,6 +32,7 @@ class KindJudge:
         sha512: bool = False,
     ) -> None:
         self._asked, self._passes, self._sha512 = asked, passes, sha512
+        self.faults: list[KitError] = []
 
     def choose(self, opened: Opened) -> Iterable[int | Beginning | Sha512]:
         """Return the documents that kinds are judged by."""
@@ -57,9 +61,9 @@ class KindJudge:
         found = judge_kinds(
             opened.manifest, opened.index, caught.data, caught.missed, caught.sha512
         )
-        faults = [fault for fault in found if not self._passes(opened, fault)]
+        self.faults = [fault for fault in found if not self._passes(opened, fault)]
         opened.judged.about.add("kinds")
         said = promises(opened.manifest)
         if said and not found:
             opened.judged.done.append(f"what kinds promise: {said}")
-        return faults
+        return self.faults

@@ -49,15 +49,25 @@ def _check(
     for_kit: Annotated[
         bool, typer.Option("--for-kit", help="Also say what would keep it from covering files.")
     ] = False,
+    inside: Annotated[
+        str,
+        typer.Option(
+            "--inside", metavar="IMAGE", help="Also compare files with this image: oci:DIR:NAME."
+        ),
+    ] = "",
     json_: Json = False,
 ) -> None:
     """Judge SBOMs (SPDX 2.2 to 3.0.1, CycloneDX 1.2 to 1.7); exit status 4 if one is bad."""
-    from kit.sbom.check import check_file
+    from kit.sbom.check import check_file, check_inside
+    from kit.sbom.inside import files_of
 
     status = ExitStatus.VERIFIED
     values = []
+    there = files_of(inside, Path()) if inside else None
     for path in files:
         checked = check_file(path, for_kit=for_kit)
+        if there is not None:
+            checked = check_inside(checked, there)
         status = max(status, checked.status)
         if json_:
             values.append(_value(checked))

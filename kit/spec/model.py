@@ -165,6 +165,18 @@ class Exemption(Table):
     )
 
 
+class SbomLink(Table):
+    """What an element of an SBOM describes, said explicitly: the build holds it to that."""
+
+    element: Text = Field(
+        description="the element, by its id in the document: SPDXID, spdxId or bom-ref",
+        examples=["SPDXRef-Package-runner"],
+    )
+    member: KitPath = Field(
+        description="the file of the kit that it describes", examples=["tools/runner.bin"]
+    )
+
+
 class SbomFile(Table):
     """A document that says what the kit carries: SPDX or CycloneDX, as JSON.
 
@@ -173,6 +185,13 @@ class SbomFile(Table):
 
     file: SourcePath = Field(
         description="one file, relative to the spec", examples=["sboms/runner.spdx.json"]
+    )
+    links: tuple[SbomLink, ...] = Field(
+        (),
+        alias="link",
+        strict=False,
+        max_length=MAX_COMPONENTS,
+        description=f"an array of at most {MAX_COMPONENTS} tables, [[sbom.link]]",
     )
 
     @property

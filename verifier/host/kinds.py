@@ -16,15 +16,17 @@ class KindsByPolicy(KindJudge):
 
     Args:
         host: Whose policy asks.
+        always: Whether somebody asks whatever the policy says; it may still let findings pass.
+        sha512: See there.
     """
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(self._are_asked_for, self._lets_pass)
-        self._host = host
+    def __init__(self, host: Host, *, always: bool = False, sha512: bool = False) -> None:
+        super().__init__(self._are_asked_for, self._lets_pass, sha512=sha512)
+        self._host, self._always = host, always
 
     def _are_asked_for(self, opened: Opened) -> bool:
         rules = self._host.rules_for(opened)
-        return rules is not None and rules.kinds
+        return self._always or (rules is not None and rules.kinds)
 
     def _lets_pass(self, opened: Opened, fault: KitError) -> bool:
         """Whether an override lets a finding pass; that is noted for the report."""
