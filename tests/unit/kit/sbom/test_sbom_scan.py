@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.sbom import scan
 from kit.sbom.errors import SbomScanFailed
 from kit.sbom.generate import plan_sboms, write_sboms
 from kit.sbom.scan import Image, file_name, images_of, normalised
@@ -105,16 +105,13 @@ def spec(tmp_path: Path) -> Path:
 def test_image_that_nobody_describes_takes_syft(
     spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan.shutil, "which", lambda *a, **k: None)
+    monkeypatch.setattr("kit.sbom.scan.shutil.which", lambda *a, **k: None)
     with pytest.raises(ToolMissing, match=r"syft is not installed: pip install 'offline-kit\[sbom"):
         plan_sboms(load_spec(spec))
 
 
 def test_syft_looks_into_an_image(spec: Path) -> None:
-    if (
-        not shutil.which("syft")
-        and not (Path(scan.sysconfig.get_path("scripts")) / "syft").exists()
-    ):
+    if not shutil.which("syft") and not (Path(sysconfig.get_path("scripts")) / "syft").exists():
         pytest.skip("not run: syft is not installed")
     plan = plan_sboms(load_spec(spec))
     assert [one.file for one in plan.made] == ["sboms/image-image-21.102.0.spdx.json"]
