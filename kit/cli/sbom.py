@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, app, say
+from kit.cli.common import Json, app, say, user_store
 from kit.cli.defaults import SPEC, SpecArgument
 from kit.cli.options import App, Group
 from kit.spec import load_spec
@@ -122,9 +122,11 @@ def _write(
 ) -> None:
     """Write an SBOM for each component that has files no other one describes, and list it."""
     from kit.sbom.generate import check_plan, plan_sboms, write_sboms
+    from kit.sources.taken import take
 
     loaded = load_spec(spec)
-    plan = plan_sboms(loaded)
+    with take(loaded, user_store()) as taken:
+        plan = plan_sboms(loaded, taken)
     if check:
         check_plan(loaded, plan)
     else:
@@ -136,10 +138,8 @@ def _write(
         say(f"listed {name} in {spec}")
     for name in plan.idle:
         say(f"note: {name} describes nothing any more; remove it and its [[sbom]]")
-    for name in plan.images:
-        say(f"note: {name} is an image: its SBOM takes a tool that looks into images")
     if not plan.made:
-        say("nothing to describe: every file is in another SBOM, exempt, or in an image")
+        say("nothing to describe: all of it is in another SBOM, or exempt")
 
 
 @sbom_app.command("merge")

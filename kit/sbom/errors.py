@@ -203,3 +203,10 @@ class SbomLinkBroken(Usage):
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n  ".join([f"{len(lines)} found", *lines[:20]]))
+
+
+class SbomScanFailed(Undecided):
+    """syft could not look into an image, or wrote something that is no SBOM."""
+
+    code = "sbom-scan-failed"
+    fix = "Run syft on the image yourself to see more, or write the SBOM with another tool."

@@ -51,7 +51,14 @@ from verifier.core.manifest import MAX_COMPONENTS
 from verifier.show.plain import plain
 
 MAX_SPEC = 16 * limits.MIB  # bytes
-_PROMISING = {
+_KIND_OF = {  # from kinds of sources that are fetched to those of components
+    "oci": "oci",
+    "wheels": "wheels",
+    "wheels_from": "wheels",
+    "debs": "debs",
+    "npm": "npm",
+    "git": "git",
+}
     "oci",
     "wheels",
     "debs",
@@ -111,15 +118,16 @@ class Component(Table):
         """Its kind: as stated, or as all its sources are; empty if it promises nothing."""
         if self.kind is not None:
             return self.kind
-        found = {source.fetched or "" for source in self.sources}
-        return found.pop() if len(found) == 1 and found <= _PROMISING else ""
+        found = {_KIND_OF.get(source.fetched or "", "") for source in self.sources}
+        return found.pop() if len(found) == 1 else ""
 
     @model_validator(mode="after")
     def _is_what_it_fetches(self) -> Component:
-        others = sorted({str(source.fetched) for source in self.sources} & _PROMISING - {self.kind})
+        found = {_KIND_OF.get(source.fetched or "", "") for source in self.sources}
+        others = sorted(found - {"", self.kind})
         if self.kind not in {None, "files"} and others:
             raise mistake(
-                f'has `kind = "{self.kind}"` and a source with `{others[0]}`',
+                f'has `kind = "{self.kind}"` and a source of {others[0]}',
                 expected="the kind that its sources have",
                 fix="remove `kind`, or make a component of its own",
             )

@@ -95,7 +95,7 @@ def images_in(value: Any) -> list[str] | None:
     return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
 
 
-_ABOUT = {"wheels": ".whl", "debs": ".deb", "npm": ".tgz"}  # what a kind is about, by its end
+ABOUT = {"wheels": ".whl", "debs": ".deb", "npm": ".tgz"}  # what a kind is about, by its end
 
 
 def units(
@@ -111,7 +111,7 @@ def units(
         layouts: Of each directory that is a layout, with a slash at its end, the images in it.
         kinds: The directory and the kind of each component.
     """
-    about = [(f"{path}/", _ABOUT[kind]) for path, kind in kinds if kind in _ABOUT]
+    about = [(f"{path}/", ABOUT[kind]) for path, kind in kinds if kind in ABOUT]
     for rank, first, last in index.runs():
         if rank != DATA:
             continue

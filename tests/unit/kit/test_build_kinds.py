@@ -9,7 +9,8 @@ import pytest
 from kit.build import KindBroken
 from kit.errors import SpecInvalid
 from kit.spec import KitSpec, load_spec, parse_spec
-from kit.spec.model import _PROMISING
+from kit.spec.model import _KIND_OF
+from kit.spec.sources import FETCHED
 from tests.support.cases.kinds import package
 from tests.support.kindfiles import GOOD, Files, integrity, npm
 from tests.support.making import build_kit, write_files, write_spec
@@ -117,4 +118,5 @@ def test_kind_that_cannot_be_is_a_mistake(sources: str, stated: str) -> None:
 
 
 def test_kinds_of_specs_are_those_that_can_be_judged() -> None:
-    assert _PROMISING | {"files"} == set(KNOWN)
+    assert {*_KIND_OF.values(), "files"} == set(KNOWN)
+    assert set(_KIND_OF) == set(FETCHED) - {"url"}
