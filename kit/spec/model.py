@@ -59,12 +59,6 @@ _KIND_OF = {  # from kinds of sources that are fetched to those of components
     "npm": "npm",
     "git": "git",
 }
-    "oci",
-    "wheels",
-    "debs",
-    "npm",
-    "git",
-}  # kinds of sources that are kinds of components
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
 
 
