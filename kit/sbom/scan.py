@@ -23,6 +23,7 @@ from urllib.parse import quote
 from kit.net.registry import INDEXES, MANIFESTS
 from kit.sbom.errors import SbomScanFailed
 from kit.sources.errors import ToolMissing
+from verifier.evidence.coverage import BESIDE
 from verifier.evidence.foreign import MAX_BYTES, NotForeign, read_foreign
 from verifier.evidence.sbom import objects, text
 
@@ -69,6 +70,8 @@ def images_of(layout: Mapping[str, Path]) -> Iterator[Image]:
     """
     for _, entry in objects(_json(layout, "index.json").get("manifests")):
         notes = entry.get("annotations")
+        if isinstance(notes, dict) and BESIDE in notes:
+            continue  # a signature, or what else speaks of an image
         name = text(notes.get(_REF_NAME)) if isinstance(notes, dict) else ""
         name = name or text(entry.get("digest"))[7:19]
         digest = text(entry.get("digest"))
