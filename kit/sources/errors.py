@@ -97,6 +97,18 @@ class PlatformAbsent(Usage):
     fix = "Correct `platforms` in the spec, or choose another version of the image."
 
 
+class CompanionAbsent(Undecided):
+    """What the spec wants beside an image is not there, or speaks of another image.
+
+    Signatures, attestations and SBOMs hang on the digest of an image. A mirror that copies images
+    may leave them behind; one that recompresses layers or writes manifests again makes another
+    image, of which nobody has said anything.
+    """
+
+    code = "image-companion-absent"
+    fix = "Name the registry where the image was signed, copy them too, or shorten `beside`."
+
+
 class ImageNamesCollide(Usage):
     """Two images of one component would have one name in its layout."""
 
@@ -136,6 +148,17 @@ class ResolveFailed(Undecided):
 
     code = "resolve-failed"
     fix = "Read what the program says, correct the requirements or its settings, and run again."
+
+
+class RequirementsUnusable(Usage):
+    """A requirements file is none, or leaves part of what it means to other files or to options.
+
+    Each line is a requirement as pip writes it, perhaps with digests (`--hash=sha256:...`), which
+    are then the only files that are carried of that package.
+    """
+
+    code = "requirements-unusable"
+    fix = "Write every requirement into the file itself; indexes belong into uv's settings."
 
 
 class WheelAbsent(Undecided):
