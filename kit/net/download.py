@@ -116,7 +116,7 @@ class Downloads:
                     raise
                 except KitError as error:
                     failures.append(error)
-        raise _worst(failures)
+        raise _named(_worst(failures), wanted)
 
     def _fetch_from(self, url: str, wanted: Wanted, partial: Partial) -> Artifact:
         continued = partial.size > 0
@@ -231,6 +231,14 @@ def _follows(response: Response, partial: Partial) -> bool:
 
 def _too_large(size: int, most: int, wanted: Wanted) -> ArtifactTooLarge:
     return ArtifactTooLarge(f"has at least {size} bytes, not {most}", where=wanted.name)
+
+
+def _named(error: KitError, wanted: Wanted) -> KitError:
+    """Return the error that also says which file is gone; its URL may say nothing to anybody."""
+    if not isinstance(error, ArtifactGone):
+        return error
+    digest = f" (sha256:{wanted.sha256})" if wanted.sha256 else ""
+    return ArtifactGone(f"{error.message}: {wanted.name!r}{digest}", where=error.where)
 
 
 def _worst(failures: Sequence[KitError]) -> KitError:
