@@ -99,6 +99,7 @@ def load_all() -> None:
     from kit import lock  # noqa: F401  # what the commands load when they run
     from kit.attest import errors  # noqa: F401
     from kit.net import keyless  # noqa: F401
+    from kit.releases import history  # noqa: F401
 
 
 def _load(module: str) -> None:
