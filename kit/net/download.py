@@ -181,7 +181,8 @@ class Downloads:
         total = wanted.size or partial.size + (declared or 0)
         if declared is not None and partial.size + declared > most:
             raise _too_large(partial.size + declared, most, wanted)
-        while data := response.read1(_STEP):  # what has come: a break loses none of it
+        # what has come: a break loses none of it; and as it came: its digest is of that
+        while data := response.read1(_STEP, decode_content=False):
             if self._stop.is_set():
                 raise _Stopped
             if partial.size + len(data) > most:
