@@ -34,6 +34,8 @@ class MemoryInputs(Inputs):
         signed_sums: bool,
     ) -> None:
         # not super's: it wants files
+        self.late: list[Any] = []
+        self.made: dict[bytes, bytes] = {}
         self.index = Index()
         self._bytes: dict[int, bytes] = {}
         own = {README: [b"README.txt"], TOOL: [b"kit-verify.pyz"], VERIFIER: []}
