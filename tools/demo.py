@@ -242,7 +242,7 @@ def drop(name: str) -> str:
 
 
 def strict() -> None:
-    """Show that a policy which demands evidence takes the kit, and not one that lacks some of it."""
+    """Show that a policy that demands evidence takes the kit, and not one that lacks some."""
     say()
     say("== A site whose policy demands evidence: tests, provenance, signatures, VEX, in-toto ==")
     root = hashlib.sha256((RELEASE / "root.json").read_bytes()).hexdigest()
