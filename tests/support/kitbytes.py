@@ -6,6 +6,7 @@ import tempfile
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kit.container.archive import Written, write_archive
 from kit.container.page import write_page
