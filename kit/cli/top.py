@@ -102,6 +102,7 @@ def load_all() -> None:
     from kit.attest import errors  # noqa: F401
     from kit.intoto import errors as _  # noqa: F401
     from kit.net import keyless  # noqa: F401
+    from kit.releases import history  # noqa: F401
 
 
 def _load(module: str) -> None:

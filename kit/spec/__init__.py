@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kit.spec.model import (
+    AttestationFile,
     Component,
     Evidence,
     Exemption,
@@ -24,6 +25,7 @@ __all__ = [
     "KitSpec",
     "KitTable",
     "Release",
+    "AttestationFile",
     "SbomFile",
     "Source",
     "load_spec",
