@@ -134,7 +134,11 @@ def test_other_evidence_is_asked_for_all_the_same(
     here: Path, made: MadeKit, offline_kit: Run
 ) -> None:
     kind = "https://example.org/review/v1"
-    review = {"component": "@kit", "predicateType": kind, "by": {"of": ["security"], "threshold": 1}}
+    review = {
+        "component": "@kit",
+        "predicateType": kind,
+        "by": {"of": ["security"], "threshold": 1},
+    }
     Path("policy.json").write_bytes(policy(ASKED, review))
     status, _, error = approve(offline_kit, made)
     assert (status, "attestation-missing" in error) == (4, True), error
