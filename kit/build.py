@@ -196,11 +196,12 @@ def own_members(info: KitInfo) -> dict[bytes, bytes]:
 
 
 def make_inputs(
-    collected: Collected, info: KitInfo, *, signed_sums: bool
+    spec: KitSpec, collected: Collected, info: KitInfo, *, signed_sums: bool
 ) -> tuple[Inputs, Evidence | None]:
-    """Return what a kit carries, and its evidence, if it has any; that is read now.
+    """Return what a kit carries, and its evidence, if it has any; that is read and judged now.
 
     Raises:
+        LayoutUnmet: The steps of the build are not what the layout of the spec says.
         SourceNameUnsafe: A file has the name of the index of the evidence.
         EvidenceRefused: A document of evidence cannot be read by any site.
     """
@@ -215,6 +216,10 @@ def make_inputs(
     evidence = Evidence(inputs) if INDEX in own else None
     if evidence is not None:
         evidence.plan()
+    if spec.layout is not None and evidence is not None:
+        from kit.intoto.judge import judge_spec  # an extra, and few specs have steps
+
+        judge_spec(spec, info.mtime, evidence.digests)
     return inputs, evidence
 
 
@@ -246,7 +251,7 @@ def build(
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options), options.taken)
-    inputs, evidence = make_inputs(collected, draft.kit, signed_sums=sums is not None)
+    inputs, evidence = make_inputs(spec, collected, draft.kit, signed_sums=sums is not None)
     empty = tuple(show(name) for name in collected.empty_directories)
     notes = collected.notes
     unchecked: list[str] = []

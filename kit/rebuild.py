@@ -82,7 +82,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
     collected = collect(spec, taken=options.taken)
-    inputs, _ = make_inputs(collected, draft.kit, signed_sums=has_sums)
+    inputs, _ = make_inputs(spec, collected, draft.kit, signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:

@@ -232,30 +232,35 @@ def bad() -> None:
 
 
 def drop(name: str) -> str:
-    """Copy the sources of the kit without one attestation; return the copy's spec."""
+    """Copy the sources of the attested kit without one attestation; return the copy's spec."""
     copy = DEMO / "dropped" / "source"
     shutil.copytree(TOP / "fixtures" / "lnm", copy)
-    spec = copy / "kit.toml"
+    spec = copy / "attested.toml"
     tables = spec.read_text("utf-8").split("[[attestation]]\n")
     spec.write_text("[[attestation]]\n".join(t for t in tables if name not in t), "utf-8")
     return spec.relative_to(TOP).as_posix()
 
 
 def strict() -> None:
-    """Show that a policy that demands evidence takes the kit, and not one that lacks some."""
+    """Show that a policy that demands evidence takes the kit that has it, and no other."""
     say()
-    say("== A site whose policy demands evidence: tests, provenance, signatures, VEX, in-toto ==")
+    say("== The same release with what is attested of it: tests, provenance, signatures, VEX ==")
+    text = build("build/demo/attested", "alice", "bob", spec="fixtures/lnm/attested.toml")
+    expect(text, "signed by  alice, bob")
+    say()
+    say("== A site whose policy demands all of that ==")
     root = hashlib.sha256((RELEASE / "root.json").read_bytes()).hexdigest()
-    policy = "../../../fixtures/lnm/policy-strict.json"
+    policy = "../../../fixtures/lnm/supply/policy.json"
     command = ["python3", "-I", "-S", "kit-verify.pyz", "trust", "init", "--root", "root.json"]
     command += ["--fingerprint", root, "--policy", policy, "--trust", "../trust"]
     run(command, 0, directory=RELEASE, wrap=isolation())
     trusted = ("--trust", "../trust")
-    expect(verify(KIT, 0, *trusted, root=False), "VERIFIED: lnm", "of 'runner-image': by 'builder'")
+    text = verify(f"../attested/{NAME}/{KIT}", 0, *trusted, root=False)
+    expect(text, "VERIFIED: lnm", "attestation https://in-toto.io/attestation/test-result/v0.1")
     say()
     say("== The same site, and a release whose test attestation was dropped ==")
     text = build("build/demo/dropped", "alice", "bob", spec=drop("tests.dsse.json"))
-    expect(text, "signed by alice, bob (threshold 2)")
+    expect(text, "signed by  alice, bob")
     text = verify(f"../dropped/{NAME}/{KIT}", 4, *trusted, root=False)
     expect(text, "REJECTED: attestation-missing\n", "test-result/v0.1")
 

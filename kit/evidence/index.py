@@ -58,6 +58,11 @@ class Evidence:
         if refused:
             raise EvidenceRefused(refused)
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 of each document as it was read, by its path in the kit."""
+        return self._sha256
+
     def plan(self) -> None:
         """Have the index written when all that it speaks about is there."""
         lines = [

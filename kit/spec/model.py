@@ -248,6 +248,40 @@ class AttestationFile(Table):
         return (Source.model_validate({"file": self.file}),)
 
 
+class LayoutTable(Table):
+    """The in-toto layout that the kit was built by, and the links of its steps.
+
+    Both are judged before anything is built, at `created`, and land below evidence/in-toto/.
+    """
+
+    file: SourcePath = Field(
+        description="the layout, one file, relative to the spec", examples=["supply/root.layout"]
+    )
+    links: SourcePath = Field(
+        description="the directory of the links, STEP.KEYID.link, relative to the spec",
+        examples=["supply/links"],
+    )
+    keys: Annotated[tuple[SourcePath, ...], AfterValidator(filled)] = Field(
+        strict=False,
+        max_length=64,
+        json_schema_extra=FILLED,
+        description="an array of files of public keys, relative to the spec: the owners of the "
+        "layout, each of whom must have signed it",
+        examples=[["supply/owner.pub"]],
+    )
+
+    @property
+    def path(self) -> str:
+        """The directory below evidence/ that it lands in."""
+        return "in-toto"
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where it comes from, as an entry of evidence has it."""
+        links = f"{self.links.rstrip('/')}/*.link"
+        return tuple(Source.model_validate(each) for each in ({"file": self.file}, {"glob": links}))
+
+
 class KitTable(Table):
     """The kit as a whole."""
 
@@ -340,6 +374,7 @@ class KitSpec(Table):
         max_length=MAX_COMPONENTS,
         description=f"an array of at most {MAX_COMPONENTS} tables, [[exemption]]",
     )
+    layout: LayoutTable | None = Field(None, description="a table [layout], of in-toto")
     release: Release | None = Field(None, description="a table [release]")
 
     _file: Path = PrivateAttr(default=Path("kit.toml"))

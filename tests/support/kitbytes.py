@@ -39,6 +39,7 @@ class MemoryInputs(Inputs):
         self.made: dict[bytes, bytes] = {}
         self.index = Index()
         self._bytes: dict[int, bytes] = {}
+        self.late, self.made = [], {}  # nothing is made late
         own = {README: [b"README.txt"], TOOL: [b"kit-verify.pyz"], VERIFIER: []}
         own[VERIFIER] = sorted(path for path in OWN_FILES if path.startswith(b"verifier/"))
         self._put(SUMS, {b"SHA256SUMS": b""}, ())
