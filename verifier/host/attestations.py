@@ -399,6 +399,7 @@ class EvidenceJudge:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._caught: Caught | None = None
+        self._raw: tuple[object, Judged] | None = None
         self.judged: Judged | None = None
 
     def _requirements(self, opened: Opened) -> Sequence[Requirement]:
@@ -424,21 +425,32 @@ class EvidenceJudge:
         assert judgement is not None
         assert opened.manifest is not None
         assert opened.kit_id is not None
-        attesters = {each.name: each for each in judgement.chosen.policy.attesters}
-        assert opened.signing is not None
-        assert opened.reached is not None
-        trust = make_trust(
-            opened.reached.root.targets,
-            opened.signing.signers,
-            attesters.values(),
-            host.trusted_roots({each.trusted_root for each in attesters.values()} - {""}),
-        )
         try:
-            judged = judge_kit(
-                opened, self._caught, attesters, requirements, trust, host.given, judgement.now
-            )
+            judged = self._judge(opened, judgement, requirements)
         except KitError as error:
             return [error]
         line = opened.manifest.kit.line
         self.judged, host.judgement, faults = relax(judged, judgement, line, opened.kit_id)
         return faults
+
+    def _judge(
+        self, opened: Opened, judgement: Judgement, requirements: Sequence[Requirement]
+    ) -> Judged:
+        """Judge, or return what came of it when nothing has changed since."""
+        host, caught = self._host, self._caught
+        attesters = {each.name: each for each in judgement.chosen.policy.attesters}
+        roots = host.trusted_roots({each.trusted_root for each in attesters.values()} - {""})
+        assert opened.signing is not None
+        assert opened.reached is not None
+        assert caught is not None
+        signers = tuple(opened.signing.signers)
+        root = opened.reached.root
+        known = (judgement.chosen.sha256, root.signed, signers, sorted(roots), judgement.now)
+        if self._raw is not None and self._raw[0] == known:
+            return self._raw[1]
+        trust = make_trust(root.targets, signers, attesters.values(), roots)
+        judged = judge_kit(
+            opened, caught, attesters, requirements, trust, host.given, judgement.now
+        )
+        self._raw = known, judged
+        return judged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -33,6 +34,7 @@ from tests.support.bundles import ISSUER, NAME, Wish, make_bundle, world
 from tests.support.certificates import NOW, pem
 from tests.support.hosting import CLOCK, Site, code, notices, override, policy, rules
 from tests.support.people import compact
+from verifier import cli
 from verifier.core.pipeline import Job
 from verifier.host.accept import Host
 from verifier.host.attestations import Given
@@ -70,7 +72,7 @@ class Judged:
 
     def look(
         self,
-        data: bytes,
+        asked: bytes,
         evidence: Mapping[str, bytes],
         *given: bytes,
         roots: tuple[bytes, ...] = (ROOT,),
@@ -79,7 +81,7 @@ class Judged:
         index: bytes | None = b"",
         **kit: Any,
     ) -> Report:
-        self.site.pin(policy=data)
+        self.site.pin(policy=asked)
         if roots:
             self.site.directory.add_trusted_roots(roots)
         path = self.site.base / "kit.tar.zst"
@@ -522,3 +524,87 @@ def test_part_of_a_kit_is_judged_by_all_of_its_evidence(host: Judged) -> None:
 def test_quick_reads_evidence_too(host: Judged) -> None:
     job = Job(quick=True)
     assert code(host.look(BY_ALICE, {"p.json": envelope(GOOD, "alice")}, job=job)) == ""
+
+
+def test_evidence_that_no_rule_asks_for_is_named(host: Judged) -> None:
+    report = host.look(policy(), {}, envelope(GOOD, "alice"))
+    assert code(report) == ""
+    assert any("given beside the kit (1 file)" in line for line in report.not_checked)
+
+
+# --- forms of others -----------------------------------------------------------------------------
+
+TARBALL = b"a package of npm"
+BY_SHA512 = {"sha512": hashlib.sha512(TARBALL).hexdigest()}
+
+
+def in_npm_form(value: dict[str, Any]) -> bytes:
+    """Return the attestations of a package, as npm's registry gives them."""
+    made = json.loads(bundle(value))
+    return compact({"attestations": [{"predicateType": PROVENANCE, "bundle": made}]})
+
+
+def test_npm_names_packages_by_sha512_only(host: Judged, tmp_path: Path) -> None:
+    data = policy(
+        attesters=[KEYLESS],
+        lines=rules(
+            attestations=[
+                {"component": "c0", "predicateType": PROVENANCE, "by": by("keyless")},
+            ]
+        ),
+    )
+    parts = [component("c0", "web")]
+    kit: dict[str, Any] = {"data": {"web/a.tgz": TARBALL}, "components": parts, "index": None}
+    evidence = {"npm.json": in_npm_form(provenance(BY_SHA512))}
+    assert code(host.look(data, evidence, **kit)) == ""
+    (tmp_path / "other").mkdir()
+    strange = {"npm.json": in_npm_form(provenance({"sha512": "ab" * 64}))}
+    assert code(Judged(tmp_path / "other").look(data, strange, **kit)) == "attestation-missing"
+    (tmp_path / "large").mkdir()
+    kit["data"] = {"web/a.tgz": TARBALL * 300_000}
+    report = Judged(tmp_path / "large").look(data, evidence, **kit)
+    assert code(report) == "evidence-unread"
+
+
+def test_pep_740_and_lines_of_bundles(host: Judged, tmp_path: Path) -> None:
+    data = asks(by=by("keyless"), attesters=[KEYLESS])
+    made = json.loads(bundle())
+    material = made["verificationMaterial"]
+    envelope_ = made["dsseEnvelope"]
+    attestation = {
+        "version": 1,
+        "verification_material": {
+            "certificate": material["certificate"]["rawBytes"],
+            "transparency_entries": material["tlogEntries"],
+        },
+        "envelope": {
+            "statement": envelope_["payload"],
+            "signature": envelope_["signatures"][0]["sig"],
+        },
+    }
+    assert code(host.look(data, {"a.publish.attestation": compact(attestation)}, index=None)) == ""
+    (tmp_path / "lines").mkdir()
+    lines = bundle(statement(TESTS)) + b"\n" + bundle() + b"\n"
+    assert code(Judged(tmp_path / "lines").look(data, {"github.jsonl": lines})) == ""
+
+
+def test_policy_says_requirements_in_words(tmp_path: Path, capsys: Any) -> None:
+    data = asks(
+        PROVENANCE,
+        by("alice", "ci", threshold=2),
+        attesters=[ALICE, CI, KEYLESS],
+        builderId="https://builder.example/1",
+        materials="locked",
+        maximumAgeDays=3,
+        noOpen={"severity": "high", "vex": ["alice"]},
+    )
+    (tmp_path / "policy.json").write_bytes(data)
+    assert cli.main(["policy", "check", str(tmp_path / "policy.json")]) == 0
+    said = capsys.readouterr().out
+    assert "attester 'alice' is the kit signer 'alice'" in said
+    assert f"attester 'keyless' is '{NAME}', as '{ISSUER}' says" in said
+    assert (
+        f"component 'tools' needs {PROVENANCE} by 2 of 'alice', 'ci'; built by "
+        "'https://builder.example/1'; of nothing that is not in the lock; at most 3 days old; "
+        "with no open finding of high or above, but for what VEX of 'alice' answers"
+    ) in said
