@@ -38,7 +38,7 @@ _BLOBS = b"/blobs/sha256/"
 _INDEX = b"/index.json"
 _HASHED = b".tgz"  # members whose SHA-512 is worked out: npm names packages by nothing else
 _LOCK, _PROVENANCE = "evidence/kit.lock", "evidence/provenance.json"
-_LOCKED = re.compile(rb'(?m)^(?:sha256|index) = "([0-9a-f]{64})"\r?$')
+_LOCKED = re.compile(rb'(?m)^(?:sha256|index|commit) = "([0-9a-f]{40,64})"\r?$')
 
 
 @record(frozen=True)
@@ -62,12 +62,14 @@ class Judged:
         evidence: All of it, for whoever reports more than was asked.
         given: SHA-256 of each file that was given, sorted.
         indexed: Whether the kit has an index of its evidence, and it is true.
+        unknown: Why the index could not be judged; None if it could.
     """
 
     decisions: tuple[Decision, ...]
     evidence: Evidence
     given: tuple[str, ...]
     indexed: bool
+    unknown: KitError | None = None
 
 
 def read_given(paths: Sequence[str]) -> list[Given]:
@@ -156,6 +158,7 @@ def judge_kit(
     Raises:
         EvidenceIndexFalse: The index of the evidence is not the one that follows from it.
     """
+    from verifier.evidence.errors import EvidenceFormUnknown
     from verifier.evidence.images import claims_in
     from verifier.evidence.index import PATH, compare, parse_index
     from verifier.evidence.judge import Evidence
@@ -165,8 +168,12 @@ def judge_kit(
     layouts = list(_read_layouts(opened, caught))
     documents = list(_documents(opened, caught))
     lines: dict[str, list[Line]] | None = None
+    unknown: KitError | None = None
     if opened.manifest.evidence_index is not None and PATH in caught.data:
-        lines = parse_index(caught.data[PATH])
+        try:
+            lines = parse_index(caught.data[PATH])
+        except EvidenceFormUnknown as error:
+            unknown = error
     more: list[tuple[Document, Claim]] = []
     broken: list[tuple[Document, KitError]] = []
     for layout in layouts:
@@ -186,7 +193,7 @@ def judge_kit(
         compare(lines, {each.path: each.sha256 for each in documents}, evidence.by_path)
     decisions = tuple(evidence.decide(requirements))
     digests = tuple(sorted(each.sha256 for each in files))
-    return Judged(decisions, evidence, digests, lines is not None)
+    return Judged(decisions, evidence, digests, lines is not None, unknown)
 
 
 def _documents(opened: Opened, caught: Caught) -> Iterator[Document]:
@@ -361,6 +368,13 @@ def relax(
     """Return what an override lets pass, and what stands against the kit all the same."""
     policy, faults = judgement.chosen.policy, list[KitError]()
     decisions, notices = [], list(judgement.notices)
+    if judged.unknown is not None:
+        fault = judged.unknown
+        by = override_of(policy, fault.code, line, kit_id, judgement.now)
+        if by:
+            notices.append(Notice(fault.code, f"{fault.where}: {fault.message}", by))
+        else:
+            faults.append(fault)
     for decision in judged.decisions:
         if decision.fault is None:
             decisions.append(decision)

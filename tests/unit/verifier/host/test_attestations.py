@@ -396,7 +396,14 @@ CONDITIONS: list[tuple[str, bool, dict[str, Any], dict[str, Any]]] = [
     ("builder", True, {"builderId": "https://builder.example/1"}, GOOD),
     ("no prefix of a builder", False, {"builderId": "https://builder.example/"}, GOOD),
     ("source", True, {"sourceUri": "https://git.example/lnm/tools"}, GOOD),
-    ("source as git writes it", True, {"sourceUri": "git+https://git.example/lnm/tools@x"}, GOOD),
+    ("source as git writes it", True, {"sourceUri": "git+https://git.example/lnm/tools/"}, GOOD),
+    ("another ref", False, {"sourceUri": "https://git.example/lnm/tools@x"}, GOOD),
+    (
+        "a host before somebody else's",
+        False,
+        {"sourceUri": "https://git.example"},
+        provenance(source="git+https://git.example@other.example/x@main"),
+    ),
     ("no prefix of a source", False, {"sourceUri": "https://git.example/lnm"}, GOOD),
     ("no host with another's name", False, {"sourceUri": "https://git.example"}, GOOD),
     ("young enough", True, {"maximumAgeDays": 5}, GOOD),
@@ -608,3 +615,25 @@ def test_policy_says_requirements_in_words(tmp_path: Path, capsys: Any) -> None:
         "'https://builder.example/1'; of nothing that is not in the lock; at most 3 days old; "
         "with no open finding of high or above, but for what VEX of 'alice' answers"
     ) in said
+
+
+def test_index_of_a_later_version_may_be_let_pass(host: Judged) -> None:
+    newer = b"offline-kit-evidence/2\n"
+    overrides = [override("evidence-form-unknown")]
+    data = asks(by=by("alice"), attesters=[ALICE], overrides=overrides)
+    report = host.look(data, {"p.json": envelope(GOOD, "alice")}, index=newer)
+    assert code(report) == ""
+    assert "evidence-form-unknown" in notices(report)
+
+
+def test_key_under_a_trusted_root_needs_what_the_root_has(host: Judged, tmp_path: Path) -> None:
+    who = attester("ci", publicKey=key_of("sums"), trustedRoot=sha256(ROOT))
+    data = asks(by=by("ci"), attesters=[who])
+    report = host.look(data, {"p.json": envelope(GOOD, "sums")})
+    assert code(report) == "log-entry-missing"
+    (tmp_path / "bundle").mkdir()
+    wish = Wish(statement=GOOD, by_key=True)
+    who = attester("ci", publicKey=pem(wish.key), trustedRoot=sha256(ROOT))
+    made = bundles.text(make_bundle(wish))
+    asked = asks(by=by("ci"), attesters=[who])
+    assert code(Judged(tmp_path / "bundle").look(asked, {"p.json": made})) == ""
