@@ -402,10 +402,7 @@ class EvidenceJudge:
         self.judged: Judged | None = None
 
     def _requirements(self, opened: Opened) -> Sequence[Requirement]:
-        judgement = self._host.judgement
-        assert judgement is not None
-        assert opened.manifest is not None
-        rules = judgement.chosen.policy.rules_for(opened.manifest.kit.line)
+        rules = self._host.rules_for(opened)
         return rules.attestations if rules is not None else ()
 
     def choose(self, opened: Opened) -> Iterable[int]:

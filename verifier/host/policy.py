@@ -38,6 +38,7 @@ OVERRIDABLE = (
     "evidence-form-unknown",
     "evidence-too-large",
     "evidence-unread",
+    "kind-unchecked",
     "kit-equivocation",
     "kit-expired",
     "kit-older",
@@ -68,12 +69,14 @@ class LinePolicy:
 
     Attributes:
         maximum_age_days: How old a kit may be; 0 for any age.
+        kinds: Whether components must keep what their kinds promise; else it is only said.
     """
 
     line: str
     signer_sets: tuple[SignerSet, ...] = ()
     attestations: tuple[Requirement, ...] = ()
     maximum_age_days: int = 0
+    kinds: bool = False
 
 
 @record(frozen=True)
@@ -240,6 +243,7 @@ def _line(fields: Fields, attesters: Sequence[str]) -> LinePolicy:
             read_requirement(item, attesters) for item in fields.objects("attestations")
         ),
         maximum_age_days=fields.number("maximumAgeDays", MAX_AGE_DAYS, 0),
+        kinds=fields.word("kinds", "report", "verify"),
     )
     fields.done()
     once([item.name for item in rules.signer_sets], "signer set")
