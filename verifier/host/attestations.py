@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from verifier.catch import KIT as MOST
 from verifier.catch import MEMBER, Caught
@@ -217,13 +217,11 @@ def _read_layouts(opened: Opened, caught: Caught) -> Iterator[Layout]:
     assert index is not None
     for prefix in _layouts(index):
         path = prefix.decode("utf-8")
-        below = f"{path}blobs/sha256/"
         blobs = {
             index.digest(member).hex(): caught.data[index.path(member)]
             for member in _small_blobs(index, prefix)
             if index.path(member) in caught.data
         }
-        del below
         yield Layout(path, caught.data.get(f"{path}index.json"), blobs)
 
 
@@ -238,7 +236,11 @@ def _facts(opened: Opened, caught: Caught, layouts: Sequence[Layout], now: int) 
     assert opened.kit_id is not None
     below: dict[str, Sequence[str]] = {}
     blobs = [item for layout in layouts for item in layout.blobs.items()]
-    papers = [(hashlib.sha256(d).hexdigest(), d) for p, d in caught.data.items() if _paper(p)]
+    papers = [
+        (hashlib.sha256(d).hexdigest(), d)
+        for p, d in caught.data.items()
+        if p.startswith("evidence/")
+    ]
     for sha256, data in (*blobs, *papers):
         listed = lists_of(data)
         if listed:
@@ -266,15 +268,10 @@ def _facts(opened: Opened, caught: Caught, layouts: Sequence[Layout], now: int) 
     )
 
 
-def _paper(path: str) -> bool:
-    return path.startswith("evidence/")
-
-
-def _finder(index: Index, component: Component, layouts: Sequence[Layout]):  # type: ignore[no-untyped-def]
-    def find() -> Contents:
-        return _contents(index, component, layouts)
-
-    return find
+def _finder(
+    index: Index, component: Component, layouts: Sequence[Layout]
+) -> Callable[[], Contents]:
+    return lambda: _contents(index, component, layouts)
 
 
 def _contents(index: Index, component: Component, layouts: Sequence[Layout]) -> Contents:
