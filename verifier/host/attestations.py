@@ -20,6 +20,7 @@ from verifier.rootfile import read_file
 from verifier.typed import TYPE_CHECKING, record, replace
 
 if TYPE_CHECKING:
+    from verifier.core.signature import Key
     from verifier.core.trust import Role
     from verifier.evidence.attesters import Trust
     from verifier.evidence.documents import Claim
@@ -236,11 +237,8 @@ def _facts(opened: Opened, caught: Caught, layouts: Sequence[Layout], now: int) 
     assert opened.kit_id is not None
     below: dict[str, Sequence[str]] = {}
     blobs = [item for layout in layouts for item in layout.blobs.items()]
-    papers = [
-        (hashlib.sha256(d).hexdigest(), d)
-        for p, d in caught.data.items()
-        if p.startswith("evidence/")
-    ]
+    inside = (data for path, data in caught.data.items() if path.startswith("evidence/"))
+    papers = [(hashlib.sha256(data).hexdigest(), data) for data in inside]
     for sha256, data in (*blobs, *papers):
         listed = lists_of(data)
         if listed:
@@ -342,7 +340,7 @@ def make_trust(
     from verifier.evidence.errors import TrustedRootMalformed
     from verifier.evidence.sigstore.roots import TrustedRoot, parse_trusted_root
 
-    signers: dict[str, list[object]] = {}
+    signers: dict[str, list[Key]] = {}
     for key in role.keys.values():
         signers.setdefault(key.signer, []).append(key)
     found: dict[str, TrustedRoot | KitError] = {}
@@ -353,7 +351,7 @@ def make_trust(
                 raise TrustedRootMalformed("it is not what its name says", where=f"{sha256}.json")
         except KitError as error:
             found[sha256] = error
-    return Trust(signers, found, vouching, role.threshold)  # type: ignore[arg-type]
+    return Trust(signers, found, vouching, role.threshold)
 
 
 # --- faults --------------------------------------------------------------------------------------
