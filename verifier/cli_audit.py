@@ -36,7 +36,7 @@ def show_audit(options: argparse.Namespace, job: Job, host: Host | None) -> Exit
         UsageError: A file cannot have the name that it is given.
         AuditUnwritable: A file could not be written.
     """
-    from verifier.audit.jsonform import audit_bytes  # here: verify starts without this room
+    from verifier.audit.jsonform import audit_pieces  # here: verify starts without this room
     from verifier.audit.order import audit_kit
     from verifier.audit.outputs import Outputs
     from verifier.audit.textform import audit_text
@@ -51,7 +51,8 @@ def show_audit(options: argparse.Namespace, job: Job, host: Host | None) -> Exit
     audit = audit_kit(options.kit, job, host=host)
     status = audit.report.status
     if options.json:
-        print(audit_bytes(audit).decode("ascii"), end="")
+        for piece in audit_pieces(audit):
+            sys.stdout.write(piece)
     else:
         for line in audit_text(audit):
             print(line)

@@ -189,7 +189,11 @@ class _Found:
         members = range(index.bounds[EVIDENCE], index.bounds[DATA + 1])
         carried = wanted.intersection(map(index.digest, members)) if wanted else wanted
         found = compare(
-            self._units, read.sboms, self._exempt, lambda digits: bytes.fromhex(digits) in carried
+            self._units,
+            read.sboms,
+            self._exempt,
+            lambda digits: bytes.fromhex(digits) in carried,
+            self._described,
         )
         return CoverageRow(
             len(self._units),
@@ -254,12 +258,14 @@ def _sbom(path: str, sbom: Sbom, describes: int) -> SbomRow:
 
 
 def _packages(documents: Iterable[tuple[str, Sbom]]) -> list[PackageRow]:
-    found: dict[tuple[str, str, str, str], dict[str, None]] = {}
+    found: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
     for path, sbom in documents:
         for item in filter(_is_package, sbom.elements):
             key = (item.name, item.version, item.purl, item.licence)
-            found.setdefault(key, {})[path] = None
-    return [PackageRow(*key, tuple(paths)) for key, paths in sorted(found.items())]
+            paths = found.get(key, ())
+            if path not in paths[-1:]:  # documents come one after the other
+                found[key] = (*paths, path)
+    return [PackageRow(*key, found.pop(key)) for key in sorted(found)]
 
 
 def _known(

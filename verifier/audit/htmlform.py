@@ -38,7 +38,7 @@ def _document(audit: Audit) -> Iterator[str]:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>Audit of {name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
     )
-    made = tables(audit)
+    made = tables(audit, MAX_ROWS)
     yield from _head(audit, name)
     yield from _contents(made)
     yield "<main>\n"
@@ -71,8 +71,8 @@ def _head(audit: Audit, name: str) -> Iterator[str]:
 def _contents(made: list[Table]) -> Iterator[str]:
     yield '<nav aria-label="Contents">\n<ul>\n'
     for table in made:
-        count = len(table.rows)
-        yield f'<li><a href="#{table.anchor}">{escape(table.title)}</a> ({count})</li>\n'
+        title = escape(table.title)
+        yield f'<li><a href="#{table.anchor}">{title}</a> ({table.count})</li>\n'
     yield "</ul>\n</nav>\n"
 
 
@@ -89,8 +89,8 @@ def _table(table: Table, left: int) -> Iterator[str]:
         yield "</thead>\n<tbody>\n"
         yield from (_row(row, table.word) for row in shown)
         yield "</tbody>\n</table>\n"
-    if len(table.rows) > len(shown):
-        yield f"<p>{len(table.rows) - len(shown)} rows more are in the JSON (--json).</p>\n"
+    if table.count > len(shown):
+        yield f"<p>{table.count - len(shown)} rows more are in the JSON (--json).</p>\n"
     yield "</section>\n"
 
 

@@ -110,15 +110,20 @@ class SbomRow:
     licences: int
 
 
-@record(frozen=True)
 class PackageRow:
-    """A package that SBOMs name; one row for all that say the same."""
+    """A package that SBOMs name; one row for all that say the same.
 
-    name: str
-    version: str
-    purl: str
-    licence: str
-    sboms: tuple[str, ...]
+    There may be a hundred thousand, so this is no record.
+    """
+
+    __match_args__ = ("name", "version", "purl", "licence", "sboms")
+    __slots__ = __match_args__
+
+    def __init__(
+        self, name: str, version: str, purl: str, licence: str, sboms: tuple[str, ...]
+    ) -> None:
+        self.name, self.version, self.purl, self.licence = name, version, purl, licence
+        self.sboms = sboms
 
 
 @record(frozen=True)
