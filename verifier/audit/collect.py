@@ -25,6 +25,7 @@ from verifier.audit.vulnerabilities import vulnerability_rows
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component
 from verifier.core.pipeline import Opened
+from verifier.core.trust import Root
 from verifier.evidence.components import component_digest, members_of
 from verifier.evidence.coverage import (
     Described,
@@ -47,13 +48,19 @@ _NO_FILE = ("NOASSERTION", "NONE", "")
 _ABOUT_EVIDENCE = "what the evidence says"
 
 
-def make_audit(report: Report, catch: Catch, later: Iterable[tuple[str, bytes]] = ()) -> Audit:
+def make_audit(
+    report: Report,
+    catch: Catch,
+    later: Iterable[tuple[str, bytes]] = (),
+    root: Root | None = None,
+) -> Audit:
     """Return the audit of a kit.
 
     Args:
         report: What proving it has found.
         catch: What was kept while it was proved.
         later: Path and contents of evidence that was given beside the kit.
+        root: Whose kit signers attest; None for the root that the kit was proved under.
     """
     audit = Audit(report, decisions=list(decisions(report)))
     audit.not_checked += map(_unchecked, report.not_checked)
@@ -65,7 +72,7 @@ def make_audit(report: Report, catch: Catch, later: Iterable[tuple[str, bytes]] 
         audit.not_checked.append(Unchecked("evidence, images and packages", why))
         audit.components += (_component(opened, item) for item in opened.manifest.components)
         return audit
-    read = read_documents(catch.evidence(), later, KitSigners(report.effective))
+    read = read_documents(catch.evidence(), later, KitSigners(root or report.effective))
     audit.not_checked = [
         item for item in audit.not_checked if not item.what.startswith(_ABOUT_EVIDENCE)
     ]

@@ -9,12 +9,16 @@ from verifier.audit.collect import make_audit
 from verifier.audit.decisions import refusal
 from verifier.audit.jsonform import audit_bytes
 from verifier.audit.model import Audit
-from verifier.core.errors import KitError
+from verifier.core.errors import ExitStatus, KitError
 from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root
 from verifier.host.accept import Host
+from verifier.pack import is_pack
 from verifier.run import run
 from verifier.show.report import Report
 from verifier.typed import record, replace
+
+_ALWAYS_THERE = "README.txt"  # of every kit (FORMAT 6.2)
 
 
 class _Patient(Host):
@@ -87,6 +91,34 @@ def _refused(report: Report, patient: _Patient | None) -> Report:
     if patient is None or patient.fault is None:
         return report
     return replace(report, status=patient.fault.status, error=patient.fault)
+
+
+def read_contents(path: str, job: Job, root: Root) -> tuple[Audit | None, str]:
+    """Return what the evidence and the images of a kit say; no more of it is decoded.
+
+    Each document is held to the signed index; the rest of the kit is not read.
+
+    Args:
+        path: The kit, or its review pack.
+        job: How it is authenticated.
+        root: Whose kit signers attest.
+
+    Returns:
+        The audit, or None with the reason why the contents are not known.
+
+    Raises:
+        KitError: It is not as it must be.
+    """
+    if is_pack(path):
+        return None, "a review pack has no contents"
+    catch = Catch()
+    job.only = (_ALWAYS_THERE,)
+    report = run(path, job, judges=(catch,))
+    if report.error is None:
+        return make_audit(report, catch, root=root), ""
+    if report.error.status is ExitStatus.UNDECIDED:
+        return None, f"{report.error.code}: {report.error.message}"
+    raise report.error
 
 
 def approval_of(audit: Audit) -> Approval:
