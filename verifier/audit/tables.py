@@ -44,6 +44,11 @@ class Table:
     word: int = -1
 
 
+_Cells = Iterable[Sequence[str]]
+_Draft = tuple[str, str, str, str, _Cells, int, int]
+"""Anchor, title, what is said of nothing, columns, rows, how many they are, the word's column."""
+
+
 def shown(text: str) -> str:
     """Return foreign text as it can be shown anywhere: visible, on one line, not endless."""
     if len(text) > MAX_CELL:
@@ -60,61 +65,42 @@ def tables(audit: Audit, most: int) -> list[Table]:
         audit: The audit.
         most: How many rows of a table are wanted.
     """
-    cover = audit.coverage
-    bare = len(cover.uncovered) + len(cover.absent) if cover is not None else 0
-    signed = audit.report.opened.signing
-    signers = len(signed.valid) if signed is not None and audit.report.authenticated else 0
-
-    def table(
-        anchor: str, title: str, empty: str, columns: str, rows: _Cells, count: int, word: int = -1
-    ) -> Table:
+    made = []
+    for anchor, title, empty, columns, rows, count, word in (*_asked(audit), *_held(audit)):
         cells = [tuple(map(shown, row)) for row in islice(rows, most)]
-        return Table(anchor, title, empty, tuple(columns.split("|")), cells, count, word)
+        made.append(Table(anchor, title, empty, tuple(columns.split("|")), cells, count, word))
+    return made
 
-    return [
-        table(
-            *("decisions", "Decisions", "nothing was asked", _DECISIONS),
-            *(_decisions(audit), len(audit.decisions), 0),
-        ),
-        table(
-            *("signers", "Signers", "nobody is proved to have signed", _SIGNERS),
-            *(_signers(audit), signers),
-        ),
-        table(
-            *("components", "Components", "none", _COMPONENTS),
-            *(_components(audit), len(audit.components)),
-        ),
-        table(
-            *("images", "Images", "the kit carries none", _IMAGES),
-            *(map(_image, audit.images), len(audit.images)),
-        ),
-        table(
-            *("vulnerabilities", "Vulnerabilities", "no scan in the kit names one"),
-            *(_VULNERABILITIES, map(_vulnerability, audit.vulnerabilities)),
-            *(len(audit.vulnerabilities), 1),
-        ),
-        table(
-            *("attestations", "Attestations", "the kit carries none", _ATTESTATIONS),
-            *(map(_attestation, audit.attestations), len(audit.attestations), 0),
-        ),
-        table(*("sboms", "SBOMs", "none", _SBOMS), *(_sboms(audit), len(audit.sboms))),
-        table(
-            *("uncovered", "Not described by an SBOM", "nothing", _UNCOVERED),
-            *(_uncovered(audit), bare),
-        ),
-        table(
-            *("packages", "Packages", "no SBOM names one", _PACKAGES),
-            *(_packages(audit), len(audit.packages)),
-        ),
-        table(
-            *("documents", "Other evidence", "none", _DOCUMENTS),
-            *(_documents(audit), len(audit.documents)),
-        ),
-        table(
-            *("unchecked", "Not checked", "nothing", _UNCHECKED),
-            *(_unchecked(audit), len(audit.not_checked)),
-        ),
-    ]
+
+def _asked(audit: Audit) -> Iterator[_Draft]:
+    """Yield what is read first: what was asked of the kit, and what is in it in large."""
+    nobody = "nobody is proved to have signed"
+    signed = audit.report.opened.signing if audit.report.authenticated else None
+    signers = len(signed.valid) if signed is not None else 0
+    asked, parts = audit.decisions, audit.components
+    yield "decisions", "Decisions", "none", _DECISIONS, _decisions(audit), len(asked), 0
+    yield "signers", "Signers", nobody, _SIGNERS, _signers(audit), signers, -1
+    yield "components", "Components", "none", _COMPONENTS, _components(audit), len(parts), -1
+    yield "images", "Images", "none", _IMAGES, map(_image, audit.images), len(audit.images), -1
+
+
+def _held(audit: Audit) -> Iterator[_Draft]:
+    """Yield what the evidence says, and what nobody looked at."""
+    found, said, cover = audit.vulnerabilities, audit.attestations, audit.coverage
+    bare = len(cover.uncovered) + len(cover.absent) if cover is not None else 0
+    open_ = ("vulnerabilities", "Vulnerabilities", "no scan in the kit names one")
+    yield *open_, _VULNERABILITIES, map(_vulnerability, found), len(found), 1
+    attested = ("attestations", "Attestations", "the kit carries none")
+    yield *attested, _ATTESTATIONS, map(_attestation, said), len(said), 0
+    yield "sboms", "SBOMs", "the kit carries none", _SBOMS, _sboms(audit), len(audit.sboms), -1
+    uncovered = ("uncovered", "Not described by an SBOM", "nothing")
+    yield *uncovered, _UNCOVERED, _uncovered(audit), bare, -1
+    packages = ("packages", "Packages", "no SBOM names one")
+    yield *packages, _PACKAGES, _packages(audit), len(audit.packages), -1
+    others = ("documents", "Other evidence", "none")
+    yield *others, _DOCUMENTS, _documents(audit), len(audit.documents), -1
+    left = ("unchecked", "Not checked", "nothing")
+    yield *left, _UNCHECKED, _unchecked(audit), len(audit.not_checked), -1
 
 
 _DECISIONS = "outcome|rule|about|what was found|code"
@@ -128,8 +114,6 @@ _UNCOVERED = "path or element|what is missing"
 _PACKAGES = "package|version|licence|package URL|SBOM"
 _DOCUMENTS = "document|form|type"
 _UNCHECKED = "what|why"
-
-_Cells = Iterable[Sequence[str]]
 
 
 def some(names: Sequence[str], most: int = _MAX_NAMES) -> str:
