@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.sbom import cyclonedx, spdx2
 from tests.support.auditing import PROVENANCE, TOOL, dump, envelope, kit_bytes, sha256, statement
-from tests.support.bundles import Wish, make_bundle
+from tests.support.bundles import STATEMENT, Wish, make_bundle
 from tests.support.people import ROOT_FILE
 
 _CHILD = """
@@ -38,7 +38,7 @@ MAX_SECONDS, MAX_MEMORY, MAX_HTML = 20.0, 300 << 20, 10_000_000
 def evidence() -> dict[str, bytes]:
     """Return the evidence, by path: each document is another one."""
     made: dict[str, bytes] = {}
-    bundle = dump(make_bundle(Wish()))
+    bundle = dump(make_bundle(Wish(statement=STATEMENT)))
     for i in range(BUNDLES):
         made[f"bundles/{i:03}.json"] = bundle.replace(b"\n", b"\n" + b" " * i, 1)
     for i in range(ENVELOPES):

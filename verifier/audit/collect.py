@@ -20,7 +20,7 @@ from verifier.audit.model import (
     Unchecked,
 )
 from verifier.audit.origins import Origin
-from verifier.audit.signed import KitSigners, with_places
+from verifier.audit.signed import judge_signed, with_places
 from verifier.audit.vulnerabilities import vulnerability_rows
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component
@@ -37,6 +37,7 @@ from verifier.evidence.coverage import (
 )
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.sbom import Element, Sbom
+from verifier.host.attestations import Given
 from verifier.show.changes import owner_of, owners
 from verifier.show.report import Report
 from verifier.typed import record, replace
@@ -45,13 +46,14 @@ MAX_OF_A_COMPONENT = 50  # licences, and origins, that are named; the packages h
 _KINDS = ((".whl", "wheel"), (".deb", "deb"), (".rpm", "rpm"), (".tgz", "npm"))
 _PURL_KINDS = {"pypi": "wheel", "oci": "image", "docker": "image", "generic": "file"}
 _NO_FILE = ("NOASSERTION", "NONE", "")
-_ABOUT_EVIDENCE = "what the evidence says"
+_INDEX = "the index of the evidence"
+_ABOUT_EVIDENCE = ("what the evidence says", "what else the evidence says")
 
 
 def make_audit(
     report: Report,
     catch: Catch,
-    later: Iterable[tuple[str, bytes]] = (),
+    later: Sequence[Given] = (),
     root: Root | None = None,
 ) -> Audit:
     """Return the audit of a kit.
@@ -59,7 +61,7 @@ def make_audit(
     Args:
         report: What proving it has found.
         catch: What was kept while it was proved.
-        later: Path and contents of evidence that was given beside the kit.
+        later: Evidence that was given beside the kit.
         root: Whose kit signers attest; None for the root that the kit was proved under.
     """
     audit = Audit(report, decisions=list(decisions(report)))
@@ -72,10 +74,12 @@ def make_audit(
         audit.not_checked.append(Unchecked("evidence, images and packages", why))
         audit.components += (_component(opened, item) for item in opened.manifest.components)
         return audit
-    read = read_documents(catch.evidence(), later, KitSigners(root or report.effective))
-    audit.not_checked = [
-        item for item in audit.not_checked if not item.what.startswith(_ABOUT_EVIDENCE)
-    ]
+    signed = judge_signed(opened, catch.caught, later, report.host, root or report.effective)
+    catch.let_go()
+    given = ((item.path, item.data) for item in later)
+    read = read_documents(catch.evidence(), given, signed)
+    told = _ABOUT_EVIDENCE + ((_INDEX,) if signed.indexed else ())
+    audit.not_checked = [item for item in audit.not_checked if not item.what.startswith(told)]
     audit.not_checked += (Unchecked(path, why) for path, why in sorted(catch.missed.items()))
     audit.not_checked += read.unchecked
     _fill(audit, opened, opened.index, read, catch)
@@ -111,7 +115,7 @@ def _fill(audit: Audit, opened: Opened, index: Index, read: Documents, catch: Ca
     audit.documents += read.others
     unjudged = sum(row.verdict == UNJUDGED for row in audit.attestations)
     if unjudged:
-        why = "they are not by kit signers, and no policy says who else may attest"
+        why = "they are not by kit signers, and no policy says that their signers count"
         audit.not_checked.append(Unchecked(f"{unjudged} signatures of attestations", why))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from verifier.audit.catch import Catch
 from verifier.audit.collect import make_audit
@@ -13,6 +13,7 @@ from verifier.core.errors import ExitStatus, KitError
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.host.accept import Host
+from verifier.host.attestations import Given
 from verifier.host.kinds import KindsByPolicy
 from verifier.kindjudge import KindJudge
 from verifier.pack import is_pack
@@ -72,7 +73,7 @@ def audit_kit(
     job: Job,
     *,
     host: Host | None = None,
-    later: Iterable[tuple[str, bytes]] = (),
+    later: Sequence[Given] = (),
 ) -> Audit:
     """Prove a kit, all of it, and say everything that is known of it.
 
@@ -83,7 +84,7 @@ def audit_kit(
         path: The kit.
         job: The root, what is expected, and how many workers.
         host: The host that judges by policy and memory; None to ask the root of the job only.
-        later: Path and contents of evidence that is given beside the kit.
+        later: Evidence that is given beside the kit; a host has its own.
     """
     if job.only or job.quick or job.stop_after != "members":
         raise ValueError("an audit is of a whole kit")
@@ -93,11 +94,11 @@ def audit_kit(
     if patient is not None:
         kinds = KindsByPolicy(patient, always=True, sha512=True)
     proved = run(path, job, host=patient, judges=(catch, kinds))
-    audit = make_audit(_refused(proved, patient), catch, later)
-    if proved.error is not None and proved.error is not audit.report.error:
+    given = host.given if host is not None else later
+    audit = make_audit(_refused(proved, patient), catch, given)
+    told = [audit.report.error, *proved.opened.judged.faults]  # these are decisions already
+    if proved.error is not None and not any(proved.error is fault for fault in told):
         audit.decisions.append(refusal("proof", proved.error))
-    more = [fault for fault in kinds.faults if fault is not proved.error]
-    audit.decisions += (refusal("kind", fault) for fault in more)
     return audit
 
 
