@@ -1,11 +1,13 @@
 """What `make audit-demo` and `make audit-picture` do: the LNM kit, audited into one page.
 
-The page is ``build/demo/audit.html``.  The kit is built for it, with the keys of
-``fixtures/keys/``, which are public on purpose, and audited by the bare Python of an operator.
+The page is ``build/demo/audit.html``.  The kit that is attested is built for it, with the keys of
+``fixtures/keys/``, which are public on purpose, and audited by the bare Python of an operator,
+whose policy demands the attestations.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import sys
 from tools.demo import DEMO, KEYS, KIT, NAME, TOP, Unexpected, build, expect, isolation, run, say
 
 PLACE = TOP / "build" / "audit-demo"
+POLICY = TOP / "fixtures" / "lnm" / "supply" / "policy.json"
 PAGE = DEMO / "audit.html"
 PICTURE = TOP / "docs" / "howto" / "audit.png"
 PAGES = TOP / "tests" / "conformance" / "pages"
@@ -30,10 +33,24 @@ def audit() -> None:
     DEMO.mkdir(parents=True, exist_ok=True)
     for path in sorted((TOP / KEYS).glob("*.pem")):
         path.chmod(0o600)  # git keeps no such mode, and a key that others may read is named
-    expect(build("build/audit-demo", "alice", "bob"), "signed by alice, bob (threshold 2)")
-    command = ["python3", "-I", "-S", "kit-verify.pyz", "audit", KIT, "--root", "root.json"]
-    command += ["--html", os.path.relpath(PAGE, PLACE / NAME)]
-    expect(run(command, 0, directory=PLACE / NAME, wrap=isolation()), "VERIFIED: ")
+    text = build("build/audit-demo", "alice", "bob", spec="fixtures/lnm/attested.toml")
+    expect(text, "signed by  alice, bob")
+    place = PLACE / NAME
+    number = hashlib.sha256((place / "root.json").read_bytes()).hexdigest()
+    program = ["python3", "-I", "-S", "kit-verify.pyz"]
+    command = [*program, "trust", "init", "--root", "root.json", "--fingerprint", number]
+    command += ["--policy", os.path.relpath(POLICY, place), "--trust", "../trust"]
+    run(command, 0, directory=place, wrap=isolation())
+    command = [
+        *program,
+        "audit",
+        KIT,
+        "--trust",
+        "../trust",
+        "--html",
+        os.path.relpath(PAGE, place),
+    ]
+    expect(run(command, 0, directory=place, wrap=isolation()), "VERIFIED: ")
     say(f"wrote {PAGE.relative_to(TOP)}: {PAGE.stat().st_size} bytes")
 
 

@@ -80,8 +80,10 @@ def judge_signed(
         for document, claim in judged.evidence.claims
         if claim.statement is not None or claim.signed is not None
     ]
+    asked = host.evidence.decisions if host is not None and host.evidence is not None else ()
+    meeting = {proof.document for decision in asked for proof in decision.proofs}
     for (document, claim), found in zip(claims, judged.evidence.attestations()):
-        row = _row(document, claim, found)
+        row = _row(document, claim, found, claim.where in meeting)
         made.rows.append(row)
         if claim.statement is not None:
             made.said.append(Said(document.path, claim.statement, row.signed_by))
@@ -121,7 +123,7 @@ def _judged(
         return judge_kit(opened, without, attesters, (), trust, given, now)
 
 
-def _row(document: Document, claim: Claim, found: Attestation) -> AttestationRow:
+def _row(document: Document, claim: Claim, found: Attestation, required: bool) -> AttestationRow:
     by = tuple(dict.fromkeys(map(_name, found.proofs)))
     by = tuple(name for name in by if name != KIT_SIGNERS or len(by) == 1)
     fault = found.fault
@@ -146,6 +148,7 @@ def _row(document: Document, claim: Claim, found: Attestation) -> AttestationRow
         message="" if by else fault.message if fault is not None else NO_POLICY,
         signed_at=format_time(at) if at is not None else "",
         time_from=source,
+        required=required,
     )
 
 
