@@ -205,6 +205,8 @@ def make_inputs(
 ) -> tuple[Inputs, Evidence | None]:
     """Return what a kit carries, and its evidence, if it has any; that is read and judged now.
 
+    A kit that has evidence, be it its lock alone, has its own provenance too.
+
     Args:
         spec: What to build.
         collected: Its files.
@@ -224,10 +226,10 @@ def make_inputs(
         if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
             raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
     own = own_members(draft.kit)
-    if len(collected.data):
-        own[PROVENANCE] = b""
-    if len(collected.evidence) or PROVENANCE in own:
+    if len(collected.evidence):
         own[INDEX] = b""
+        if len(collected.data):  # a Statement has at least one subject
+            own[PROVENANCE] = b""
     inputs = Inputs(collected, own, signed_sums=signed_sums, mtime=draft.kit.mtime)
     late = {}
     if PROVENANCE in own:

@@ -1,8 +1,8 @@
 """What a kit was made of, by what: a provenance of SLSA 1.0 over its components.
 
 It is made while the kit is built, of nothing but the spec, the lock and the contents: no clock, no
-host, no path, no compressor.  So a rebuild makes the same bytes.  Kit signers vouch for it as they do
-for all evidence.
+host, no path, no compressor.  So a rebuild makes the same bytes, and kit signers vouch for it as
+they do for all evidence.
 """
 
 from __future__ import annotations

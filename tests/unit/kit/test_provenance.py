@@ -26,6 +26,18 @@ PATH = "evidence/provenance.json"
 FILES: Files = {"a/x": b"x", "b/y": b"y", "big/z": bytes(5 << 20)}
 
 
+NOTE = '\n[[evidence]]\npath = "notes"\n[[evidence.source]]\nfile = "note.txt"\n'
+
+
+def kit_of(place: Path, files: Files, change: tuple[str, str] = ("", ""), **more: Any) -> Made:
+    """Build a kit that carries evidence: a note."""
+    write_files(place / "src", files)
+    write_files(place, {"note.txt": b"a note\n"})
+    path = write_spec(place, sorted({name.split("/")[0] for name in files}))
+    path.write_text(path.read_text().replace(*change) + NOTE)
+    return build_kit(load_spec(path), place / "out", **more)
+
+
 def opened(made: Made, place: Path) -> tuple[Opened, dict[str, Any], bytes]:
     found = Opened()
     report = run(os.fspath(made.path), Job(root=pinned()), extract=str(place), opened=found)
@@ -35,7 +47,7 @@ def opened(made: Made, place: Path) -> tuple[Opened, dict[str, Any], bytes]:
 
 
 def test_it_names_components_spec_and_builder(tmp_path: Path) -> None:
-    made = make_kit(tmp_path / "kit", FILES)
+    made = kit_of(tmp_path / "kit", FILES)
     found, value, _ = opened(made, tmp_path / "out")
     assert found.manifest is not None
     assert found.index is not None
@@ -54,8 +66,8 @@ def test_it_names_components_spec_and_builder(tmp_path: Path) -> None:
 
 
 def test_it_is_the_same_wherever_and_however_it_is_built(tmp_path: Path) -> None:
-    one = make_kit(tmp_path / "one", FILES)
-    other = make_kit(tmp_path / "elsewhere/other", FILES, store=True, workers=1, sums=False)
+    one = kit_of(tmp_path / "one", FILES)
+    other = kit_of(tmp_path / "elsewhere/other", FILES, store=True, n=1, sums=False)
     first = opened(one, tmp_path / "1")[2]
     assert opened(other, tmp_path / "2")[2] == first
     spec = load_spec(tmp_path / "one/kit.toml")
@@ -63,10 +75,8 @@ def test_it_is_the_same_wherever_and_however_it_is_built(tmp_path: Path) -> None
 
 
 def test_images_are_subjects_too(tmp_path: Path) -> None:
-    write_files(tmp_path / "src", {f"c/{name}": data for name, data in oci().items()})
-    path = write_spec(tmp_path, ["c"])
-    path.write_text(path.read_text().replace('id = "c"', 'id = "c"\nkind = "oci"'))
-    made = build_kit(load_spec(path), tmp_path / "kit", sums=False)
+    files = {f"c/{name}": data for name, data in oci().items()}
+    made = kit_of(tmp_path / "kit", files, ('id = "c"', 'id = "c"\nkind = "oci"'))
     _, value, _ = opened(made, tmp_path / "out")
     entries = json.loads(oci()["index.json"])["manifests"]
     names = {item["name"]: item["digest"]["sha256"] for item in value["subject"][1:]}
@@ -79,10 +89,17 @@ def test_images_are_subjects_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", [b"x", b"y"])
 def test_components_that_are_alike(tmp_path: Path, other: bytes) -> None:
     """Equal or not, the index of the evidence is as long as it was planned."""
-    made = make_kit(tmp_path / "kit", {"a/same": b"x", "b/same": other, "c/more": b"c"})
+    made = kit_of(tmp_path / "kit", {"a/same": b"x", "b/same": other, "c/more": b"c"})
     _, value, _ = opened(made, tmp_path / "out")
     digests = [item["digest"]["sha256"] for item in value["subject"]]
     assert (digests[0] == digests[1]) == (other == b"x")
+
+
+def test_kit_without_evidence_has_none(tmp_path: Path) -> None:
+    made = make_kit(tmp_path / "kit", FILES)
+    report = run(os.fspath(made.path), Job(root=pinned()), extract=str(tmp_path / "out"))
+    assert int(report.status) == 0
+    assert not (tmp_path / "out/evidence").exists()
 
 
 def test_its_name_is_kept(tmp_path: Path) -> None:
@@ -95,7 +112,7 @@ def test_its_name_is_kept(tmp_path: Path) -> None:
 
 
 def test_kit_signers_vouch_for_it(tmp_path: Path) -> None:
-    made = make_kit(tmp_path / "kit", FILES)
+    made = kit_of(tmp_path / "kit", FILES)
     site = Site(tmp_path / "site")
     site.base.mkdir()
     wanted = [{"component": "*", "predicateType": PREDICATE_TYPE}]
