@@ -13,7 +13,7 @@ UPGRADE ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
-	big lock venv clean
+	big seaweedfs lock venv clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,12 @@ repro: venv ## Build the same kit in many surroundings and compare the bytes
 
 big: venv ## Build and verify members above 4 GiB and 8 GiB (needs disk space and minutes)
 	$(RUN) tests/big/run.py
+
+seaweedfs: build/seaweedfs/.installed ## Install the object store that tests publish to, in build/seaweedfs
+
+build/seaweedfs/.installed: requirements/seaweedfs.txt tools/venv.sh
+	@tools/venv.sh build/seaweedfs requirements/seaweedfs.txt
+	@touch $@
 
 lock: ## Write requirements/*.txt again; UPGRADE=--upgrade takes newer versions
 	@tools/lock.sh $(UPGRADE)

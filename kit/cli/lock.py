@@ -76,7 +76,7 @@ def _lock(
         netrc=Path(os.environ.get("NETRC") or Path.home() / ".netrc"),
     )
     options = LockOptions(frozenset(update), check=check, offline=offline)
-    with _transfers(json_) as progress:
+    with transfers(json_) as progress:
         locked = lock(
             load_spec(spec),
             open_store(store),
@@ -121,7 +121,7 @@ def _show(locked: Locked, *, check: bool) -> None:
 
 
 @contextlib.contextmanager
-def _transfers(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+def transfers(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     """Show what is being fetched, file by file and in all, on a terminal only."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from kit.net.client import Client, Response, is_loopback
 from kit.net.errors import FetchFailed, FetchUnauthorized, ReferenceInvalid
@@ -117,22 +117,59 @@ class Registry:
             raise ArtifactDiffers("the registry gives another manifest", where=repr(name))
         return data, response.headers.get("Content-Type", "").partition(";")[0].strip()
 
+    def blob(self, digest: str, limit: int) -> bytes:
+        """Return a small blob, compared with its digest.
+
+        Raises:
+            ArtifactDiffers: It has another digest: registries give out damaged blobs.
+            ArtifactTooLarge: It is larger than it may be.
+            KitError: The registry does not give it.
+        """
+        data, _ = self._read(self.blob_url(digest), limit)
+        if digest != f"sha256:{hashlib.sha256(data).hexdigest()}":
+            raise ArtifactDiffers("the registry gives another blob", where=repr(digest))
+        return data
+
+    def size(self, digest: str) -> int:
+        """Return the size of a blob that is there.
+
+        Raises:
+            ArtifactGone: It is not.
+            KitError: The registry does not say.
+        """
+        _, response = self._read(self.blob_url(digest), 0, method="HEAD")
+        length = response.headers.get("Content-Length", "")
+        return int(length) if length.isascii() and length.isdigit() else -1
+
     def blob_url(self, digest: str) -> str:
         """Return where a blob is."""
         return f"{self.url}/blobs/{digest}"
 
     def authorize(self, url: str) -> Mapping[str, str]:
         """Return the header that opens the repository; a token is asked for anew in time."""
+        if urlsplit(url).netloc.lower() != self._host.lower():
+            return {}  # where an upload is to go may be another host
         with self._lock:
             if self._challenge is not None and time.monotonic() > self._until:
                 self._answer(self._challenge)
             return dict(self._header)
 
-    def _read(self, url: str, limit: int) -> tuple[bytes, Response]:
+    def answer(self, challenge: str) -> None:
+        """Get what the registry wants to see, as its ``WWW-Authenticate`` says.
+
+        Raises:
+            KitError: We have nothing that it accepts.
+        """
+        with self._lock:
+            self._challenge = challenge
+            self._answer(challenge)
+
+    def _read(self, url: str, limit: int, method: str = "GET") -> tuple[bytes, Response]:
         for attempt in range(2):
             with self._client.get(
                 url,
                 {"Accept": _ACCEPT},
+                method=method,
                 accept=frozenset({200, 401} if attempt == 0 else {200}),
                 authorize=self.authorize,
             ) as response:
@@ -142,9 +179,7 @@ class Registry:
                         raise ArtifactTooLarge(f"more than {limit} bytes", where=repr(url))
                     return data, response
                 challenge = response.headers.get("WWW-Authenticate", "")
-            with self._lock:
-                self._challenge = challenge
-                self._answer(challenge)
+            self.answer(challenge)
         raise AssertionError("the second answer is 200 or an error")
 
     def _answer(self, challenge: str) -> None:

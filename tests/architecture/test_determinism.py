@@ -13,6 +13,7 @@ EXCEPTIONS = {
     "kit/cli/common.py": "tells the time",
     "kit/cli/passphrase.py": "asks for secrets",
     "kit/net/client.py": "waits before it tries again",
+    "kit/places/directory.py": "waits for other runs",
     "kit/net/registry.py": "knows when a token ends",
     "kit/store/store.py": "waits for other runs, names its notes, and forgets by age",
     "kit/keys/cosign.py": "what closes a new key is random, and an input from then on",
