@@ -33,7 +33,7 @@ from kit.places.model import (
     Progress,
     entry_tag,
 )
-from kit.releases.record import MAX_ENTRY, File, Record
+from kit.releases.record import File, Record
 from kit.store.errors import ArtifactDiffers
 from verifier.core.jsonstrict import NotStrict, compact, parse_json
 
@@ -69,10 +69,10 @@ class RegistryPlace:
         return self._config(found[1], entry_tag(line, n))
 
     def _manifest(self, tag: str) -> tuple[str, dict[str, Any]] | None:
-        try:
-            data, _ = self._registry.manifest(tag)
-        except ArtifactGone:
+        found = self._registry.tagged(tag)
+        if found is None:
             return None
+        data = found[0]
         try:
             value = parse_json(data)
         except NotStrict:
@@ -87,7 +87,7 @@ class RegistryPlace:
         if not isinstance(digest, str) or len(digest) != 71 or not digest.startswith("sha256:"):
             raise PlaceDiffers("names no config", where=self._at(tag))
         try:
-            return self._registry.blob(digest, MAX_ENTRY)
+            return self._registry.small_blob(digest)
         except ArtifactDiffers as error:
             raise PlaceDiffers(error.message, where=self._at(tag)) from None
         except ArtifactGone:
@@ -220,7 +220,7 @@ class RegistryPlace:
                     if response.status != 401:
                         return response.headers.get("Location", "")
                     challenge = response.headers.get("WWW-Authenticate", "")
-                self._registry.answer(challenge)
+                self._registry.renew(challenge)
             except FetchUnauthorized as error:
                 raise PlaceUnauthorized(error.message, where=self.where) from None
             except ArtifactGone as error:
