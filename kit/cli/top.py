@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
+    "doctor": ("doctor", "Say what this host has, and what each missing part costs."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -131,6 +132,8 @@ def _load(module: str) -> None:
             from kit.cli import config  # noqa: F401
         case "digest":
             from kit.cli import digest  # noqa: F401
+        case "doctor":
+            from kit.cli import doctor  # noqa: F401
         case "keys":
             from kit.cli import keys  # noqa: F401
         case "kits":
