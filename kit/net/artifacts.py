@@ -52,6 +52,7 @@ class RegistryPlace:
         self._registry = Registry(client, reference, logins)
         self._client = client
         self._progress = progress or (lambda name, done, total: None)
+        self.address = f"{self._registry.url.partition('/v2/')[0]}/v2/"
         self.where = repr(f"oci://{reference.host}/{reference.repository}")
 
     # --- reading

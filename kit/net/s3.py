@@ -86,6 +86,7 @@ class BucketPlace:
         self._progress = progress or (lambda name, done, total: None)
         self.where = repr(f"s3://{bucket}/{self._prefix}".rstrip("/"))
         self._client = self._connect()
+        self.address: str = self._client.meta.endpoint_url
 
     def _connect(self) -> Any:
         import boto3  # type: ignore[import-untyped]  # an extra

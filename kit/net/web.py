@@ -23,6 +23,7 @@ class WebPlace:
         self._url = url.rstrip("/")
         self._client = client
         self.where = repr(self._url)
+        self.address = self._url
 
     def entry(self, line: str, n: int) -> bytes | None:
         """Return an entry as it lies there; None if there is none.
