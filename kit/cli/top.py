@@ -33,12 +33,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
-<<<<<<< HEAD
     "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
     "layout": ("intoto", "Make, sign and verify layouts of in-toto."),
-=======
     "doctor": ("doctor", "Say what this host has, and what each missing part costs."),
->>>>>>> w/release-next
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -138,13 +135,10 @@ def _load(module: str) -> None:
             from kit.cli import config  # noqa: F401
         case "digest":
             from kit.cli import digest  # noqa: F401
-<<<<<<< HEAD
         case "intoto":
             from kit.cli import intoto  # noqa: F401
-=======
         case "doctor":
             from kit.cli import doctor  # noqa: F401
->>>>>>> w/release-next
         case "keys":
             from kit.cli import keys  # noqa: F401
         case "kits":
