@@ -43,6 +43,7 @@ from kit.spec import (
     Evidence,
     Exemption,
     KitTable,
+    LayoutTable,
     Release,
     SbomFile,
     Source,
@@ -267,6 +268,7 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[[evidence]]", Evidence),
     ("[[sbom]]", SbomFile),
     ("[[exemption]]", Exemption),
+    ("[layout]", LayoutTable),
     ("[release]", Release),
 ]
 

@@ -37,7 +37,8 @@ BROUGHT_ALONG = frozenset(
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
 ORDERS = tuple(
-    f"kit.{name}" for name in "build cli fetch lock publish rebuild repair seal sign".split()
+    f"kit.{name}"
+    for name in "approve build cli fetch lock publish rebuild repair seal sign".split()
 )
 ASKED_FOR = ("verifier/evidence/", "verifier/audit/")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
