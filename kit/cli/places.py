@@ -62,7 +62,7 @@ def access(
     state = os.environ.get("XDG_STATE_HOME", "")
     if not state.startswith("/"):
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
-    with transfers(quiet) as progress:
+    with contextlib.nullcontext() if quiet else transfers(False) as progress:
         yield Access(
             Client(ways),
             Logins(login_files(os.environ)),
