@@ -12,8 +12,8 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
-	big seaweedfs lock venv clean
+.PHONY: help demo lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
+	big lock venv clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,9 @@ fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused; o
 fuzz-bundles: venv ## Make every small change to sigstore bundles of each kind and see it refused
 	$(RUN) tests/hostile/bundle_fuzz.py
 
+fuzz-evidence: venv ## Mutate evidence of each form for two minutes: nothing but answers may come out
+	$(RUN) tests/hostile/fuzz_evidence.py --seconds 120
+
 bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
 	$(RUN) tests/bare/run.py
 
@@ -88,6 +91,7 @@ repro: venv ## Build the same kit in many surroundings and compare the bytes
 big: venv ## Build and verify members above 4 GiB and 8 GiB (needs disk space and minutes)
 	$(RUN) tests/big/run.py
 
+.PHONY: seaweedfs
 seaweedfs: build/seaweedfs/.installed ## Install the object store that tests publish to, in build/seaweedfs
 
 build/seaweedfs/.installed: requirements/seaweedfs.txt tools/venv.sh
