@@ -38,7 +38,7 @@ from kit.places.model import Measured, Progress, entry_key, object_key
 from kit.releases.record import MAX_ENTRY, File, Record
 from verifier.core.errors import KitError
 
-AT_ONCE = 8
+AT_ONCE = 6  # parts; each is held in memory
 PROBE = "offline-kit-probe"
 _TRIES = 6  # of one request, in all
 _SIGNED_SECONDS = 12 * 3600  # how long a signed address serves; a break within is asked on from
@@ -99,8 +99,12 @@ class BucketPlace:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             max_pool_connections=2 * AT_ONCE,
-            s3={"addressing_style": "path"} if self._how.endpoint else {},
-            # we give every checksum ourselves
+            s3={
+                **({"addressing_style": "path"} if self._how.endpoint else {}),
+                # a body is bound by its SHA-256, a header that is signed and that the server
+                # compares: to sign the body as well would only hash it once more
+                "payload_signing_enabled": False,
+            },
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -93,13 +94,15 @@ def measure(path: Path, progress: Progress | None = None) -> Measured:
             size = os.fstat(stream.fileno()).st_size
             part = part_size(size)
             whole, digests, done = hashlib.sha256(), [], 0
-            while data := stream.read(part if part else PART):
-                whole.update(data)
-                if part:
-                    digests.append(hashlib.sha256(data).digest())
-                done += len(data)
-                if progress is not None:
-                    progress(path.name, done, size)
+            with ThreadPoolExecutor(1) as beside:  # hashing lets other threads run
+                while data := stream.read(part if part else PART):
+                    one = beside.submit(hashlib.sha256, data) if part else None
+                    whole.update(data)
+                    if one is not None:
+                        digests.append(one.result().digest())
+                    done += len(data)
+                    if progress is not None:
+                        progress(path.name, done, size)
     except OSError as error:
         raise SourceUnreadable([(os.fsencode(path), error.strerror or str(error))]) from None
     if done != size:
