@@ -126,7 +126,7 @@ def _run(
     command = [os.fspath(word) if isinstance(word, Path) else str(word) for word in words]
     environment = {**os.environ, **(more or {})}
     if clean:
-        environment = {"PATH": "/usr/bin:/bin", "HOME": os.fspath(cwd), "LC_ALL": "C.UTF-8"}
+        environment = {"PATH": "/usr/bin:/bin", "HOME": os.fspath(cwd or TOP), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         command,
         cwd=cwd,
