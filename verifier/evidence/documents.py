@@ -102,7 +102,8 @@ def _claims(value: Any, where: str) -> Iterator[Claim]:
         return
     kind = _plain_kind(value)
     if kind is not None:
-        yield Claim(*kind, value=value, where=where)
+        kept = None if kind[0] == SBOM else value  # there may be many, and large ones
+        yield Claim(*kind, value=kept, where=where)
     elif _metablock(value) is not None:
         yield _of_intoto(value, where)
     elif isinstance(value.get("_type"), str) and "/Statement/" in value["_type"]:
