@@ -28,7 +28,6 @@ from tests.support.cases.attested import TABLE
 from verifier.core.errors import KitError
 from verifier.evidence.attesters import Trust
 from verifier.evidence.documents import read_document
-from verifier.evidence.findings import answers_of
 from verifier.evidence.foreign import parse_foreign
 from verifier.evidence.images import Layout, claims_in, images_of, lists_of
 from verifier.evidence.index import parse_index
@@ -36,6 +35,7 @@ from verifier.evidence.judge import Evidence
 from verifier.evidence.judgement import MET, Contents, Document, Facts, Part
 from verifier.evidence.layouts import read_layout
 from verifier.evidence.rules import Attester, Requirement
+from verifier.evidence.vex import read_vex
 from verifier.host.policy import parse_policy
 
 CORPUS = Path(__file__).resolve().parent / "corpus" / "evidence"
@@ -67,7 +67,7 @@ def layout(data: bytes) -> None:
 
 def vex(data: bytes) -> None:
     """Read an OpenVEX document."""
-    answers_of([parse_foreign(data, "fuzz")])
+    read_vex(parse_foreign(data, "fuzz"))
 
 
 def image(data: bytes) -> None:

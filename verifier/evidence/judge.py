@@ -18,7 +18,7 @@ from verifier.evidence.errors import (
     AttestationUntrusted,
     EvidenceUnread,
 )
-from verifier.evidence.findings import answers_of, open_findings
+from verifier.evidence.findings import open_findings
 from verifier.evidence.index import Line, try_read
 from verifier.evidence.judgement import (
     MET,
@@ -34,7 +34,8 @@ from verifier.evidence.judgement import (
 )
 from verifier.evidence.rules import EVERY, KIT, KIT_SIGNERS, LAYOUT, Attester, Requirement
 from verifier.evidence.statement import Statement
-from verifier.typed import Any, replace
+from verifier.evidence.vex import VexStatement, read_vex
+from verifier.typed import replace
 
 _SHOWN = 5  # types or documents named in one message
 
@@ -243,16 +244,19 @@ class Evidence:
         """Return the findings that nobody answered, in words; empty if there are none."""
         if not requirement.no_open:
             return ""
-        answers = answers_of(self._vex(requirement, part))
-        found = open_findings(statement, requirement.no_open, answers)
+        about = [f"sha256:{digest}" for digest in self.about(statement)]
+        told = self._vex(requirement, part)
+        found = open_findings(statement, requirement.no_open, told, about)
         if not found:
             return ""
-        named = ", ".join(f"{each.name[:60]!r} ({each.severity})" for each in found[:_SHOWN])
+        named = ", ".join(f"{each.id[:60]!r} ({each.severity})" for each in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         return f"{len(found)} findings of {requirement.no_open} or above are open: {named}{more}"
 
-    def _vex(self, requirement: Requirement, part: Part | None) -> Iterator[Any]:
-        """Yield the VEX documents about a component by those whom the requirement names."""
+    def _vex(
+        self, requirement: Requirement, part: Part | None
+    ) -> Iterator[tuple[VexStatement, bool]]:
+        """Yield what VEX says of a component, by those whom the requirement names."""
         for _, claim in self.claims:
             statement = claim.statement
             if claim.form == VEX:
@@ -270,7 +274,7 @@ class Evidence:
                 except KitError:
                     continue  # what cannot be judged answers nothing
                 if signature is not None:
-                    yield value
+                    yield from ((said, True) for said in read_vex(value))
                     break
 
     # --- what is not there

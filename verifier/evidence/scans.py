@@ -1,13 +1,13 @@
 """Reads what scanners found: grype and trivy as JSON, vulns predicates, CycloneDX vulnerabilities.
 
-What has another shape than it should is passed over.  A severity that is none of the known words is
-``unknown``, which whoever compares severities takes for the worst (fail closed).
+A finding of another shape than it should have is a finding without a name.  A severity that is none
+of the known words is ``unknown``, which whoever compares takes for the worst (fail closed).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from verifier.evidence.sbom import cyclonedx_components, objects, text
 from verifier.typed import Any, record
@@ -111,6 +111,15 @@ def _inner(value: Any, *names: str) -> Any:
     return value
 
 
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every item of an array: what is no object is a finding all the same."""
+    return map(_table, value if isinstance(value, list) else ())
+
+
 def _aliases(names: Iterable[str], own: str) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name and name != own}))
 
@@ -120,10 +129,8 @@ def _aliases(names: Iterable[str], own: str) -> tuple[str, ...]:
 
 def _grype(value: Mapping[str, Any]) -> Scan:
     found = []
-    for _, match in objects(value["matches"]):
-        about, package = match.get("vulnerability"), match.get("artifact")
-        if not isinstance(about, dict) or not isinstance(package, dict):
-            continue
+    for match in _tables(value["matches"]):
+        about, package = _table(match.get("vulnerability")), _table(match.get("artifact"))
         name = text(about.get("id"))
         related = [text(one.get("id")) for _, one in objects(match.get("relatedVulnerabilities"))]
         found.append(
@@ -155,7 +162,7 @@ def _digests(names: Iterable[Any]) -> tuple[str, ...]:
 def _trivy(value: Mapping[str, Any]) -> Scan:
     found = []
     for _, result in objects(value.get("Results")):
-        for _, item in objects(result.get("Vulnerabilities")):
+        for item in _tables(result.get("Vulnerabilities")):
             name = text(item.get("VulnerabilityID"))
             found.append(
                 Vulnerability(
@@ -190,10 +197,12 @@ def _predicate(value: Mapping[str, Any]) -> Scan | None:
     result = scanner.get("result")
     if isinstance(result, dict):  # cosign carries the scanner's own report
         raw = read_scan(result)
-        found = raw.found if raw is not None else ()
-        about = raw.about if raw is not None else ()
-        return Scan(called, database or (raw.database if raw is not None else ""), found, about)
-    return Scan(called, database, tuple(_result(item) for _, item in objects(result)))
+        if raw is None:
+            return None
+        return Scan(called, database or raw.database, raw.found, raw.about)
+    if not isinstance(result, list):
+        return None
+    return Scan(called, database, tuple(map(_result, _tables(result))))
 
 
 def _result(item: Mapping[str, Any]) -> Vulnerability:
@@ -219,7 +228,7 @@ def _result(item: Mapping[str, Any]) -> Vulnerability:
 def _cyclonedx(value: dict[str, Any]) -> Scan:
     parts = {text(item.get("bom-ref")): item for _, item in cyclonedx_components(value)}
     found = []
-    for _, item in objects(value["vulnerabilities"]):
+    for item in _tables(value["vulnerabilities"]):
         name = text(item.get("id"))
         ratings = [
             one.get("severity") or one.get("score") for _, one in objects(item.get("ratings"))

@@ -14,6 +14,7 @@ import pytest
 from tests.support import bundles
 from tests.support.assembler import component
 from tests.support.attesting import (
+    COMPONENT,
     FILES,
     OLD_PROVENANCE,
     PASSED,
@@ -477,6 +478,65 @@ def test_findings_must_be_answered(host: Judged, found: Any, answers: Any, expec
         document = statement("https://openvex.dev/ns/v0.2.0", predicate=vex(name, status))
         evidence[f"x{number}.json"] = envelope(document, "bob")
     assert code(host.look(data, evidence)) == expected
+
+
+GREASE = "pkg:deb/debian/grease@1.0?arch=amd64"
+PRODUCTS = [
+    ([], ""),
+    ([{"@id": GREASE}], ""),
+    (["pkg:deb/debian/grease"], ""),
+    ([{"@id": "pkg:deb/debian/other@1.0"}], "attestation-false"),
+    (["pkg:deb/debian/grease@2.0"], "attestation-false"),
+    ([{"@id": f"sha256:{COMPONENT['sha256']}"}], ""),
+    ([{"@id": f"sha256:{'0' * 64}"}], "attestation-false"),
+    (
+        [{"@id": f"sha256:{COMPONENT['sha256']}", "subcomponents": [{"@id": "pkg:npm/x"}]}],
+        "attestation-false",
+    ),
+]
+
+
+@pytest.mark.parametrize(("products", "expected"), PRODUCTS)
+def test_an_answer_is_about_the_product_that_it_names(
+    host: Judged, products: list[Any], expected: str
+) -> None:
+    """An answer for one package closed the same finding in every other one."""
+    rule = {"severity": "high", "vex": ["bob"]}
+    data = asks(VULNS, by("alice"), attesters=[ALICE, BOB], noOpen=rule)
+    match = {
+        "vulnerability": {"id": "CVE-1", "severity": "High"},
+        "artifact": {"name": "grease", "version": "1.0", "purl": GREASE},
+    }
+    report = {"matches": [match], "descriptor": {"name": "grype"}}
+    scan = statement(VULNS, predicate={"scanner": {"uri": "x", "result": report}})
+    answer = vex("CVE-1", "not_affected", products=products)
+    told = statement("https://openvex.dev/ns/v0.2.0", predicate=answer)
+    evidence = {"v.json": envelope(scan, "alice"), "x.json": envelope(told, "bob")}
+    assert code(host.look(data, evidence)) == expected
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"matches": ["CVE-1"], "descriptor": {}},
+        {"matches": [{"vulnerability": "CVE-1"}], "descriptor": {}},
+        {"SchemaVersion": 2, "Results": [{"Vulnerabilities": ["CVE-1"]}]},
+        ["CVE-1"],
+        [{}],
+    ],
+)
+def test_a_finding_of_another_shape_is_open(host: Judged, result: Any) -> None:
+    """What was passed over would have met `noOpen`."""
+    data = asks(VULNS, by("alice"), attesters=[ALICE], noOpen={"severity": "critical"})
+    scan = statement(VULNS, predicate={"scanner": {"uri": "x", "result": result}})
+    assert code(host.look(data, {"v.json": envelope(scan, "alice")})) == "attestation-false"
+
+
+@pytest.mark.parametrize("result", [None, "none", {}, {"matches": []}, {"Results": []}])
+def test_a_report_that_nobody_knows_is_undecided(host: Judged, result: Any) -> None:
+    data = asks(VULNS, by("alice"), attesters=[ALICE], noOpen={"severity": "critical"})
+    scan = statement(VULNS, predicate={"scanner": {"uri": "x", "result": result}})
+    assert code(host.look(data, {"v.json": envelope(scan, "alice")})) == "evidence-form-unknown"
 
 
 def test_newest_answer_counts_and_only_of_those_who_are_named(host: Judged, tmp_path: Path) -> None:
