@@ -15,6 +15,7 @@ from kit.container.page import sign_page, write_page
 from kit.container.pyz import make_pyz, verifier_files
 from kit.container.readme import readme_text
 from kit.errors import SourceNameUnsafe, show
+from kit.runbook.carried import check_runbooks
 from kit.sources.collect import collect
 from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
@@ -210,6 +211,7 @@ def build(
     )
     if inputs.index.find(_EVIDENCE_INDEX) is not None:
         raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
+    check_runbooks(spec, inputs.index)
     empty = tuple(show(name) for name in collected.empty_directories)
     notes = collected.notes
     del collected

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
+    "runbook": ("runbook", "Check a runbook, and draw it."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -119,5 +120,7 @@ def _load(module: str) -> None:
             from kit.cli import review  # noqa: F401
         case "roots":
             from kit.cli import roots  # noqa: F401
+        case "runbook":
+            from kit.cli import runbook  # noqa: F401
         case "sbom":
             from kit.cli import sbom  # noqa: F401

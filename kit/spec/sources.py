@@ -34,6 +34,7 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "git": ("as", "rev", "submodules"),
     "wheels": ("platforms", "pythons"),
     "npm": (),
+    "runbook": (),
 }
 FETCHED = ("url", "oci", "git", "wheels", "npm")
 _NEEDED = {"url": ["sha256"], "git": ["rev"], "wheels": ["platforms", "pythons"]}
@@ -70,6 +71,12 @@ class Source(Table):
         description="a pattern of * ? [...] and ** for any directories, relative to the spec; "
         "matches land under what follows the part without wildcards",
         examples=["wheels/**/*.whl"],
+    )
+    runbook: SourcePath | None = Field(
+        None,
+        description="a runbook in TOML, relative to the spec; it is checked, and lands as "
+        "runbook.json",
+        examples=["runbook.toml"],
     )
     url: Url | None = Field(
         None,
