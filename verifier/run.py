@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from verifier import _compat
 from verifier.core.errors import (
@@ -28,6 +28,7 @@ from verifier.source import FileSource, kit_in, open_source
 from verifier.typed import TYPE_CHECKING, record
 
 if TYPE_CHECKING:
+    from verifier.catch import Catching, Judge
     from verifier.extract import Extraction
     from verifier.host.accept import Host
 
@@ -158,7 +159,12 @@ class _Writing:
 
 
 def prove_file(
-    path: str, job: Job, opened: Opened, into: Into = NOWHERE, accept: Host | None = None
+    path: str,
+    job: Job,
+    opened: Opened,
+    into: Into = NOWHERE,
+    accept: Host | None = None,
+    judges: Sequence[Judge] = (),
 ) -> str:
     """Prove the kit at ``path`` (``-``: standard input) with the best decoder of this host.
 
@@ -168,6 +174,7 @@ def prove_file(
         opened: Where to note what was established.
         into: Where members are written.
         accept: The host that shall remember the kit when all of it is proved.
+        judges: Who looks into members when all of it is proved, before anything is finished.
 
     Returns:
         The directory that was made; empty if none was.
@@ -183,7 +190,10 @@ def prove_file(
     try:
         with _compat.Uninterrupted():  # what is begun is also known, and so ended
             writing = _Writing(into, job)
+        catching = _catching(job, judges)
         prove(source, job, opened)
+        if catching is not None:
+            _hear(catching, opened)
         if accept is not None:
             accept.accept(opened, lambda: writing.finish(opened))
         else:
@@ -193,6 +203,26 @@ def prove_file(
         if writing is not None:
             writing.abort()
         source.close()
+
+
+def _catching(job: Job, judges: Sequence[Judge]) -> Catching | None:
+    """Have a job keep what judges want; without judges nothing is loaded."""
+    if not judges or job.stop_after != "members":
+        return None
+    from verifier.catch import Catching
+
+    return Catching(job, judges)
+
+
+def _hear(catching: Catching, opened: Opened) -> None:
+    """Have the judges look at what is proved.
+
+    Raises:
+        KitError: The first rejection among what they say, else the first thing undecided.
+    """
+    opened.judged.faults += catching.judge(opened)
+    for fault in sorted(opened.judged.faults, key=lambda fault: -fault.status):
+        raise fault
 
 
 def run(
@@ -206,6 +236,7 @@ def run(
     accept: bool = False,
     openssl: str = "",
     shared: bool = False,
+    judges: Sequence[Judge] = (),
 ) -> Report:
     """Do what `prove_file` does and return the report, whatever came of it.
 
@@ -219,6 +250,7 @@ def run(
         accept: Whether the host shall remember the kit when all of it is proved.
         openssl: A program of this host that shall check the P-256 signatures too; empty for none.
         shared: Whether others may write the directory above the one to make.
+        judges: Who looks into members when the kit is proved, beside those that the host has.
 
     Raises:
         ValueError: Only a part would be proved, and that cannot be accepted.
@@ -228,12 +260,12 @@ def run(
     opened = opened if opened is not None else Opened()
     if host is not None:
         job.root, job.judge = host.root, host.judge
+        judges = (*judges, *host.judges())
     if openssl:
         job.judge = _asking(openssl, job.judge)
     try:
-        made = prove_file(
-            path, job, opened, Into(extract, switch, shared), host if accept else None
-        )
+        into = Into(extract, switch, shared)
+        made = prove_file(path, job, opened, into, host if accept else None, judges)
     except KitError as error:
         advise(error, path, job, opened, extract)
         return make_report(job, opened, error, host=host)

@@ -81,7 +81,7 @@ def note_root(root: Root | None, kit: Path | None = None) -> None:
         note(line)
 
 
-def _look_at_keys(arguments: list[str]) -> list[str]:
+def note_open_keys(arguments: list[str]) -> list[str]:
     """Say of each key file that others may read; ssh-keygen refuses its own by itself."""
     from kit.keys.reading import readable_by_others
 
@@ -99,7 +99,7 @@ KeyArguments = Annotated[
     typer.Option(
         "--key",
         metavar="SIGNER=URI",
-        callback=_look_at_keys,
+        callback=note_open_keys,
         help="Sign with this key; may be given several times.",
     ),
 ]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from kit.cli.common import note_open_keys
 from kit.cli.wanted import KIT, ROOT, wanted
 from kit.errors import show
 from kit.releases.layout import ENDING
@@ -75,7 +76,8 @@ class Chosen:
     def sums_key(self, given: str | None) -> str | None:
         """Return who signs SHA256SUMS, if anybody does."""
         if given is None and self.defaults.sums_key is not None:
-            return self.defaults.sums_key.value
+            given = self.defaults.sums_key.value
+        note_open_keys([given] if given else [])
         return given
 
     def named_keys(self, given: Sequence[str]) -> list[str]:
@@ -90,7 +92,9 @@ class Chosen:
         if "=" in argument or ":" in argument or os.path.lexists(argument):
             return argument
         default = self.defaults.keys.get(argument)
-        return f"{argument}={default.value}" if default is not None else argument
+        if default is None:
+            return argument
+        return note_open_keys([f"{argument}={default.value}"])[0]
 
     def keys(self, given: Sequence[str]) -> list[str]:
         """Return ``--key`` arguments; all of ``[release.keys]`` if there are none.
@@ -106,7 +110,7 @@ class Chosen:
                 "no key is named",
                 fix="Give --key SIGNER=URI, or write [release.keys] in the spec.",
             )
-        return keys
+        return note_open_keys(keys)
 
     def kit_to_finish(self, given: Path | None) -> Path:
         """Return the kit to sign or seal: the one given, or the only one that is not sealed.

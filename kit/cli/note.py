@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.cli.common import Jobs, Json, app, progress, say
+from kit.cli.common import Jobs, Json, app, note_root, progress, say
 from kit.cli.defaults import Chosen
 from kit.container.frames import write_parts
 from kit.container.output import new_file
@@ -50,6 +50,7 @@ def _release_note(
             workers=jobs,
             progress=lambda done, total: show("verifying", done, total),
         )
+    note_root(note.held)
     if qr is not None:
         with new_file(qr) as descriptor:
             write_parts(descriptor, [qr_picture(note.sums, kind)], 0)

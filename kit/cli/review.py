@@ -13,7 +13,7 @@ import typer
 from kit.cli.common import Json, OptionalRoot, app, note_root, progress, say, secret
 from kit.cli.defaults import kit_in
 from kit.cli.options import App, Group
-from kit.cli.wanted import KIT, PACK, wanted
+from kit.cli.wanted import KIT, PACK, ROOT, wanted
 from kit.container.head import check_same_root
 from kit.review.attach import Attached, attach
 from kit.review.detached import SignedAway, sign_detached
@@ -53,6 +53,10 @@ Against = Annotated[
 ]
 
 
+def _old(against: Path | None) -> Path | None:
+    return wanted(kit_in(against), KIT, PACK) if against is not None else None
+
+
 @review_app.command("pack")
 def _pack(
     kit: Annotated[Path, typer.Argument(help="The kit; only its head is read.")],
@@ -61,7 +65,7 @@ def _pack(
     json_: Json = False,
 ) -> None:
     """Write NAME-VERSION.review: what signers need instead of the kit, and what has changed."""
-    made = make_pack(wanted(kit_in(kit), KIT), out, against=against)
+    made = make_pack(wanted(kit_in(kit), KIT), out, against=_old(against))
     if json_:
         say(json.dumps(_pack_value(made), indent=2, sort_keys=True))
         return
@@ -92,8 +96,8 @@ def _show(
     json_: Json = False,
 ) -> None:
     """Check all that can be checked without the contents, and say in words what would be signed."""
-    trusted = load_roots(root).last if root else None
-    seen = review(wanted(kit_in(pack), KIT, PACK), against=against)
+    trusted = load_roots(wanted(root, ROOT)).last if root else None
+    seen = review(wanted(kit_in(pack), KIT, PACK), against=_old(against))
     check_same_root(seen.head.root, trusted)
     note_root(seen.head.root)
     if json_:

@@ -167,6 +167,7 @@ def _root_rotate(
     _say_all(words.progress(ceremony.standing(new, old)))
     command = shell("offline-kit", "root", "sign", out, "--roots", roots)
     say(f"next: {command} --key SIGNER=URI")
+    note_root(new)
 
 
 def _policy(argument: str) -> bytes | None:
@@ -205,6 +206,7 @@ def _root_sign(
         replace_file(new, signed.line)
     say(f"{new}: signed by {', '.join(names)}")
     _say_all(words.progress(ceremony.standing(signed, old)))
+    note_root(signed)
 
 
 @root_app.command("verify")
@@ -269,6 +271,7 @@ def _root_accept(
     say(f"wrote {out or roots}: versions {longer[0].version} to {longer[-1].version}")
     _say_all(f"  {line}" for line in words.changes(held.last, longer[-1]))
     _say_all(_numbers(longer[-1]))
+    note_root(longer[-1])
 
 
 def _numbers_to_sign(root: Root) -> Iterable[str]:
@@ -300,6 +303,7 @@ def _root_show(
             _say_all(f"    {line}" for line in words.changes(before, root))
         _say_all(f"  {line}" for line in words.progress(ceremony.standing(root, before)))
         before = root
+    note_root(held.last)
 
 
 def _any_or_unsigned(path: Path) -> Roots:

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "seal": ("kits", "Verify a kit under its root's threshold and complete its release."),
     "release-note": ("note", "Print what to tell the sites of a sealed release, and a QR code."),
     "rebuild": ("build", "Build again from the spec and compare every byte with a kit."),
+    "digest": ("digest", "Print the digest of a component and its list, for tools that attest."),
     "repair-pack": ("repair", "Write a file with just the parts of a kit that somebody asks for."),
     "review": ("review", "Show what would be signed, to a signer who does not have the kit."),
     "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
@@ -104,6 +105,8 @@ def _load(module: str) -> None:
             from kit.cli import build  # noqa: F401
         case "config":
             from kit.cli import config  # noqa: F401
+        case "digest":
+            from kit.cli import digest  # noqa: F401
         case "keys":
             from kit.cli import keys  # noqa: F401
         case "kits":

@@ -36,7 +36,7 @@ def readme_text(info: KitInfo) -> str:
     """Return README.txt of a kit.
 
     It does not name the verifier's digest: a number that travels with the kit vouches for nothing.
-    It is the same whoever signs, so that contentId depends on no key (FORMAT 11).
+    It is the same whoever signs, so that contentId depends on no key (FORMAT 11.1).
     """
     return _TEXT.format(
         name=info.name,

@@ -66,6 +66,7 @@ class ReleaseNote:
         verifier: SHA-256 of ``kit-verify.pyz``: the first number.
         root: SHA-256 of the file ``root.json`` that a new site pins: the second number.
         root_version: The version of that root: the newest of the kit's chain.
+        held: That root itself.
         file_digest: SHA-256 of the kit; for transport only.
     """
 
@@ -78,6 +79,7 @@ class ReleaseNote:
     verifier: str
     root: str
     root_version: int
+    held: Root
     signers: tuple[str, ...]
     threshold: int
 
@@ -137,6 +139,7 @@ def release_note(
         verifier=verifier,
         root=hashlib.sha256(data).hexdigest(),
         root_version=root.version,
+        held=root,
         signers=tuple(opened.signing.signers),
         threshold=root.targets.threshold,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from verifier.core.errors import KitError
+from verifier.show.plain import plain
 
 MAX_SHOWN = 20  # findings of one kind that are kept; the rest is counted
 
@@ -34,11 +35,6 @@ class Findings:
     def more(self) -> int:
         """How many faults were found beyond those in ``errors``."""
         return self._seen.total() - len(self.errors)
-
-
-def plain(text: str) -> str:
-    """Return text of a document for a message: escaped where a terminal would act on it."""
-    return text if text.isprintable() else repr(text)
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import jsonschema_rs
 
 from kit.sbom.errors import SbomShape, SbomTooLarge
-from kit.sbom.findings import MAX_SHOWN, Findings, plain, pointer, shown
+from kit.sbom.findings import MAX_SHOWN, Findings, pointer, shown
+from verifier.show.plain import plain
 
 _DEPTH = 8  # alternatives within alternatives that are looked into for a better message
 

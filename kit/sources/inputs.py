@@ -92,8 +92,12 @@ class Inputs:
             return
         base, collection, at = self._source(member, path)
         self._read(base, path, collection, at, 0, view, last=True)
-        small = len(view) <= MAX_KEY and private_key_in(view[:-1])
-        if small and base.packed is None and not base.may_be_secret(path):
+        self._keep_secret(base, path, view[:-1])
+
+    def _keep_secret(self, base: Base, path: bytes, start: memoryview) -> None:
+        if base.packed is not None or base.may_be_secret(path):
+            return
+        if private_key_in(start[:MAX_KEY]):
             raise SourceSecret(self._secrets())
 
     def read_piece(
@@ -104,6 +108,7 @@ class Inputs:
         Raises:
             SourceChanged: The file is not what it was when it was found.
             SourceUnreadable: The host refuses.
+            SourceSecret: It is a private key, and the spec does not name it.
         """
         own = self._own.get(member)
         if own is not None:
@@ -112,6 +117,8 @@ class Inputs:
             return
         base, collection, at = self._source(member, path)
         self._read(base, path, collection, at, offset, view, last=last)
+        if offset == 0:
+            self._keep_secret(base, path, view)
 
     def _read(
         self,
@@ -162,18 +169,20 @@ class Inputs:
         found: list[tuple[bytes, str]] = []
         for first, collection in self._collections:
             for at, size in enumerate(collection.sizes):
-                if size >= MAX_KEY:
-                    continue
                 path = self.index.paths(first + at, first + at + 1)[0]
-                base, data = collection.bases[collection.base[at]], bytearray(size + 1)
+                base, data = (
+                    collection.bases[collection.base[at]],
+                    bytearray(min(size + 1, MAX_KEY)),
+                )
                 try:
-                    self._read(base, path, collection, at, 0, memoryview(data), last=True)
+                    last = size < MAX_KEY
+                    self._read(base, path, collection, at, 0, memoryview(data), last=last)
                 except SourceSecret as error:
                     found.extend((source, "holds a private key") for source in error.sources)
                     continue
                 except KitError:
                     continue  # said when its turn comes
-                kind = private_key_in(memoryview(data)[:-1])
+                kind = private_key_in(memoryview(data)[:size])
                 if kind and base.packed is None and not base.may_be_secret(path):
                     found.append((base.source(path), f"holds {kind}"))
         return sorted(found)

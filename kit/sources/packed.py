@@ -119,8 +119,8 @@ class Packed:
                     if not more:
                         break
                     done += more
-                if first == 0 and entry.size < MAX_KEY and not entry.may_be_secret:
-                    kind = private_key_in(os.pread(descriptor, entry.size, 0))
+                if first == 0 and not entry.may_be_secret:
+                    kind = private_key_in(os.pread(descriptor, min(entry.size, MAX_KEY), 0))
                     if kind:
                         raise SourceSecret([(path, f"holds {kind}")])
                 facts = os.fstat(descriptor)

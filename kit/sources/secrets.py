@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-MAX_KEY = 65_536  # bytes of a file that is looked at: keys, and bundles of a key with its chain
+MAX_KEY = 65_536  # bytes that are looked at, from the start of a file of any size
 
 _PEM = re.compile(
     rb"^-----BEGIN (?P<kind>[A-Z0-9 ]{0,40})PRIVATE KEY(?: BLOCK)?-----[ \t]*\r?\n"
@@ -20,16 +20,25 @@ _AGE = re.compile(rb"^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50}", re.M)
 _MINISIGN = re.compile(rb"\Auntrusted comment: [^\n]*\nRW(?:RTY0Iy|QAAEIy|RCS)[A-Za-z0-9+/]{96}")
 _PUTTY = re.compile(rb"\APuTTY-User-Key-File-[23]: ")
 _GPG_AGENT = re.compile(rb"(?:\A|\nKey: ?)\((?:\d+:)?(?:protected-|openpgp-)?private-key[ (\d]")
+# JSON Web Key (RFC 7517, 4.1; RFC 7518, 6.2.2, 6.3.2, 6.4.1), alone or in a set
+_JWK = re.compile(
+    rb'\A\s*[{\[](?:(?=[\s\S]*"kty"\s*:\s*"(?:EC|RSA|OKP)")(?=[\s\S]*"d"\s*:\s*"[\w-]{16})'
+    rb'|(?=[\s\S]*"kty"\s*:\s*"oct")(?=[\s\S]*"k"\s*:\s*"[\w-]{16}))'
+)
 _TEXTS = (
     (b"PRIVATE KEY", _PEM, "a private key in PEM"),
     (b"AGE-SECRET-KEY-", _AGE, "an age identity"),
     (b"untrusted comment: ", _MINISIGN, "a secret key of minisign or signify"),
     (b"PuTTY-User-Key-File-", _PUTTY, "a private key of PuTTY"),
     (b"private-key", _GPG_AGENT, "a private key of GnuPG's agent"),
+    (b'"kty"', _JWK, "a private JSON Web Key"),
 )
 _SEQUENCE, _INTEGER, _OCTETS, _OID = 0x30, 0x02, 0x04, 0x06
 _PKCS5 = bytes.fromhex("2a864886f70d0105")
 _PKCS12 = bytes.fromhex("2a864886f70d010c01")
+# key bags of PKCS #12, in the clear or shrouded (RFC 7292, appendix D)
+_KEY_BAGS = tuple(bytes.fromhex(f"060b2a864886f70d010c0a01{kind}") for kind in ("01", "02"))
+_JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
 _OPENPGP = {0x94, 0x95, 0x96, 0xC5}  # packets of tag 5, secret key (RFC 9580, 4.2 and 5.5.1.3)
 _OPENPGP_ALGORITHMS = {1, 2, 3, 16, 17, 18, 19, 22, 25, 26, 27, 28}
 
@@ -41,7 +50,11 @@ def private_key_in(data: bytes | bytearray | memoryview) -> str:
         if raw.find(mark) >= 0 and pattern.search(raw):
             return kind
     if raw[:1] == b"\x30":
-        return "a private key in DER" if _is_der(raw) else ""
+        if _is_der(raw):
+            return "a private key in DER"
+        return "a private key in PKCS #12" if _is_pkcs12(raw) else ""
+    if raw[:4] in (_JKS, _JCEKS):
+        return "a private key of a Java key store" if _has_java_key(raw) else ""
     if raw and raw[0] in _OPENPGP and _is_openpgp(raw):
         return "a secret key of OpenPGP"
     return ""
@@ -63,6 +76,33 @@ def _is_der(data: bytes) -> bool:
     algorithm = _value(inside, _SEQUENCE)  # encrypted PKCS #8: a scheme of PKCS #5 or #12, the key
     identifier = _value(algorithm, _OID) if algorithm is not None else None
     return identifier is not None and identifier.startswith((_PKCS5, _PKCS12))
+
+
+def _is_pkcs12(data: bytes) -> bool:
+    """Whether a file is a PKCS #12 store of version 3 that holds a key, and not only certificates.
+
+    The bag of a key is itself encrypted and mostly stands in the clear (RFC 7292, 4.1).
+    """
+    inside = _value(data, _SEQUENCE)
+    return (
+        inside is not None
+        and inside.startswith(b"\x02\x01\x03")
+        and any(bag in inside for bag in _KEY_BAGS)
+    )
+
+
+def _has_java_key(data: bytes) -> bool:
+    """Whether a JKS or JCEKS store has a private or secret key among its entries."""
+    at, length = 12, len(data)  # magic, version, count
+    while at + 6 <= length:
+        tag, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 6]
+        if tag != 2:  # 1 private key, 2 certificate, 3 secret key
+            return tag in (1, 3)
+        at += 6 + int.from_bytes(name, "big") + 8  # alias and time
+        if data[4:8] == b"\0\0\0\2":
+            at += 2 + int.from_bytes(data[at : at + 2], "big")  # the kind of certificate
+        at += 4 + int.from_bytes(data[at : at + 4], "big")
+    return False
 
 
 def _value(data: bytes, tag: int) -> bytes | None:

@@ -48,6 +48,7 @@ from kit.spec.sources import Source
 from kit.spec.table import Table
 from verifier.core import limits
 from verifier.core.manifest import MAX_COMPONENTS
+from verifier.show.plain import plain
 
 MAX_SPEC = 16 * limits.MIB  # bytes
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
@@ -260,12 +261,7 @@ class KitSpec(Table):
 
     def where(self, *place: str | int) -> str:
         """Return file, line and field of ``place``, as messages name them."""
-        return f"{_plain(self._file)}:{self._lines[place]}: {field_name(place)}"
-
-
-def _plain(path: Path) -> str:
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
+        return f"{plain(os.fspath(self._file))}:{self._lines[place]}: {field_name(place)}"
 
 
 def load_spec(path: Path, settings: Settings | None = None) -> KitSpec:
@@ -279,7 +275,7 @@ def load_spec(path: Path, settings: Settings | None = None) -> KitSpec:
         SpecUnreadable: It could not be read.
         SpecInvalid: It has mistakes; all of them are in the error.
     """
-    where = _plain(path)
+    where = plain(os.fspath(path))
     try:
         with open(path, "rb") as file:
             raw = file.read(MAX_SPEC + 1)
@@ -296,7 +292,7 @@ def parse_spec(raw: bytes, *, file: Path, settings: Settings | None = None) -> K
     Raises:
         SpecInvalid: It has mistakes; all of them are in the error.
     """
-    where = _plain(file)
+    where = plain(os.fspath(file))
     if len(raw) > MAX_SPEC:
         found = f"more than {MAX_SPEC} bytes"
         problem = Problem(1, "", found, "a spec", "name directories instead of single files")

@@ -26,6 +26,7 @@ from verifier.core.members import Decoder
 from verifier.core.pipeline import Expectation, Job, Opened
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import FINDERS, PythonDecoder, Seconded
+from verifier.evidence.components import component_digest
 from verifier.rootfile import load_root
 from verifier.run import parse_expectation, run
 from verifier.show.report import Report, make_report
@@ -107,6 +108,12 @@ def test_vector_from_a_file(vector: Vector) -> None:
     if verdict.status == 0:
         assert verdict.opened.kit_id == vector.expected["kitId"]
         assert verdict.opened.content_id == vector.expected["contentId"]
+        assert verdict.opened.index is not None
+        assert verdict.opened.manifest is not None
+        assert vector.expected["components"] == {
+            item.id: component_digest(verdict.opened.index, item)
+            for item in verdict.opened.manifest.components
+        }
 
 
 def test_vector_from_a_pipe(vector: Vector) -> None:

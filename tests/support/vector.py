@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import posixpath
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,10 +127,15 @@ def contents(kit: bytes) -> dict[str, Any]:
             files[member.name], modes[member.name] = taken.read(), f"{member.mode:04o}"
     payload = json.loads(files["kit.dsse.json"])["payload"]
     lines = files["kit.index"].splitlines(keepends=True)
+    statement = json.loads(base64.b64decode(payload, validate=True))
     unsigned = b"".join(line for line in lines if line.split(b" ")[2:3] != [b"sig"])
     return {
         "kitId": hashlib.sha256(base64.b64decode(payload, validate=True)).hexdigest(),
         "contentId": hashlib.sha256(unsigned).hexdigest(),
+        "components": {
+            item["id"]: component_digest(files["kit.index"].decode("utf-8"), item["paths"])
+            for item in statement["predicate"]["components"]
+        },
         "released": [
             {
                 "path": name,
@@ -141,6 +147,23 @@ def contents(kit: bytes) -> dict[str, Any]:
             if name not in HEAD
         ],
     }
+
+
+def component_digest(index: str, places: list[str]) -> str:
+    """Return the digest of a component, word by word after FORMAT 11.2."""
+    rows = [line.split(" ", 4) for line in index.split("\n")[1:-1]]
+    mine = [
+        row
+        for row in rows
+        if row[2] == "data" and any(f"{row[4]}/".startswith(f"{place}/") for place in places)
+    ]
+    members = {row[4] for row in mine}
+    directories = [posixpath.dirname(one) if one in members else one for one in places]
+    base = posixpath.commonpath(directories) if all(directories) else ""
+    text = "offline-kit-component/1\n"
+    for row in mine:
+        text += " ".join([*row[:4], posixpath.relpath(row[4], base or ".")]) + "\n"
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def pretty(value: Any) -> bytes:

@@ -136,11 +136,18 @@ class Index:
             for first in range(self.bounds[rank], self.bounds[rank + 1], _RUN):
                 yield rank, first, min(first + _RUN, self.bounds[rank + 1])
 
-    def lines(self, rank: int, first: int, last: int) -> bytes:
-        """Return lines of ``kit.index`` for members of one class (FORMAT 6.1)."""
+    def lines(self, rank: int, first: int, last: int, *, without: int = 0) -> bytes:
+        """Return lines of ``kit.index`` for members of one class (FORMAT 6.1).
+
+        Args:
+            without: Bytes that each path is shorter by, at its beginning.
+        """
         digests = self.digests[32 * first : 32 * last].hex(" ", 32).encode().split(b" ")
         modes = map(_MODES.__getitem__, self.executable[first:last])
-        rows = zip(digests, self.sizes[first:last], modes, self.paths(first, last))
+        names = self.paths(first, last)
+        if without:
+            names = [name[without:] for name in names]
+        rows = zip(digests, self.sizes[first:last], modes, names)
         row = b"%b %d " + CLASSES[rank] + b" %b %b\n"
         return b"".join([row % columns for columns in rows])
 

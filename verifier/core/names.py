@@ -66,13 +66,27 @@ def quoted(text: str) -> str:
     could not see for what it is comes out as its number, by a fixed table: every Python writes the
     same.  Bytes that were no text (`os.fsdecode`) come out so too.
     """
-    return f"'{''.join(map(_shown, text))}'"
+    return f"'{''.join(map(_quoted, text))}'"
 
 
-def _shown(character: str) -> str:
+def _quoted(character: str) -> str:
     if character in "'\\":
         return f"\\{character}"
-    return character if printable(character) else f"\\u{{{ord(character):x}}}"
+    return character if printable(character) else escaped(character)
+
+
+def escaped(character: str) -> str:
+    """Return what stands for a character that a reader would not see for what it is."""
+    return f"\\u{{{ord(character):x}}}"
+
+
+def visible(text: str) -> bool:
+    """Whether nothing in a text moves a cursor, ends a line or hides, as this host knows it.
+
+    Unlike `printable` it lets characters pass that are newer than Unicode 3.2: for a terminal, and
+    not for bytes that every Python has to write alike.
+    """
+    return text.isprintable() and (text.isascii() or not _INVISIBLE.search(text))
 
 
 def fold(path: str) -> str:

@@ -64,6 +64,7 @@ class Job:
         root: The pinned root of trust; None if the host has none.
         kit_id: In place of signatures, for the builder that has just computed it.
         only: Components or paths to check; empty for all.
+        also: Called with index and manifest: the numbers of members that are checked too.
         quick: Whether frames with a digest need not be decoded.
         stop_after: ``page``, ``index`` or ``members``: how far to go.
         judge: Called once with what is authenticated, before anything behind the head is read;
@@ -78,6 +79,7 @@ class Job:
     kit_id: KitId | None = None
     expect: Expectation = Expectation()
     only: tuple[str, ...] = ()
+    also: Callable[[Opened], list[int]] | None = None
     quick: bool = False
     stop_after: str = "members"
     judge: Callable[[Opened], None] | None = None
@@ -96,6 +98,21 @@ class Beside:
 
 
 @record
+class Judged:
+    """What judges of contents say of a kit that is proved (`verifier.catch`).
+
+    Attributes:
+        faults: What stands against it; the first one decides.
+        done: Sentences: what they found good.
+        left: Sentences: what they did not look into.
+    """
+
+    faults: list[KitError] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+@record
 class Opened:
     """What is known of a kit so far; each field is set when what it says has been proved.
 
@@ -107,6 +124,7 @@ class Opened:
         wanted: The members that were asked for; None for all.
         done: What was checked, for the report, in order.
         beside: What somebody else was asked about.
+        judged: What judges of contents say; they come after the verdict and can only lower it.
         noted: Sentences about what this host could not do.
     """
 
@@ -126,6 +144,7 @@ class Opened:
     wanted: list[range] | None = None
     done: list[str] = field(default_factory=list)
     beside: Beside = field(default_factory=Beside)
+    judged: Judged = field(default_factory=Judged)
     noted: list[str] = field(default_factory=list)
 
 
@@ -176,7 +195,7 @@ def _prove(source: Source, job: Job, opened: Opened) -> None:
 
 
 def kit_id_of(envelope: Envelope) -> KitId:
-    """Return the kitId: SHA-256 of what the signers signed (FORMAT 11)."""
+    """Return the kitId: SHA-256 of what the signers signed (FORMAT 11.1)."""
     return KitId(hashlib.sha256(envelope.payload).hexdigest())
 
 
@@ -406,10 +425,11 @@ def _check_members(container: Container, layout: Layout, job: Job, opened: Opene
     stored = layout.stored()
     container.check_size(len(plan), sum(stored))
     opened.wanted = _select(layout.index, manifest, job.only)
+    also = [] if job.also is None else [range(at, at + 1) for at in job.also(opened)]
     wanted: bytearray | None = None
     if opened.wanted is not None:
         wanted = bytearray(len(plan))
-        for members in opened.wanted:
+        for members in opened.wanted + also:
             for frame in plan.frames_of(members):
                 wanted[frame] = 1
     frames = [f for f in range(len(plan)) if wanted is None or wanted[f]]

@@ -6,7 +6,7 @@ proved, under the lock, from what is in the trust directory at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from verifier.core.envelope import check_threshold, evaluate
 from verifier.core.errors import KitError
@@ -23,6 +23,10 @@ from verifier.host.state import (
     with_accepted,
     with_all_reset,
 )
+from verifier.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verifier.catch import Judge
 
 LOOKED, ACCEPTED, AGAIN, NOT_RECORDED = "looked", "accepted", "accepted before", "not recorded"
 
@@ -61,6 +65,10 @@ class Host:
     def root(self) -> Root:
         """The pinned root."""
         return self._trusted.root
+
+    def judges(self) -> Sequence[Judge]:
+        """Return who looks into members for this host when a kit is proved."""
+        return ()
 
     def judge(self, opened: Opened) -> None:
         """Judge a kit that is authentic; see `verifier.core.pipeline.Job.judge`.

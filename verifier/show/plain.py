@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 import re
 
+from verifier.core.names import escaped, visible
+
 _SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)  # what no shell looks at twice
 
 
 def plain(text: str) -> str:
     """Return text with an escape for every character that is not to be seen as it is."""
-    return text if text.isprintable() else "".join(map(_shown, text))
-
-
-def _shown(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    return text if visible(text) else "".join(c if visible(c) else escaped(c) for c in text)
 
 
 def shell(*words: str | os.PathLike[str]) -> str:
@@ -31,7 +27,7 @@ def shell(*words: str | os.PathLike[str]) -> str:
 def _word(word: str) -> str:
     if _SAFE.fullmatch(word):
         return word
-    if word.isprintable():
+    if visible(word):
         return "'" + word.replace("'", "'\"'\"'") + "'"
     # POSIX 2.2.4: the only form in which what cannot be seen can be typed
     return "$'" + "".join(map(_typed, word)) + "'"
@@ -40,6 +36,6 @@ def _word(word: str) -> str:
 def _typed(character: str) -> str:
     if character in "\\'":
         return "\\" + character
-    if character.isprintable():
+    if visible(character):
         return character
     return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

@@ -54,7 +54,7 @@ class Report:
         if self.error is None:
             return []
         judged = self.host.judgement if self.host is not None else None
-        others = judged.faults if judged is not None else ()
+        others = [*(judged.faults if judged is not None else ()), *self.opened.judged.faults]
         return [self.error, *(fault for fault in others if fault is not self.error)]
 
     @property
@@ -142,7 +142,7 @@ def _checked(job: Job, opened: Opened) -> list[str]:
         done.append("every byte of the tar stream: headers, padding, SHA-256 of every member")
     else:
         done.append("every byte of the file: frames, headers, padding, SHA-256 of every member")
-    return done
+    return done + opened.judged.done
 
 
 def _who_changed(job: Job, opened: Opened) -> list[str]:
@@ -179,7 +179,7 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
         left.append("the index of the evidence: this version does not know it")
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
-    left += opened.beside.left
+    left += opened.beside.left + opened.judged.left
     left += _not_judged(opened, host)
     for keyid, scheme in sorted(opened.signing.not_evaluated.items() if opened.signing else ()):
         left.append(f"the signature of key {keyid!r}: its scheme {scheme!r} is not known here")

@@ -24,6 +24,26 @@ PLAIN_QUICK = {"quick": "usage"}
 CONTAINER: list[Case] = [
     ok("minimal", "1.1 1.2 4.1 6.1 12.1", "Two small files in one raw frame.", assemble),
     ok(
+        "components_with_several_places",
+        "9.5 11.2",
+        "A component of a directory and of a member elsewhere; the base is what they share.",
+        lambda: assemble(
+            Draft(
+                (
+                    *OWN,
+                    Entry(b"opt/a/b/one", b"1\n"),
+                    Entry(b"opt/a/c", b"2\n", mode=b"0755"),
+                    Entry(b"opt/ab", b"3\n"),
+                    Entry(b"top", b"4\n"),
+                ),
+                components=[
+                    component("shared", "opt/a/b", "opt/a/c"),
+                    component("apart", "opt/ab", "top"),
+                ],
+            )
+        ),
+    ),
+    ok(
         "payload_empty",
         "8.4 9.5",
         "No payload: the one component is a placeholder.",
@@ -43,7 +63,7 @@ CONTAINER: list[Case] = [
     ),
     ok(
         "built_sums_signature",
-        "6.2 6.7 11",
+        "6.2 6.7 11.1",
         "SHA256SUMS.sig is there; contentId leaves its line out.",
         lambda: built({b"tools/run": RUN}, signed_sums=True),
     ),

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,25 @@ def test_a_week_has_no_options(offline_kit: Run, place: Path, where: str) -> Non
     assert offline_kit("seal")[0] == 0
     assert offline_kit("release-note")[0] == 0
     assert offline_kit("rebuild", shown)[0] == 0
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_keys_that_nobody_typed_are_looked_at_too(offline_kit: Run, place: Path, mode: int) -> None:
+    for name in ("alice", "bob"):
+        shutil.copy(key(name), place / f"../{name}.pem")
+        os.chmod(place / f"../{name}.pem", mode)
+    shutil.copy(ROOT_FILE, place / "../root.json")
+    shutil.copy(KEYS / "sums.pem", place / "../sums.pem")
+    os.chmod(place / "../sums.pem", mode)
+    table = TABLE.replace(f"{KEYS}/", "../").replace(
+        "[release.keys]", 'sums-key = "../sums.pem"\n[release.keys]'
+    )
+    (place / "kit.toml").write_text((place / "kit.toml").read_text() + table)
+    noted = "note: others can read the private key '{}.pem' (mode 0644): chmod 600 it\n"
+    for command, names in ((["build"], ["../sums"]), (["sign"], ["../alice", "../bob"])):
+        status, _, err = offline_kit(*command)
+        assert status == 0
+        assert err == ("".join(map(noted.format, names)) if mode == 0o644 else "")
 
 
 def test_an_option_wins_and_the_spec_wins_over_what_is_above(offline_kit: Run, place: Path) -> None:

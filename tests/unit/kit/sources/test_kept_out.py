@@ -91,6 +91,20 @@ def test_a_key_that_the_spec_names_is_carried(spec: KitSpec, tmp_path: Path, sou
     assert kit.members in (1, 3)
 
 
+@pytest.mark.parametrize("size", [65_535, 65_536, 200_000, 9_000_000])
+def test_a_key_at_the_start_of_a_large_file_is_found(
+    spec: KitSpec, tmp_path: Path, size: int
+) -> None:
+    """A bundle of a key and its chain has no upper size; nor has a key with a long comment."""
+    bundle = Path(key("alice")).read_bytes()
+    (spec.base / "src/a/bundle.pem").write_bytes(bundle + b"x" * (size - len(bundle)))
+    error = refused(lambda: made(spec, tmp_path / "out"))
+    assert (error.code, "src/a/bundle.pem" in error.message) == ("source-secret", True)
+    packed = again(spec, source='dir = "src/a"\npack = "tar"')
+    error = refused(lambda: made(packed, tmp_path / "out"))
+    assert (error.code, "src/a/bundle.pem" in error.message) == ("source-secret", True)
+
+
 def test_a_key_given_as_an_option_is_known_whatever_it_holds(spec: KitSpec, tmp_path: Path) -> None:
     """A token's file, or one in a form that nobody knows by its content."""
     token = spec.base / "src/a/token"

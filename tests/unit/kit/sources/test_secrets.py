@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from kit.sources.secrets import private_key_in
 from tests.conftest import Judge
@@ -114,6 +118,79 @@ NONE = {
 @pytest.mark.parametrize("data", NONE.values(), ids=NONE)
 def test_what_is_no_key(data: bytes) -> None:
     assert not private_key_in(data)
+
+
+def jks(*tags: int, version: int = 2) -> bytes:
+    """Return a Java key store with an entry of each tag; what follows a key is not looked at."""
+    data = b"\xfe\xed\xfe\xed" + version.to_bytes(4, "big") + len(tags).to_bytes(4, "big")
+    for tag in tags:
+        data += tag.to_bytes(4, "big") + b"\0\x05alias" + bytes(8)
+        data += (b"\0\x05X.509" if version == 2 else b"") + b"\0\0\0\x03abc" if tag == 2 else b"\1"
+    return data
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_java_key_store_is_a_secret_when_it_holds_a_key(version: int) -> None:
+    assert private_key_in(jks(1, version=version))
+    assert private_key_in(jks(2, 2, 1, version=version))
+    assert private_key_in(jks(2, 3, version=version).replace(b"\xfe\xed\xfe\xed", b"\xce" * 4))
+    assert not private_key_in(jks(2, 2, version=version))
+    assert not private_key_in(jks(2)[:-5])
+
+
+@pytest.mark.parametrize("lock", [OPEN, LOCKED], ids=["open", "locked"])
+def test_pkcs12(lock: ser.KeySerializationEncryption) -> None:
+    key = KEY_KINDS["P-256"]
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    day = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(1))
+    ).sign(key, hashes.SHA256())
+    assert private_key_in(pkcs12.serialize_key_and_certificates(b"a", key, certificate, None, lock))
+    trust = pkcs12.serialize_java_truststore(
+        [pkcs12.PKCS12Certificate(certificate, b"a")], ser.BestAvailableEncryption(b"changeit")
+    )
+    assert not private_key_in(trust)
+
+
+@pytest.mark.parametrize("kind", ["JKS", "JCEKS", "PKCS12"])
+def test_what_keytool_writes(tmp_path: Path, kind: str) -> None:
+    program = shutil.which("keytool")
+    if program is None:
+        pytest.skip("not run: keytool is not installed")
+    store = ["-storetype", kind, "-storepass", "changeit", "-noprompt"]
+
+    def keytool(*arguments: str | Path) -> None:
+        command = [program, *arguments, *store]
+        subprocess.run(command, check=True, capture_output=True, timeout=120, cwd=tmp_path)
+
+    keytool("-genkeypair", "-keystore", "keys", "-alias", "a", "-keyalg", "EC", "-dname", "CN=a")
+    keytool("-exportcert", "-keystore", "keys", "-alias", "a", "-file", "a.crt")
+    keytool("-importcert", "-keystore", "trust", "-alias", "a", "-file", "a.crt")
+    assert private_key_in((tmp_path / "keys").read_bytes())
+    assert not private_key_in((tmp_path / "trust").read_bytes())
+
+
+D = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (f'{{"kty": "OKP", "crv": "Ed25519", "d": "{D}", "x": "{D}"}}', True),
+        (f'{{"d":"{D}","kty":"EC","crv":"P-256","x":"{D}","y":"{D}"}}', True),
+        (f'{{"keys": [{{"kty": "EC", "x": "{D}"}}, {{"kty": "RSA", "d": "{D}"}}]}}', True),
+        (f'{{"kty": "oct", "k": "{D}"}}', True),
+        (f'{{"kty": "OKP", "crv": "Ed25519", "x": "{D}"}}', False),
+        (f'{{"keys": [{{"kty": "EC", "x": "{D}", "kid": "d"}}]}}', False),
+        ('{"kty": "EC", "d": "a word"}', False),
+        (f'A JSON Web Key looks like {{"kty": "OKP", "d": "{D}"}}.', False),
+    ],
+)
+def test_json_web_keys(text: str, secret: bool) -> None:
+    assert bool(private_key_in(text.encode())) is secret
+    assert bool(private_key_in(f"\n  {text}".encode())) is secret
 
 
 def test_nothing_of_this_repository_but_its_test_keys_is_one() -> None:

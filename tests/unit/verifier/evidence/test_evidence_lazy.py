@@ -12,7 +12,8 @@ from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
 PROGRAM = f"""import sys; sys.path.insert(0, {os.fspath(REPOSITORY)!r})
 from verifier.cli import main
 status = main(sys.argv[1:])
-print(status, [name for name in sys.modules if name.startswith("verifier.evidence")])"""
+mine = ("verifier.evidence", "verifier.catch")
+print(status, [name for name in sys.modules if name.startswith(mine)])"""
 
 
 def test_usual_verify_imports_nothing_of_evidence(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The digest of a component, for tools that attest files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kit.cli.common import Json, app, say, user_store
+from kit.cli.wanted import SPEC, kind_of
+from verifier.core.errors import UsageError
+from verifier.core.lists import Index
+from verifier.core.model import Component, parse_time
+from verifier.evidence.components import component_digest, component_list, members_of
+from verifier.options import nearest
+
+
+@app.command("digest")
+def _digest(
+    what: Annotated[
+        Path, typer.Argument(metavar="KIT|SPEC", help="A kit, a review pack, a release or a spec.")
+    ],
+    component: Annotated[
+        str | None, typer.Argument(metavar="[COMPONENT]", help="All of them if none is given.")
+    ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Print the list alone: its SHA-256 is the digest.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Print the digest of a component and the list that it is over, for tools that attest."""
+    if list_ and (component is None or json_):
+        raise UsageError("--list is the list of one component, and goes with no --json")
+    components, index = _of_spec(what) if kind_of(what) == SPEC else _of_kit(what)
+    if component is not None:
+        components = [_named(components, component)]
+    if json_:
+        values = [_value(index, item) for item in components]
+        say(json.dumps({"components": values}, indent=2, sort_keys=True))
+        return
+    if not list_:
+        for item in components:
+            say(f"{component_digest(index, item)}  {item.id}")
+    if component is not None:
+        for text in component_list(index, components[0]):
+            typer.echo(text, nl=False)  # bytes as they are: their SHA-256 is the digest
+
+
+def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
+    from kit.review.compare import load_compared  # here: a spec does not need it
+
+    compared = load_compared(path)
+    return compared.manifest.components, compared.index
+
+
+def _of_spec(path: Path) -> tuple[Sequence[Component], Index]:
+    from kit.build import created_of, draft_manifest  # here: a kit does not need them
+    from kit.sources.digests import payload_index
+    from kit.sources.taken import take
+    from kit.spec import load_spec
+
+    spec = load_spec(path)
+    created = created_of(spec, os.environ.get("SOURCE_DATE_EPOCH"))
+    with take(spec, user_store()) as taken:
+        index = payload_index(spec, taken, parse_time(created) or 0)
+    return draft_manifest(spec, created).components, index
+
+
+def _named(components: Sequence[Component], name: str) -> Component:
+    for item in components:
+        if item.id == name:
+            return item
+    near = nearest(name, [item.id for item in components])
+    raise UsageError(
+        f"there is no component {name!r}",
+        fix=f"Did you mean {near}?" if near else "Leave it out to see them all.",
+    )
+
+
+def _value(index: Index, component: Component) -> dict[str, Any]:
+    runs = members_of(index, component)
+    return {
+        "id": component.id,
+        "version": component.version,
+        "digest": {"sha256": component_digest(index, component)},
+        "files": sum(map(len, runs)),
+        "bytes": sum(index.sizes[member] for run in runs for member in run),
+    }
