@@ -49,9 +49,9 @@ BROUGHT: Mapping[str, Brought] = {
     ),
     "install-wheels": Brought(
         "command",
-        {"from": "a directory of wheels of the kit", "to": "a new directory"},
+        {"from": "a directory of wheels", "to": "the directory of versions", "name": "a name"},
         {},
         True,
-        "unpacks the wheels that fit this Python into a directory",
+        "unpacks the wheels that fit this Python into a new directory",
     ),
 }

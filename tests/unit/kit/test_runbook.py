@@ -128,3 +128,12 @@ def test_a_text_that_is_no_toml_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("schema = 1\nid = \n", encoding="utf-8")
     with pytest.raises(Exception, match=r"bad\.toml:2"):
         load_runbook(tmp_path / "bad.toml")
+
+
+def test_the_example_keeps_to_the_rules() -> None:
+    book = load_runbook(REPOSITORY / "manifests" / "examples" / "runbook.toml").book
+    assert [step.use for step in book.steps if step.use] == [
+        "install-wheels",
+        "switch",
+        "wait-http",
+    ]
