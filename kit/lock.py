@@ -16,6 +16,7 @@ from kit.errors import SourcesCollide
 from kit.net.client import Client
 from kit.net.download import Downloads, Progress
 from kit.net.registry import Logins
+from kit.sources.debs import DebPackages
 from kit.sources.errors import LockMissing, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts
 from kit.sources.lockfile import Lock, LockedArtifact, load_lock, render
@@ -34,6 +35,7 @@ _KINDS: Mapping[str, Kind] = {
     "git": GitCommits(),
     "wheels": PythonWheels(),
     "npm": NpmPackages(),
+    "debs": DebPackages(),
 }
 
 

@@ -6,10 +6,7 @@ it is ever written or run.  What is no package, or none that can be read, is a p
 
 from __future__ import annotations
 
-import io
-import lzma
 import re
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,30 +15,24 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import IO
 
-import zstandard
 from packageurl import PackageURL
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from kit.sources.debfile import (
+    BAD_DEB,
+    MAX_METADATA,
+    MAX_UNPACKED,
+    read_control,
+    tar_member,
+)
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.sbom import text
 
-MAX_METADATA = 4 << 20  # bytes of METADATA, control or package.json
-MAX_UNPACKED = 64 << 20  # bytes of an archive that are unpacked on the way to it
-MAX_MEMBERS = 10_000  # members of an archive that are looked at on the way
-_DEB = b"!<arch>\n"
-_HEADER = 60  # bytes of a header of ar
 _BAD_PACKAGE = (
-    EOFError,
+    *BAD_DEB,
     NotForeign,
-    OSError,
-    UnicodeError,
-    ValueError,
-    lzma.LZMAError,
-    tarfile.TarError,
     zipfile.BadZipFile,
-    zlib.error,
-    zstandard.ZstdError,
     NotImplementedError,  # of zipfile: a compression that it does not know
     RuntimeError,  # of zipfile: an encrypted member
 )
@@ -133,40 +124,8 @@ def _requirements(lines: list[str]) -> Iterator[str]:
 
 
 def _read_deb(file: IO[bytes]) -> Package | None:
-    for name, size in _ar_members(file):
-        if name.startswith("control.tar") and size <= MAX_UNPACKED:
-            control = _tar_member(_unpacked(name, file.read(size)), "control")
-            return _of_control(control) if control is not None else None
-    return None
-
-
-def _ar_members(file: IO[bytes]) -> Iterator[tuple[str, int]]:
-    """Yield name and size of each member; the file stands at its contents."""
-    if file.read(len(_DEB)) != _DEB:
-        return
-    at = len(_DEB)
-    for _ in range(16):
-        file.seek(at)
-        header = file.read(_HEADER)
-        if len(header) < _HEADER or header[58:60] != b"`\n":
-            return
-        size = int(header[48:58])
-        if size < 0:
-            return
-        yield header[:16].decode("ascii").rstrip(" /"), size
-        at += _HEADER + size + size % 2
-
-
-def _unpacked(name: str, data: bytes) -> bytes:
-    """Return the start of a compressed tar, as much of it as may be needed."""
-    if name.endswith(".gz"):
-        return zlib.decompressobj(wbits=31).decompress(data, MAX_UNPACKED)
-    if name.endswith(".xz"):
-        limit = lzma.LZMADecompressor(memlimit=256 << 20)
-        return limit.decompress(data, MAX_UNPACKED)
-    if name.endswith(".zst"):
-        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read(MAX_UNPACKED)
-    return data
+    control = read_control(file)
+    return _of_control(control) if control is not None else None
 
 
 def _of_control(control: bytes) -> Package | None:
@@ -187,7 +146,7 @@ def _of_control(control: bytes) -> Package | None:
 
 def _read_npm(file: IO[bytes]) -> Package | None:
     start = zlib.decompressobj(wbits=31).decompress(file.read(MAX_UNPACKED), MAX_UNPACKED)
-    found = _tar_member(start, "package/package.json")
+    found = tar_member(start, "package/package.json")
     value = read_foreign(found) if found is not None else None
     if not isinstance(value, dict):
         return None
@@ -204,19 +163,6 @@ def _read_npm(file: IO[bytes]) -> Package | None:
         text(value.get("license")),
         tuple(sorted(needs)) if isinstance(needs, dict) else (),
     )
-
-
-def _tar_member(data: bytes, wanted: str) -> bytes | None:
-    """Return one small member of a tar that may be cut off behind it."""
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-        for _ in range(MAX_MEMBERS):
-            member = archive.next()
-            if member is None:
-                return None
-            if member.name.removeprefix("./") == wanted and member.isreg():
-                opened = archive.extractfile(member) if member.size <= MAX_METADATA else None
-                return opened.read() if opened is not None else None
-    return None
 
 
 _READERS = {".whl": _read_wheel, ".deb": _read_deb, ".tgz": _read_npm}

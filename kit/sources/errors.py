@@ -148,6 +148,28 @@ class WheelAbsent(Undecided):
     fix = "Choose another version or fewer targets, or build the wheel and carry it as a file."
 
 
+class DebAbsent(Undecided):
+    """A Debian package is in no repository of the suite, or no longer in this version.
+
+    Repositories keep only the newest version of a suite, so a lock of Debian packages ends with the
+    next point release; what would replace each package is named.
+    """
+
+    code = "deb-absent"
+    fix = "Run `offline-kit lock --update NAME`, or name a repository that keeps old versions."
+
+
+class DebMalformed(Rejected):
+    """A file is no Debian package, or says that it is another one than its repository says.
+
+    What a package says of itself goes into an index that apt reads at the site, so a text that
+    would say more than one package does is refused.
+    """
+
+    code = "deb-malformed"
+    fix = "Do not carry it; tell whoever runs the repository."
+
+
 class NpmLockUnusable(Usage):
     """A package-lock.json is missing, is none, or names what cannot be carried as a tarball.
 

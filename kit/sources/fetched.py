@@ -56,7 +56,7 @@ class Part:
         tables: list[Any] = []
         for _, source in self.sources:
             tables.append(source.model_dump(by_alias=True, exclude_defaults=True))
-            tables += [_sha256(self.base / source.npm / name) for name in NPM_FILES if source.npm]
+            tables += [_sha256(self.base / name) for name in named_files(source)]
         return LockedSources(path=self.path, digest=digest_of(tables))
 
     def tools(self) -> Sequence[str]:
@@ -104,7 +104,13 @@ class Kind(Protocol):
 
 
 NPM_FILES = ("package.json", "package-lock.json")
-DECIDES = {"wheels": "uv"}
+DECIDES = {"wheels": "uv", "debs": "apt"}
+
+
+def named_files(source: Source) -> list[str]:
+    """Return the files that a source names and that decide what it is, relative to the spec."""
+    files = [f"{source.npm}/{name}" for name in NPM_FILES if source.npm]
+    return [*files, source.repositories] if source.repositories else files
 
 
 def _sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ from kit.net.download import Wanted
 from kit.net.registry import MAX_MANIFEST, OCI_MANIFEST
 from kit.sources.errors import ImageFileUnusable
 from kit.sources.images import Descriptor, parse_manifest
+from kit.sources.smallfile import read_small
 from verifier.core import limits
 from verifier.core.manifest import HEX256
 
@@ -62,7 +63,9 @@ class LayoutFiles:
         Raises:
             ImageFileUnusable: There is no such image, or no layout.
         """
-        data = _read(self._directory / "index.json", self._where)
+        data = read_small(
+            self._directory / "index.json", MAX_MANIFEST, ImageFileUnusable, self._where
+        )
         value = parse_manifest(data, "application/vnd.oci.image.index.v1+json", self._where)
         entries = _dicts(value.get("manifests"))
         named = {_name_of(entry): entry for entry in entries}
@@ -232,14 +235,7 @@ def _stream(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _read(path: Path, where: str) -> bytes:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            data = file.read(MAX_MANIFEST + 1)
-    except OSError as error:
-        raise ImageFileUnusable(f"{path.name}: {error.strerror}", where=where) from None
-    if len(data) > MAX_MANIFEST:
-        raise ImageFileUnusable(f"{path.name} is too large for a manifest", where=where)
-    return data
+    return read_small(path, MAX_MANIFEST, ImageFileUnusable, where)
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

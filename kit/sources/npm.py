@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from kit.net.download import Wanted
 from kit.sources.errors import NpmLockUnusable
 from kit.sources.fetched import NPM_FILES, Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact
+from kit.sources.smallfile import read_small
 from kit.store import Artifact
 from verifier.core.limits import MIB
 from verifier.core.names import fold
@@ -108,9 +108,9 @@ def _load(directory: Path, where: str) -> _Project:
     Raises:
         NpmLockUnusable: Its lock is none, or names what cannot be carried; all of it is listed.
     """
-    manifest = _read(directory / MANIFEST, where)
+    manifest = read_small(directory / MANIFEST, _MAX_LOCK, NpmLockUnusable, where)
     try:
-        lock = json.loads(_read(directory / LOCK, where))
+        lock = json.loads(read_small(directory / LOCK, _MAX_LOCK, NpmLockUnusable, where))
         entries = lock["packages"]
         if lock.get("lockfileVersion") not in {2, 3} or not isinstance(entries, dict):
             raise ValueError
@@ -221,17 +221,6 @@ def _registry(directory: Path) -> str:
         return ""
     text = done.stdout.decode("utf-8", "replace").strip()
     return text if urlsplit(text).scheme in {"http", "https"} else ""
-
-
-def _read(path: Path, where: str) -> bytes:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            data = file.read(_MAX_LOCK + 1)
-    except OSError as error:
-        raise NpmLockUnusable(f"{path.name}: {error.strerror}", where=where) from None
-    if len(data) > _MAX_LOCK:
-        raise NpmLockUnusable(f"{path.name} has more than {_MAX_LOCK} bytes", where=where)
-    return data
 
 
 def _locked(part: Part, path: str, artifact: Artifact, purl: str | None) -> LockedArtifact:

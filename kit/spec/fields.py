@@ -40,6 +40,9 @@ _WHEEL_PLATFORM = (
     f"|macosx_[0-9]{{1,2}}_[0-9]{{1,2}}_(x86_64|arm64)|win_amd64|win_arm64|win32){_END}"
 )
 _PLATFORM = rf"^[a-z0-9._/-]+{_END}"
+_DEB = rf"^[a-z0-9][a-z0-9+.-]+(=([0-9]+:)?[0-9][A-Za-z0-9.+~-]*)?{_END}"
+_SUITE = rf"^[A-Za-z0-9][A-Za-z0-9._-]*{_END}"
+_ARCHITECTURE = rf"^[a-z0-9][a-z0-9-]*{_END}"
 _PYTHON = rf"^3\.([89]|[1-9][0-9]){_END}"
 _PART = r'[^\x00-\x1f\x7f\\:*?"<>|/]+'
 _KIT_PATH = rf"^(?!.*[. ](/|$)){_PART}(/{_PART})*{_END}"
@@ -174,6 +177,9 @@ GitUrl = Annotated[
 ]
 GitRev = Annotated[str, StringConstraints(pattern=_GIT_REV, max_length=256)]
 ImageReference = Annotated[str, StringConstraints(pattern=_REFERENCE, max_length=512)]
+DebName = Annotated[str, StringConstraints(pattern=_DEB, max_length=256)]
+Suite = Annotated[str, StringConstraints(pattern=_SUITE, max_length=64)]
+Architecture = Annotated[str, StringConstraints(pattern=_ARCHITECTURE, max_length=32)]
 PythonVersion = Annotated[str, StringConstraints(pattern=_PYTHON)]
 Requirement = Annotated[str, AfterValidator(_requirement)]
 Platform = Annotated[str, StringConstraints(pattern=_PLATFORM, max_length=128)]

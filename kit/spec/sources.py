@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from kit.spec.fields import (
+    Architecture,
+    DebName,
     Exclude,
     GitRev,
     GitUrl,
@@ -18,6 +20,7 @@ from kit.spec.fields import (
     PythonVersion,
     Requirement,
     SourcePath,
+    Suite,
     Url,
     check_platforms,
 )
@@ -35,9 +38,15 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "wheels": ("platforms", "pythons"),
     "npm": (),
     "runbook": (),
+    "debs": ("architecture", "assume", "repositories", "suite"),
 }
-FETCHED = ("url", "oci", "git", "wheels", "npm")
-_NEEDED = {"url": ["sha256"], "git": ["rev"], "wheels": ["platforms", "pythons"]}
+FETCHED = ("url", "oci", "git", "wheels", "npm", "debs")
+_NEEDED = {
+    "url": ["sha256"],
+    "git": ["rev"],
+    "wheels": ["platforms", "pythons"],
+    "debs": ["architecture", "suite"],
+}
 _OPTIONS = sorted({name for names in _ONLY_BESIDE.values() for name in names})
 _ONE_OF: dict[str, Any] = {
     "oneOf": [
@@ -157,6 +166,36 @@ class Source(Table):
         "what the lock names is carried as tarballs, with a lock that finds them",
         examples=["web"],
     )
+    debs: tuple[DebName, ...] = Field(
+        (),
+        strict=False,
+        max_length=1024,
+        description="an array of Debian packages, NAME or NAME=VERSION; they and what they need "
+        "are carried as a repository that apt takes at the site",
+        examples=[["nginx-light", "jq=1.6-2.1"]],
+    )
+    suite: Suite | None = Field(
+        None,
+        description="the suite that `debs` are of; its -updates and -security count to it",
+        examples=["bookworm"],
+    )
+    architecture: Architecture | None = Field(
+        None, description="the architecture that `debs` are for", examples=["arm64"]
+    )
+    assume: tuple[DebName, ...] = Field(
+        (),
+        strict=False,
+        max_length=4096,
+        description="an array of packages that a site has, NAME or NAME=VERSION: neither they nor "
+        "what only they need is carried",
+        examples=[["libc6", "libssl3"]],
+    )
+    repositories: SourcePath | None = Field(
+        None,
+        description="a file of apt's, NAME.sources or NAME.list, relative to the spec, that says "
+        "where `debs` come from (without it this host's)",
+        examples=["debian.sources"],
+    )
     as_: KitPath | None = Field(
         None,
         alias="as",
@@ -266,6 +305,12 @@ class Source(Table):
                 fix='add `pythons = ["3.11"]` and `platforms = ["manylinux_2_28_x86_64"]`',
             )
         check_platforms(self.platforms, of_wheels=bool(self.wheels))
+        if self.debs and not (self.suite and self.architecture):
+            raise mistake(
+                "does not say what it is for",
+                expected="`suite` and `architecture` beside `debs`",
+                fix='add `suite = "bookworm"` and `architecture = "amd64"`',
+            )
         if self.git is not None and not self.rev:
             raise mistake(
                 "has no `rev`",

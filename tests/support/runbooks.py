@@ -153,6 +153,7 @@ def changed(path: str, value: Any) -> Tree:
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
 TEXTS = st.text("abc ÄÖ§'\"<>&;#-", min_size=1, max_size=20).filter(lambda t: t.isprintable())
 TIMES = st.integers(1, 10**9)
+BOOLS = st.booleans()
 STATUSES = st.sets(st.integers(2, 125).filter(lambda n: n != 10), min_size=1, max_size=3).map(
     lambda found: tuple(sorted(found))
 )
@@ -188,7 +189,7 @@ def runbooks(draw: st.DrawFn, *, most: int = 6) -> Runbook:
     commands = _commands([*BUILT_IN, *(n for n, item in inputs.items() if item.kind != "secret")])
     named = sorted(draw(st.sets(NAMES, min_size=1, max_size=3)))
     environments = {name: Environment(name) for name in named}
-    if len(named) > 1 and draw(st.booleans()):
+    if len(named) > draw(BOOLS) and 1:
         after = After(named[0], draw(st.integers(1, 60)))
         environments[named[-1]] = Environment(named[-1], after)
     probes = {
@@ -196,7 +197,7 @@ def runbooks(draw: st.DrawFn, *, most: int = 6) -> Runbook:
     }
     ways: dict[str, Way] = {}
     for name in sorted(draw(st.sets(NAMES, max_size=3))):
-        on = draw(STATUSES) if ways and draw(st.booleans()) else ()
+        on = draw(STATUSES) if draw(BOOLS) and ways else ()
         other = draw(st.sampled_from(sorted(ways))) if on else ""
         ask = draw(st.one_of(st.just(""), TEXTS))
         run, check = draw(commands), draw(commands)
@@ -248,7 +249,7 @@ def _undo(draw: st.DrawFn, commands: st.SearchStrategy[tuple[str, ...]], ways: l
         return Undo(way=draw(st.sampled_from(ways)))
     if kind == "ask":
         return Undo(ask=draw(TEXTS), yes=draw(st.sampled_from(ways)), no=draw(TEXTS))
-    on = draw(STATUSES) if ways and draw(st.booleans()) else ()
+    on = draw(STATUSES) if draw(BOOLS) and ways else ()
     other = draw(st.sampled_from(ways)) if on else ""
     return Undo(run=draw(commands), check=draw(commands), on=on, otherwise=other)
 
@@ -281,32 +282,30 @@ def _step(
         more["check"] = draw(commands)
     if kind == "command":
         more["apply"] = draw(commands)
-        more["leaves_running"] = draw(st.booleans())
+        more["leaves_running"] = draw(BOOLS)
     if kind in ("command", "manual"):
         more["undo"] = _undo(draw, commands, ways)
     if kind in ("gate", "manual"):
         more["ask"] = draw(TEXTS)
     if kind == "gate":
-        more["people"] = {
-            env: draw(st.integers(0, 3)) for env in environments if draw(st.booleans())
-        }
-        more["yes"] = not any(more["people"].values()) and draw(st.booleans())
+        more["people"] = {env: draw(st.integers(0, 3)) for env in environments if draw(BOOLS)}
+        more["yes"] = not any(more["people"].values()) and draw(BOOLS)
     if kind == "probe":
         more["probe"] = draw(st.sampled_from(probes))
-    if probes and draw(st.booleans()):
+    if draw(BOOLS) and probes:
         more["watch"] = (draw(st.sampled_from(probes)),)
         more["watch_after"] = draw(st.one_of(st.just(0), TIMES))
-    if before and draw(st.booleans()):
+    if draw(BOOLS) and before:
         more["needs"] = (draw(st.sampled_from(before)).id,)
     return Step(
         id=name,
         kind=kind,
         title=draw(st.one_of(st.just(""), TEXTS)),
-        enabled=draw(st.booleans()),
+        enabled=draw(BOOLS),
         only=tuple(draw(st.sets(st.sampled_from(environments), max_size=1))),
         timeout=draw(TIMES),
         every=draw(TIMES),
         stop=draw(st.builds(Stop, st.sampled_from(SIGNALS), TIMES)),
-        no_return=draw(st.booleans()),
+        no_return=draw(BOOLS),
         **more,
     )
