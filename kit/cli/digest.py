@@ -35,9 +35,9 @@ def _digest(
     """Print the digest of a component and the list that it is over, for tools that attest."""
     if list_ and (component is None or json_):
         raise UsageError("--list is the list of one component, and goes with no --json")
-    components, index = _of_spec(what) if kind_of(what) == SPEC else _of_kit(what)
+    components, index = components_of(what)
     if component is not None:
-        components = [_named(components, component)]
+        components = [named_component(components, component)]
     if json_:
         values = [_value(index, item) for item in components]
         say(json.dumps({"components": values}, indent=2, sort_keys=True))
@@ -48,6 +48,11 @@ def _digest(
     if component is not None:
         for text in component_list(index, components[0]):
             typer.echo(text, nl=False)  # bytes as they are: their SHA-256 is the digest
+
+
+def components_of(path: Path) -> tuple[Sequence[Component], Index]:
+    """Return the components of a kit or a spec, and the index that their digests are over."""
+    return _of_spec(path) if kind_of(path) == SPEC else _of_kit(path)
 
 
 def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
@@ -70,7 +75,12 @@ def _of_spec(path: Path) -> tuple[Sequence[Component], Index]:
     return draft_manifest(spec, created).components, index
 
 
-def _named(components: Sequence[Component], name: str) -> Component:
+def named_component(components: Sequence[Component], name: str) -> Component:
+    """Return a component by its id.
+
+    Raises:
+        UsageError: There is none; the nearest is named.
+    """
     for item in components:
         if item.id == name:
             return item

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "runbook": ("runbook", "Check a runbook, and draw it."),
+    "attest": ("attest", "Make and sign statements about files, components and images."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -101,6 +102,8 @@ def load_all() -> None:
 def _load(module: str) -> None:
     """Load one of the modules with commands, which registers them."""
     match module:
+        case "attest":
+            from kit.cli import attest  # noqa: F401
         case "build":
             from kit.cli import build  # noqa: F401
         case "config":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,6 +14,7 @@ from verifier.crypto import ecdsa
 Make = Callable[[bytes], bytes]
 """Makes a signature over a message, in whatever of its spellings."""
 
+_ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")  # RFC 8410 4: what precedes the key
 _CURVES = {P256: ecdsa.P256, P384: ecdsa.P384}
 
 
@@ -48,6 +50,13 @@ class KitSigner:
     scheme: str
     _make: Make = field(repr=False)
     _key: Key = field(repr=False)
+
+    @property
+    def spki(self) -> bytes:
+        """The public key as the DER of a SubjectPublicKeyInfo, which other tools call it by."""
+        if self._key.public.startswith("-"):
+            return base64.b64decode("".join(self._key.public.split("\n")[1:]).partition("-")[0])
+        return _ED25519_SPKI + bytes.fromhex(self._key.public)
 
     def sign(self, pae: bytes) -> bytes:
         """Return the signature over ``pae`` that a page may carry (FORMAT 4.5).
