@@ -8,9 +8,9 @@ from pathlib import Path
 from kit.runbook.source import MEMBER, Written, load_runbook
 from kit.sources.collect import collect
 from kit.spec import KitSpec, load_spec
-from runner.book.needs import DIRECTORY, FILE, PROGRAM, missing
+from runner.book.needs import DIRECTORY, FILE, PROGRAM, kind_in, missing
 from runner.errors import Mistake
-from verifier.core.lists import DATA, Index
+from verifier.core.lists import Index
 
 
 def runbooks_of(spec: KitSpec) -> Iterator[tuple[str, Written]]:
@@ -38,18 +38,6 @@ def check_runbooks(spec: KitSpec, index: Index) -> None:
             what = Mistake((), "is the second runbook of one kit", "keep one")
             written.refuse([what])
         written.refuse(missing(written.book, lambda path: kind_in(index, path), names.__contains__))
-
-
-def kind_in(index: Index, path: str) -> str:
-    """Return what a path is in a kit: a ``file``, a ``program``, a ``directory``, or nothing."""
-    raw = path.encode("utf-8", "surrogateescape")
-    runs = index.below(raw)
-    if not runs:
-        return ""
-    at = index.first_at_or_after(raw)
-    if at < index.bounds[DATA + 1] and index.paths(at, at + 1) == [raw]:
-        return PROGRAM if index.executable[at] else FILE
-    return DIRECTORY
 
 
 def check_against(written: Written, spec_file: Path) -> None:

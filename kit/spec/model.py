@@ -9,6 +9,7 @@ as help in editors.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -248,6 +249,12 @@ class KitSpec(Table):
 
     _file: Path = PrivateAttr(default=Path("kit.toml"))
     _lines: Lines = PrivateAttr(default_factory=Lines)
+    _sha256: str = PrivateAttr(default="0" * 64)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the spec as it was read."""
+        return self._sha256
 
     @property
     def file(self) -> Path:
@@ -306,7 +313,7 @@ def parse_spec(raw: bytes, *, file: Path, settings: Settings | None = None) -> K
         problems.extend(explain(error, KitSpec, lines))
     if problems:
         raise SpecInvalid(problems, where=where)
-    spec._file, spec._lines = file, lines
+    spec._file, spec._lines, spec._sha256 = file, lines, hashlib.sha256(raw).hexdigest()
     return spec
 
 

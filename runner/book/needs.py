@@ -8,6 +8,7 @@ from runner.book.across import SITE
 from runner.book.model import Runbook, Words
 from runner.errors import Mistake
 from verifier.core.errors import MemberPathUnsafe
+from verifier.core.lists import DATA, Index
 from verifier.core.names import parse_member_path
 from verifier.typed import Any
 
@@ -77,3 +78,14 @@ def _program(place: tuple[Any, ...], path: str, what: str) -> Iterator[Mistake]:
         yield Mistake(place, f"the kit has no program {path!r}", fix)
     elif what != PROGRAM and not path.endswith(".py"):
         yield Mistake(place, f"{path!r} is not executable", "chmod +x it, or make it a .py")
+
+
+def kind_in(index: Index, path: str) -> str:
+    """Return what a path is in a kit: see `missing`."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if not index.below(raw):
+        return ""
+    at = index.first_at_or_after(raw)
+    if at < index.bounds[DATA + 1] and index.paths(at, at + 1) == [raw]:
+        return PROGRAM if index.executable[at] else FILE
+    return DIRECTORY
