@@ -218,6 +218,7 @@ def build(
     level = 0 if options.store else spec.kit.level
     report = None
     with output.new_file(path) as descriptor:
+        notes.without_locks = output.lock(descriptor) is None
         written = write(
             descriptor, inputs, draft, chain, level, options, sums.sign_digest if sums else None
         )

@@ -252,10 +252,10 @@ def _builder_help() -> str:
 
 
 def _commands_below(command: Any, words: list[str]) -> Iterator[list[str]]:
-    """Yield the words of each command; `verify` is the other program."""
+    """Yield the words of each command; `verify` and `audit` are the other program."""
     yield words
     for name, inner in getattr(command, "commands", {}).items():
-        if [*words, name] != ["verify"]:
+        if [*words, name] not in (["verify"], ["audit"]):
             yield from _commands_below(inner, [*words, name])
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from verifier.core.trust import Root
     from verifier.host.accept import Host
 
-_OF_A_KIT = ("verify", "accept", "list", "inspect", "diff")
+_OF_A_KIT = ("verify", "accept", "list", "inspect", "diff", "audit")
 _OF_THE_HOST = ("trust", "policy", "receipt")  # these have a command line of their own
 _EPILOG = """\
 exit status: 0 verified, 2 usage, 3 undecided (this host could not find out), 4 rejected.
@@ -42,6 +42,7 @@ _EXAMPLES = {
     "list": "kit-verify list KIT --root root.json",
     "inspect": "kit-verify inspect KIT --root root.json",
     "diff": "kit-verify diff OLD NEW --root root.json",
+    "audit": "kit-verify audit KIT --root root.json --html audit.html",
     "explain": "kit-verify explain digest-mismatch",
 }
 COMMANDS = {
@@ -49,6 +50,7 @@ COMMANDS = {
     "accept": "Prove a kit, and have this host remember it: no older one.",
     "list": "List the members of a kit whose signatures are good.",
     "inspect": "Show the signed page: what the kit is and who signed it.",
+    "audit": "Say all that is known of a kit, to sign it off: as text, JSON or files.",
     "damage": "List all that is damaged in a kit, and write a request for just that.",
     "repair": "Make a whole kit of a damaged one and a repair pack, or a second copy.",
     "diff": "Show what is different between two kits whose signatures are good.",
@@ -124,6 +126,10 @@ def _add_options(command: Parser, name: str) -> None:
             help="extract to DIR/NAME-VERSION and then make the link DIR/current point there",
         )
         command.set_defaults(quick=False, only=[], accept=True)
+    if name == "audit":
+        from verifier import cli_audit  # here, since a zipapp compiles what it imports
+
+        cli_audit.add_options(command)
     if name == "explain":
         command.add_argument("code", metavar="CODE", nargs="?", help="all of them if none is given")
 
@@ -267,6 +273,10 @@ def _command(options: argparse.Namespace) -> ExitStatus:
         from verifier.cli_look import show_difference  # here, as above
 
         return show_difference(options, root if host is None else host.root)
+    if options.command == "audit":
+        from verifier.cli_audit import show_audit  # here, as above
+
+        return show_audit(options, job, host)
     if options.command in ("verify", "accept"):
         return _verify(options, job, host, clock)
     job.expect = parse_expectation("", options.expect_line or "")

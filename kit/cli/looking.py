@@ -1,4 +1,4 @@
-"""What only looks: verify, diff, explain, schema."""
+"""What only looks: verify, audit, diff, explain, schema."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ from verifier.show.explain import codes, explain
 def _verify(context: typer.Context) -> None:
     """Verify a kit; the same program as kit-verify: see `offline-kit verify --help`."""
     raise typer.Exit(verifier_cli.main(["verify", *context.args]))
+
+
+@app.command(
+    "audit",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def _audit(context: typer.Context) -> None:
+    """Say all that is known of a kit, to sign it off: see `offline-kit audit --help`."""
+    raise typer.Exit(verifier_cli.main(["audit", *context.args]))
 
 
 @app.command("diff")

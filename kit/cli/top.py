@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
     "verify": ("looking", "Verify a kit; the same program as kit-verify."),
+    "audit": ("looking", "Say all that is known of a kit, to sign it off."),
     "diff": (
         "looking",
         "Show what is different: by component and directory first, then member by member.",

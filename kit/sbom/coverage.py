@@ -13,14 +13,21 @@ from kit.sbom.errors import SbomCoverage, SbomRefused
 from kit.sources.inputs import Inputs
 from kit.spec import KitSpec
 from verifier.core.lists import DATA, EVIDENCE, Index
-from verifier.evidence.coverage import Coverage, Link, Uncovered, Unit, compare
+from verifier.evidence.coverage import (
+    Coverage,
+    Exempt,
+    Link,
+    Uncovered,
+    compare,
+    images_in,
+    units,
+)
 from verifier.evidence.foreign import NotForeign, read_foreign
-from verifier.evidence.sbom import Sbom, objects, text
+from verifier.evidence.sbom import Sbom
 
 MAX_SHOWN = 20  # files named in one message; the rest is counted
 MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
 _LAYOUT = "/oci-layout"
-_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,9 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
     members = chain(_members(index, DATA), _members(index, EVIDENCE))
     carried = wanted.intersection(map(index.digest, members))
     found = compare(
-        _units(inputs),
+        units(inputs.index, _layouts(inputs)),
         [(document.path, document.sbom) for document in documents],
-        _Exempt({path for entry in spec.exemptions for path in entry.paths}),
+        Exempt(path for entry in spec.exemptions for path in entry.paths),
         lambda sha256: bytes.fromhex(sha256) in carried,
     )
     if spec.kit.coverage == "require" and (found.uncovered or found.absent):
@@ -117,37 +124,7 @@ def _members(index: Index, rank: int) -> range:
     return range(index.bounds[rank], index.bounds[rank + 1])
 
 
-class _Exempt:
-    """Whether a path, or a directory above it, is exempt."""
-
-    def __init__(self, paths: set[str]) -> None:
-        self._paths = paths
-
-    def __call__(self, path: str) -> bool:
-        while path:
-            if path in self._paths:
-                return True
-            path = path.rpartition("/")[0]
-        return False
-
-
-# --- units -----------------------------------------------------------------------------------
-
-
-def _units(inputs: Inputs) -> Iterator[Unit]:
-    """Yield every file of the kit, and in place of the files of an OCI layout its images."""
-    index = inputs.index
-    layouts = _layouts(inputs)
-    for rank, first, last in index.runs():
-        if rank != DATA:
-            continue
-        for number, path in enumerate(index.paths(first, last), first):
-            name = path.decode("utf-8")
-            if not any(name.startswith(layout) for layout in layouts):
-                yield Unit(name, index.digest(number).hex())
-    for layout, images in layouts.items():
-        for sha256 in images:
-            yield Unit(f"{layout}blobs/sha256/{sha256}", sha256)
+# --- images ----------------------------------------------------------------------------------
 
 
 def _layouts(inputs: Inputs) -> dict[str, list[str]]:
@@ -175,7 +152,4 @@ def _images(inputs: Inputs, path: str) -> list[str] | None:
         value = read_foreign(bytes(buffer[:-1]))
     except NotForeign:
         return None
-    if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
-        return None
-    digests = [text(item.get("digest")) for _, item in objects(value["manifests"])]
-    return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
+    return images_in(value)

@@ -28,6 +28,7 @@ class Notes:
         special: Files whose set-user-ID or set-group-ID bit does not arrive.
         leading_out: Links of packed trees that lead out of them.
         capable: Files whose capabilities do not arrive.
+        without_locks: Whether the file system of the output has no locks.
     """
 
     devices: dict[int, bool] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Notes:
     special: list[bytes] = field(default_factory=list)
     leading_out: list[bytes] = field(default_factory=list)
     capable: list[bytes] = field(default_factory=list)
+    without_locks: bool = False
 
     def sentences(self) -> Iterator[str]:
         """Yield what there is to say, for people."""
@@ -59,6 +61,8 @@ class Notes:
             yield f"links that lead out of their packed tree: {_listed(self.leading_out)}"
         if self.capable:
             yield f"capabilities do not arrive: {_listed(self.capable)}"
+        if self.without_locks:
+            yield "the disk of the output has no locks: two builds keep apart by names alone"
         if self.made_up:
             yield (
                 "the file system makes up inode numbers or times at each look, so only size and "

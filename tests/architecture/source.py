@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import io
 import tokenize
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+_VECTORS = ROOT / "fixtures" / "vectors"
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -48,14 +50,14 @@ class Source:
         return len(lines)
 
     def docstrings(self) -> Iterator[ast.Expr]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
                 first = node.body[0]
                 assert isinstance(first, ast.Expr)
                 yield first
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield node
 
@@ -70,7 +72,7 @@ class Source:
         written down there, it is yielded as ``?``.
         """
         package = self.path.removesuffix(".py").split("/")[:-1]
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (Use(node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -90,23 +92,29 @@ class Source:
         o``, ``o(p)`` is ``os.open``.  What an expression returns is ``()``: ``f().read`` is
         ``().read``.
         """
+        yield from self._uses
+
+    @functools.cached_property
+    def _uses(self) -> list[Use]:
         known = self._aliases
-        inner: set[int] = set()  # parts of a longer name that has been yielded
-        for node in ast.walk(self.tree):
+        found: list[Use] = []
+        inner: set[int] = set()  # parts of a longer name that has been found
+        for node in self.nodes:
             if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in inner:
-                yield Use(node.lineno, _dotted(node, known, inner))
+                found.append(Use(node.lineno, _dotted(node, known, inner)))
+        return found
 
     def calls(self) -> Iterator[tuple[Use, ast.Call]]:
         """Yield every call with the name of what is called, resolved like `uses`."""
         known = self._aliases
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Call):
                 yield Use(node.lineno, _dotted(node.func, known, set())), node
 
     def literals(self) -> Iterator[tuple[int, str]]:
         """Yield every string and bytes constant but the docstrings; bytes as Latin-1."""
         docstrings = {id(text.value) for text in self.docstrings()}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Constant) and id(node) not in docstrings:
                 if isinstance(node.value, str):
                     yield node.lineno, node.value
@@ -118,9 +126,14 @@ class Source:
         return _dotted(node, self._aliases, set())
 
     @functools.cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Everything in the tree, once for all laws."""
+        return list(ast.walk(self.tree))
+
+    @functools.cached_property
     def _aliases(self) -> dict[str, str]:
         known = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 known.update({a.asname: a.name for a in node.names if a.asname})
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -156,11 +169,16 @@ def parse(path: str, text: str) -> Source:
 def load(*folders: str) -> list[Source]:
     """Return every Python file below the folders that exist, in a fixed order."""
     files = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    return [
-        parse(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-        for path in files
-        if not path.is_relative_to(ROOT / "fixtures" / "vectors")
-    ]
+    gc.disable()  # of what a tree is made of nothing can go
+    try:
+        return [_read(path) for path in files if not path.is_relative_to(_VECTORS)]
+    finally:
+        gc.enable()
+
+
+@functools.cache
+def _read(path: Path) -> Source:
+    return parse(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
 def complaints(law: Law, *folders: str) -> list[str]:

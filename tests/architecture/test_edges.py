@@ -11,7 +11,8 @@ from tests.architecture.source import Law, Source, complaints, is_below, parse
 
 # and everything in kit/cli/; streams.py is how both programs end
 TALKERS = (
-    *("__main__.py", "cli.py", "cli_look.py", "cli_trust.py", "cli_repair.py", "streams.py"),
+    *("__main__.py", "cli.py", "cli_audit.py", "cli_look.py", "cli_trust.py"),
+    *("cli_repair.py", "streams.py"),
 )
 TALK = {
     "print": "prints",
@@ -89,7 +90,7 @@ def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
 
 def _forgotten(source: Source) -> Iterator[tuple[int, str]]:
     """Yield where a source lists the names of the environment, or takes one of them out."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Delete):
             yield from ((node.lineno, "os.environ") for target in node.targets if _is_item(target))
         if isinstance(node, ast.Call) and ast.unparse(node) == "list(os.environ)":
@@ -137,6 +138,24 @@ def _opens_for_writing(name: str, call: ast.Call) -> bool:
     )
 
 
+# An audit looks: of its room one module has files written, and only by `verifier.host.files`.
+AUDIT, AUDIT_WRITER = "verifier/audit/", "verifier/audit/outputs.py"
+WRITING_ROOMS = (
+    *("verifier.host.files", "verifier.host.directory", "verifier.extract", "verifier.switch"),
+    *("verifier.memberfiles", "verifier.folder", "verifier.repair"),
+)
+
+
+def audit_writes_what_was_named(source: Source) -> Iterator[str]:
+    """Yield where a module of the audit could have something written."""
+    if not source.path.startswith(AUDIT):
+        return
+    allowed = ("verifier.host.files",) if source.path == AUDIT_WRITER else ()
+    for line, name in source.imports():
+        if is_below(name, *WRITING_ROOMS) and not is_below(name, *allowed):
+            yield source.at(line, f"imports {name}: only {AUDIT_WRITER} has files written")
+
+
 def quirks_of_hosts_have_one_home(source: Source) -> Iterator[str]:
     if source.path == COMPAT:
         return
@@ -158,6 +177,7 @@ LAWS = [
     (verifier_ignores_surroundings, ["verifier"]),
     (verifier_writes_nothing, ["verifier"]),
     (quirks_of_hosts_have_one_home, ["verifier"]),
+    (audit_writes_what_was_named, ["verifier"]),
 ]
 
 BROKEN = [
@@ -217,6 +237,14 @@ def test_what_is_allowed_passes(law: Law) -> None:
 
 
 FORGETTING = "import os\nfor name in list(os.environ):\n    del os.environ[name]\n"
+
+
+def test_audit_has_files_written_in_one_place() -> None:
+    asking = "from verifier.host import files\n"
+    assert list(audit_writes_what_was_named(parse("verifier/audit/html.py", asking)))
+    assert list(audit_writes_what_was_named(parse(AUDIT_WRITER, "import verifier.extract\n")))
+    assert list(audit_writes_what_was_named(parse(AUDIT_WRITER, asking))) == []
+    assert list(audit_writes_what_was_named(parse("verifier/cli.py", asking))) == []
 
 
 def test_only_the_start_empties_the_environment_and_it_reads_no_value() -> None:

@@ -53,7 +53,7 @@ def is_python_2(source: Source) -> Iterator[str]:
     if "annotations" in futures(source):
         yield source.at(1, "Python 2 has no such future as annotations")
     prints = "print_function" in futures(source)
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         line = getattr(node, "lineno", 1)
         if isinstance(node, NOT_IN_PYTHON_2):
             yield source.at(line, f"Python 2 has no {type(node).__name__}")

@@ -34,6 +34,7 @@ BROUGHT_ALONG = frozenset(
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
 ORDERS = tuple(f"kit.{name}" for name in "build cli lock rebuild repair seal sign".split())
+ASKED_FOR = ("verifier/evidence/", "verifier/audit/")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
 CORE_LINES = 2_700  # of code in verifier/core: what somebody reads before trusting it
@@ -97,16 +98,16 @@ def rooms_stand_below_orders(source: Source) -> Iterator[str]:
 
 
 def evidence_is_asked_for(source: Source) -> Iterator[str]:
-    """Yield where a module brings in evidence when it is itself imported."""
-    if source.path.startswith("verifier/evidence/") or source.path == ERROR_PAGES:
+    """Yield where a module brings in evidence, or audits, when it is itself imported."""
+    if source.path.startswith(ASKED_FOR) or source.path == ERROR_PAGES:
         return
     later = [*source.functions(), *filter(_is_for_checkers, ast.walk(source.tree))]
     inside = {id(node) for outer in later for node in ast.walk(outer)}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
             single = Source(source.path, source.text, ast.Module([node], []))
             for line, name in single.imports():
-                if is_below(name, "verifier.evidence"):
+                if is_below(name, "verifier.evidence", "verifier.audit"):
                     yield source.at(
                         line, f"imports {name}: evidence is imported where it is asked for"
                     )
@@ -175,6 +176,7 @@ BROKEN = [
     (core_stands_alone, "verifier/core/a.py", "from verifier.evidence import errors"),
     (evidence_is_asked_for, "verifier/run.py", "from verifier.evidence import errors"),
     (evidence_is_asked_for, "verifier/run.py", "if x:\n    import verifier.evidence.foreign"),
+    (evidence_is_asked_for, "verifier/cli.py", "from verifier.audit.order import audit_kit"),
     (evidence_knows_no_host, "verifier/evidence/a.py", "from verifier.host import policy"),
     (nothing_needs_kit, "verifier/a.py", "import kit.build"),
     (kit_names_its_dependencies, "kit/a.py", "import requests"),

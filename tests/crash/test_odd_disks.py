@@ -102,6 +102,8 @@ def test_build_sign_and_seal_go_on(
         made = build(spec, [pinned()], out, Options(workers=2), sums=load_sums_signer(key("sums")))
         sign(made.path, [key("alice"), key("bob")])
         seal(made.path)
+    locks_missing = any("no locks" in note for note in made.notes)
+    assert locks_missing is fault.__qualname__.startswith("without_locks")
     assert run(os.fspath(made.path), Job(root=pinned())).error is None
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 

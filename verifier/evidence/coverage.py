@@ -6,10 +6,11 @@ signed.  So the builder and the operator's verifier mean the same by "covered".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from verifier.evidence.sbom import Element, Sbom
-from verifier.typed import record
+from verifier.core.lists import DATA, Index
+from verifier.evidence.sbom import Element, Sbom, objects, text
+from verifier.typed import Any, record
 
 
 @record(frozen=True)
@@ -65,6 +66,52 @@ class Coverage:
     exempt: int
     uncovered: tuple[Uncovered, ...]
     absent: tuple[Link, ...]
+
+
+class Exempt:
+    """Whether a path, or a directory above it, needs no SBOM.
+
+    Args:
+        paths: Those of the exemptions of a spec or a manifest.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = frozenset(paths)
+
+    def __call__(self, path: str) -> bool:
+        """Whether that one is."""
+        while path:
+            if path in self._paths:
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+
+def images_in(value: Any) -> list[str] | None:
+    """Return the SHA-256 of the images that an index.json names, sorted; None if it is none."""
+    if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
+        return None
+    digests = [text(item.get("digest")) for _, item in objects(value["manifests"])]
+    return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
+
+
+def units(index: Index, layouts: Mapping[str, Sequence[str]]) -> Iterator[Unit]:
+    """Yield every file of a kit, and in place of the files of an OCI layout its images.
+
+    Args:
+        index: The members.
+        layouts: Of each directory that is a layout, with a slash at its end, the images in it.
+    """
+    for rank, first, last in index.runs():
+        if rank != DATA:
+            continue
+        for number, path in enumerate(index.paths(first, last), first):
+            name = path.decode("utf-8")
+            if not any(name.startswith(layout) for layout in layouts):
+                yield Unit(name, index.digest(number).hex())
+    for layout, images in layouts.items():
+        for sha256 in images:
+            yield Unit(f"{layout}blobs/sha256/{sha256}", sha256)
 
 
 class Described:

@@ -1,4 +1,4 @@
-"""Evidence costs nothing where nobody asks for it: verify does not import its rooms."""
+"""Evidence and audits cost nothing where nobody asks: verify does not import their rooms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
 PROGRAM = f"""import sys; sys.path.insert(0, {os.fspath(REPOSITORY)!r})
 from verifier.cli import main
 status = main(sys.argv[1:])
-mine = ("verifier.evidence", "verifier.catch")
+mine = ("verifier.evidence", "verifier.catch", "verifier.audit")
 print(status, [name for name in sys.modules if name.startswith(mine)])"""
 
 

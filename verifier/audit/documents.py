@@ -1,0 +1,183 @@
+"""Reads the evidence of a kit, document by document, into what an audit is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from verifier.audit.model import AttestationRow, DocumentRow, Unchecked
+from verifier.audit.origins import LOCK, Origin, read_lock
+from verifier.audit.signed import KitSigners, Said, judge_documents
+from verifier.core.errors import KitError
+from verifier.evidence.foreign import parse_foreign
+from verifier.evidence.forms import read_evidence
+from verifier.evidence.sbom import NotAnSbom, Sbom, read_sbom, text
+from verifier.evidence.scans import Scan, read_scan
+from verifier.evidence.statement import STATEMENT_TYPES, Statement
+from verifier.evidence.vex import VexStatement, is_openvex, read_vex
+from verifier.typed import Any, field, record
+
+KIT_SIGNERS = "kit signers"
+_SIGNED = (
+    *("mediaType", "payloadType", "attestations", "attestation_bundles"),
+    "verification_material",
+)
+_SBOM_PREDICATES = ("https://spdx.dev/Document", "https://cyclonedx.org/bom")
+
+
+@record(frozen=True)
+class FoundScan:
+    """A scan with where it stands, who is proved to say so, and what it is about."""
+
+    path: str
+    by: str
+    scan: Scan
+    about: tuple[str, ...]
+
+
+@record(frozen=True)
+class FoundVex:
+    """A VEX statement with where it stands, and who is proved to say so; empty if nobody is.
+
+    Attributes:
+        about: ``sha256:HEX`` of what the statement around it is about; empty without one.
+    """
+
+    path: str
+    by: str
+    statement: VexStatement
+    about: tuple[str, ...]
+
+
+@record
+class Documents:
+    """All that was read.
+
+    Attributes:
+        sboms: Those that lie in the kit as they are; they count for coverage.
+        attested: Those inside of signed statements.
+        signed: Statements, for whoever looks up what their digests are.
+    """
+
+    sboms: list[tuple[str, Sbom]] = field(default_factory=list)
+    attested: list[tuple[str, Sbom]] = field(default_factory=list)
+    attestations: list[AttestationRow] = field(default_factory=list)
+    scans: list[FoundScan] = field(default_factory=list)
+    vex: list[FoundVex] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    others: list[DocumentRow] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+
+
+def read_documents(
+    carried: Iterable[tuple[str, bytes]],
+    later: Iterable[tuple[str, bytes]],
+    signers: KitSigners,
+) -> Documents:
+    """Read every document of a kit that is proved, and those that came later.
+
+    Args:
+        carried: Path and contents of the evidence in the kit: as its signers signed it.
+        later: The same of files that were given beside it: nobody vouches for them as they are.
+        signers: Who may sign kits.
+    """
+    made = Documents()
+    for path, data in carried:
+        _read(made, path, data, KIT_SIGNERS, signers)
+    for path, data in later:
+        _read(made, path, data, "", signers)
+    return made
+
+
+def _read(made: Documents, path: str, data: bytes, by: str, signers: KitSigners) -> None:
+    if path == LOCK and by:
+        made.origins += read_lock(data)
+        made.others.append(DocumentRow(path, "lock", ""))
+        return
+    if data.lstrip()[:1] not in (b"{", b"["):
+        made.others.append(DocumentRow(path, "other", "no JSON"))
+        return
+    try:
+        if _is_lines(path, data):
+            _read_signed(made, path, data, signers)
+            return
+        value = parse_foreign(data, path)
+        if isinstance(value, dict) and any(name in value for name in _SIGNED):
+            _read_signed(made, path, data, signers)
+        else:
+            _read_plain(made, path, value, by)
+    except KitError as error:
+        made.unchecked.append(Unchecked(path, f"{error.code}: {error.message}"))
+
+
+def _is_lines(path: str, data: bytes) -> bool:
+    """Whether a document is JSON lines: those are signed statements only."""
+    if path.endswith(".jsonl"):
+        return True
+    first, _, rest = data.strip().partition(b"\n")
+    return first.rstrip()[-1:] == b"}" and rest.lstrip()[:1] == b"{"
+
+
+def _read_signed(made: Documents, path: str, data: bytes, signers: KitSigners) -> None:
+    for found in judge_documents(path, read_evidence(data, path), signers):
+        made.attestations.append(found.row)
+        if found.said is not None:
+            _read_predicate(made, found.said)
+
+
+def _read_predicate(made: Documents, said: Said) -> None:
+    statement, by = said.statement, ", ".join(said.by)
+    kind, predicate = statement.predicate_type, statement.predicate
+    about = _about(statement)
+    scan = read_scan(predicate, kind)
+    if scan is not None:
+        made.scans.append(FoundScan(said.path, by, scan, (*scan.about, *about)))
+    if is_openvex(predicate):
+        made.vex += (FoundVex(said.path, by, one, about) for one in read_vex(predicate))
+    if kind.startswith(_SBOM_PREDICATES):
+        try:
+            made.attested.append((said.path, read_sbom(predicate)))
+        except NotAnSbom as error:
+            made.unchecked.append(Unchecked(said.path, f"its SBOM {error}"))
+
+
+def _about(statement: Statement) -> tuple[str, ...]:
+    digests = (one.digest.get("sha256", "") for one in statement.subjects)
+    return tuple(f"sha256:{digits}" for digits in digests if digits)
+
+
+def _read_plain(made: Documents, path: str, value: Any, by: str) -> None:
+    """Read a document that is not signed itself: in the kit, its signers vouch for its bytes."""
+    scan = read_scan(value)
+    if scan is not None:
+        made.scans.append(FoundScan(path, by, scan, scan.about))
+    made.vex += (FoundVex(path, by, one, ()) for one in read_vex(value))
+    try:
+        sbom = read_sbom(value)
+    except NotAnSbom as error:
+        form, kind = _form(value)
+        if form == "other" and _looks_like_an_sbom(value):
+            made.unchecked.append(Unchecked(path, f"it {error}"))
+        if scan is not None:
+            form, kind = "scan", scan.scanner
+        made.others.append(DocumentRow(path, form, kind))
+        return
+    (made.sboms if by else made.attested).append((path, sbom))
+
+
+def _looks_like_an_sbom(value: Any) -> bool:
+    return isinstance(value, dict) and any(
+        name in value for name in ("spdxVersion", "bomFormat", "specVersion")
+    )
+
+
+def _form(value: Any) -> tuple[str, str]:
+    """Return form and type of a document that is neither signed nor an SBOM."""
+    if is_openvex(value):
+        return "vex", text(value["@context"])
+    if not isinstance(value, dict):
+        return "other", ""
+    if text(value.get("_type")) in STATEMENT_TYPES:
+        return "statement", text(value.get("predicateType"))
+    signed = value.get("signed")
+    kind = text(signed.get("_type")) if isinstance(signed, dict) else ""
+    return (kind, "in-toto") if kind in ("layout", "link") else ("other", "")

@@ -1,0 +1,102 @@
+"""The order of an audit: prove the kit as `verify` does, then read what was kept on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from verifier.audit.catch import Catch
+from verifier.audit.collect import make_audit
+from verifier.audit.decisions import refusal
+from verifier.audit.jsonform import audit_bytes
+from verifier.audit.model import Audit
+from verifier.core.errors import KitError
+from verifier.core.pipeline import Job, Opened
+from verifier.host.accept import Host
+from verifier.run import run
+from verifier.show.report import Report
+from verifier.typed import record, replace
+
+
+class _Patient(Host):
+    """A host that refuses a kit only when all of it was read.
+
+    `verify` stops where policy or memory refuse.  Whoever audits wants to see all of such a kit:
+    it is authentic, and the refusal stands.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self.__dict__ = host.__dict__  # what the host comes to know is known to both
+        self.fault: KitError | None = None
+
+    def judge(self, opened: Opened) -> None:
+        """Judge, and keep what refuses."""
+        try:
+            super().judge(opened)
+        except KitError as error:
+            self.fault = error
+
+
+@record(frozen=True)
+class Approval:
+    """What somebody signs who signs off a kit by its audit.
+
+    Attributes:
+        audit: The bytes of ``audit.json``.
+        verdict: ``verified``, ``undecided`` or ``rejected``.
+        kit_id: What the kit's signers signed; empty if nothing could be read.
+        policy_sha256: Of the policy that was judged by; empty for none.
+    """
+
+    audit: bytes
+    verdict: str
+    kit_id: str
+    content_id: str
+    policy_sha256: str
+
+
+def audit_kit(
+    path: str,
+    job: Job,
+    *,
+    host: Host | None = None,
+    later: Iterable[tuple[str, bytes]] = (),
+) -> Audit:
+    """Prove a kit, all of it, and say everything that is known of it.
+
+    Verdict and exit status are those of `verify` with the same root, policy and expectation.
+
+    Args:
+        path: The kit.
+        job: The root, what is expected, and how many workers.
+        host: The host that judges by policy and memory; None to ask the root of the job only.
+        later: Path and contents of evidence that is given beside the kit.
+    """
+    if job.only or job.quick or job.stop_after != "members":
+        raise ValueError("an audit is of a whole kit")
+    catch = Catch()
+    patient = _Patient(host) if host is not None else None
+    proved = run(path, job, host=patient, judges=(catch,))
+    audit = make_audit(_refused(proved, patient), catch, later)
+    if proved.error is not None and proved.error is not audit.report.error:
+        audit.decisions.append(refusal("proof", proved.error))
+    return audit
+
+
+def _refused(report: Report, patient: _Patient | None) -> Report:
+    """Return the report with what policy or memory refuse, which `verify` would have said first."""
+    if patient is None or patient.fault is None:
+        return report
+    return replace(report, status=patient.fault.status, error=patient.fault)
+
+
+def approval_of(audit: Audit) -> Approval:
+    """Return what a person signs who has read an audit."""
+    report = audit.report
+    judged = report.host.judgement if report.host is not None else None
+    return Approval(
+        audit_bytes(audit),
+        {0: "verified", 3: "undecided"}.get(int(report.status), "rejected"),
+        report.opened.kit_id or "",
+        report.opened.content_id or "",
+        judged.chosen.sha256 if judged is not None else "",
+    )

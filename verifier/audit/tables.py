@@ -1,0 +1,239 @@
+"""An audit as tables of plain text: what the text and the HTML show, in one place.
+
+Every cell went through `shown`, so that nothing in it moves a cursor, turns the line or hides; what
+makes it safe in HTML is added there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from verifier.audit.model import Answer, AttestationRow, Audit, ImageRow, VulnerabilityRow
+from verifier.show.fingerprint import fingerprint
+from verifier.show.plain import plain
+from verifier.typed import record
+
+MAX_CELL = 300  # characters; JSON has all of it
+_MAX_NAMES = 5  # of subjects, origins, layers in one cell
+
+
+@record(frozen=True)
+class Table:
+    """A part of an audit.
+
+    Attributes:
+        anchor: Its name in a link.
+        empty: What is said where there is no row.
+        rows: Cells of text that is safe to print.
+        word: Number of the column with the word that decides; -1 for none.
+    """
+
+    anchor: str
+    title: str
+    empty: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    word: int = -1
+
+
+def shown(text: str) -> str:
+    """Return foreign text as it can be shown anywhere: visible, on one line, not endless."""
+    if len(text) > MAX_CELL:
+        text = f"{text[:MAX_CELL]} (and {len(text) - MAX_CELL} characters more)"
+    return plain(text)
+
+
+def tables(audit: Audit) -> list[Table]:
+    """Return the tables of an audit in the order in which they are read."""
+    made = [
+        _table("decisions", "Decisions", "nothing was asked", _DECISIONS, _decisions(audit), 0),
+        _table("signers", "Signers", "nobody is proved to have signed", _SIGNERS, _signers(audit)),
+        _table("components", "Components", "none", _COMPONENTS, _components(audit)),
+        _table("images", "Images", "the kit carries none", _IMAGES, map(_image, audit.images)),
+        _table(
+            *("vulnerabilities", "Vulnerabilities", "no scan in the kit names one"),
+            *(_VULNERABILITIES, map(_vulnerability, audit.vulnerabilities), 1),
+        ),
+        _table(
+            *("attestations", "Attestations", "the kit carries none"),
+            *(_ATTESTATIONS, map(_attestation, audit.attestations), 0),
+        ),
+        _table("sboms", "SBOMs", "the kit carries none", _SBOMS, _sboms(audit)),
+        _table("uncovered", "Not described by an SBOM", "nothing", _UNCOVERED, _uncovered(audit)),
+        _table("packages", "Packages", "no SBOM names one", _PACKAGES, _packages(audit)),
+        _table("documents", "Other evidence", "none", _DOCUMENTS, _documents(audit)),
+        _table("unchecked", "Not checked", "nothing", _UNCHECKED, _unchecked(audit)),
+    ]
+    return made
+
+
+_DECISIONS = ("outcome", "rule", "about", "what was found", "code")
+_SIGNERS = ("signer", "scheme", "SHA-256 of the public key")
+_COMPONENTS = ("component", "version", "kinds", "members", "bytes", "lands", "licences", "origin")
+_IMAGES = ("image", "digest", "platform", "layers", "signed by", "missing")
+_VULNERABILITIES = ("severity", "status", "vulnerability", "package", "fixed in", "answer", "scan")
+_ATTESTATIONS = ("verdict", "type", "signed by", "about", "document", "signed at", "note")
+_SBOMS = ("document", "format", "name", "packages", "files", "describes", "with licence")
+_UNCOVERED = ("path or element", "what is missing")
+_PACKAGES = ("package", "version", "licence", "package URL", "SBOM")
+_DOCUMENTS = ("document", "form", "type")
+_UNCHECKED = ("what", "why")
+
+_Cells = Iterable[Sequence[str]]
+
+
+def _table(
+    anchor: str, title: str, empty: str, columns: tuple[str, ...], rows: _Cells, word: int = -1
+) -> Table:
+    cells = [tuple(map(shown, row)) for row in rows]
+    return Table(anchor, title, empty, columns, cells, word)
+
+
+def some(names: Sequence[str], most: int = _MAX_NAMES) -> str:
+    """Return the first of some names, and how many more there are."""
+    told = ", ".join(names[:most])
+    return told if len(names) <= most else f"{told} and {len(names) - most} more"
+
+
+def _decisions(audit: Audit) -> Iterator[Sequence[str]]:
+    for row in audit.decisions:
+        message = f"{row.message} ({row.relaxed_by})" if row.relaxed_by else row.message
+        yield row.outcome, row.rule, row.about, message, row.code
+
+
+def _signers(audit: Audit) -> Iterator[Sequence[str]]:
+    report = audit.report
+    root, signing = report.effective, report.opened.signing
+    if not report.authenticated or root is None or signing is None:
+        return
+    for keyid, signer in sorted(signing.valid.items(), key=lambda item: item[1]):
+        key = root.targets.keys[keyid]
+        yield signer, key.scheme, fingerprint(key)
+
+
+def _components(audit: Audit) -> Iterator[Sequence[str]]:
+    for row in audit.components:
+        lands = f"{row.lands} (empty for now: {row.placeholder})" if row.placeholder else row.lands
+        yield (
+            *(row.id, row.version, ", ".join(row.kinds), str(row.members), str(row.size), lands),
+            *(some(row.licences), some(row.origins)),
+        )
+
+
+def _image(row: ImageRow) -> Sequence[str]:
+    size = sum(layer.size for layer in row.layers)
+    layers = f"{len(row.layers)}, {size} bytes"
+    return (
+        *(row.name or row.layout, row.digest, row.platform, layers),
+        *(some(row.signed_by) or "nobody", some(row.missing, 2) or "nothing"),
+    )
+
+
+def _vulnerability(row: VulnerabilityRow) -> Sequence[str]:
+    answer = _answer(row.answers[0]) if row.answers else "none"
+    name = row.id if not row.aliases else f"{row.id} ({some(row.aliases, 2)})"
+    package = f"{row.package} {row.version}".strip()
+    scan = f"{row.path}, knowledge of {row.database}" if row.database else row.path
+    return row.severity, row.status, name, package, row.fixed_in or "-", answer, scan
+
+
+def _answer(answer: Answer) -> str:
+    said = ": ".join(filter(None, (answer.status, answer.justification)))
+    said = f"{said} - {answer.statement}" if answer.statement else said
+    return f"{said}, by {answer.by}" if answer.by else f"{said}, by nobody who is proved"
+
+
+def _attestation(row: AttestationRow) -> Sequence[str]:
+    about = [one.here or f"not in this kit: {one.name or one.digest}" for one in row.subjects]
+    more = row.subject_count - len(row.subjects)
+    told = some(about, 3) + (f" ({more} subjects more)" if more > 0 else "")
+    who = some(row.signed_by)
+    if not who and row.claimed_by:
+        who = f"claims: {some(row.claimed_by)}"
+    path = f"{row.path}, {row.place}" if row.place else row.path
+    at = f"{row.signed_at} ({row.time_from})" if row.signed_at else "-"
+    note = f"{row.code}: {row.message}" if row.code else row.message
+    return row.verdict, row.type or row.form, who or "nobody", told, path, at, note or "-"
+
+
+def _sboms(audit: Audit) -> Iterator[Sequence[str]]:
+    for row in audit.sboms:
+        counts = map(str, (row.packages, row.files, row.describes, row.licences))
+        yield (row.path, f"{row.format} {row.version}", row.name, *counts)
+
+
+def _uncovered(audit: Audit) -> Iterator[Sequence[str]]:
+    if audit.coverage is None:
+        return
+    for path in audit.coverage.uncovered:
+        yield path, "no SBOM describes it, and it is not exempt"
+    for text in audit.coverage.absent:
+        yield text, "an SBOM is about it, and the kit does not carry it"
+
+
+def _packages(audit: Audit) -> Iterator[Sequence[str]]:
+    for row in audit.packages:
+        yield row.name, row.version, row.licence or "not named", row.purl, some(row.sboms, 2)
+
+
+def _documents(audit: Audit) -> Iterator[Sequence[str]]:
+    return ((row.path, row.form, row.type) for row in audit.documents)
+
+
+def _unchecked(audit: Audit) -> Iterator[Sequence[str]]:
+    return ((row.what, row.why) for row in audit.not_checked)
+
+
+def facts(audit: Audit) -> list[tuple[str, str]]:
+    """Return what stands at the head: the kit in large."""
+    report = audit.report
+    kit, opened = report.kit, report.opened
+    rows: list[tuple[str, str]] = []
+    if kit is not None:
+        rows += [
+            ("kit", f"{kit.name} {kit.version}"),
+            ("line", f"{kit.line}, sequence {kit.sequence}"),
+            ("created", kit.created),
+            ("expires", kit.expires or "never"),
+            ("summary", kit.summary),
+        ]
+    rows += [("kitId", opened.kit_id or "not known"), ("contentId", opened.content_id or "-")]
+    if opened.reached is not None:
+        rows.append(("root of trust", opened.reached.sentence().partition(": ")[2]))
+    judged = report.host.judgement if report.host is not None else None
+    if judged is not None and judged.chosen.sha256:
+        chosen = judged.chosen
+        rows.append(("policy", f"{chosen.policy.name}, SHA-256 {chosen.sha256}"))
+    elif judged is not None:
+        rows.append(("policy", "none: any line is accepted"))
+    else:
+        rows.append(("policy", "none was asked: no trust directory was given"))
+    rows.append(("proof", report.proof))
+    return [(name, shown(text)) for name, text in rows]
+
+
+def counts(audit: Audit) -> list[tuple[str, str]]:
+    """Return the figures that are read first."""
+    opened = [row for row in audit.vulnerabilities if row.status == "open"]
+    bad = [row for row in audit.decisions if row.outcome in ("failed", "undecided")]
+    good = [row for row in audit.attestations if row.verdict == "good"]
+    cover = audit.coverage
+    described = "not known"
+    if cover is not None:
+        described = f"{cover.covered} of {cover.units}, {cover.exempt} exempt"
+    worst = opened[0].severity if opened else "none"
+    return [
+        ("decisions not met", f"{len(bad)} of {len(audit.decisions)}"),
+        ("vulnerabilities open", f"{len(opened)} of {len(audit.vulnerabilities)}, worst: {worst}"),
+        ("attestations good", f"{len(good)} of {len(audit.attestations)}"),
+        ("described by SBOMs", described),
+        ("packages", str(len(audit.packages))),
+        ("not checked", str(len(audit.not_checked))),
+    ]
+
+
+def headline(audit: Audit) -> str:
+    """Return the verdict in a line, in the words of `verify`."""
+    from verifier.show.report import render_text
+
+    return plain(render_text(audit.report).split("\n", 1)[0])
