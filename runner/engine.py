@@ -179,11 +179,13 @@ class Forward(Steps):
                 self._outcome(step, state, "failed", ended, why=why)
                 return self._stop(step, why)
         self._outcome(step, state, "done", ended)
-        return None
+        return self._stop(step, ended.alarm) if ended.alarm else None
 
     def _outcome(
         self, step: Step, state: StepState, result: str, ended: Ended, why: str = ""
     ) -> None:
+        for alert in ended.alerts:
+            self.note("alert", step=step.id, **alert)
         facts = {"why": why or ended.words, **ended.evidence}
         if ended.missed:
             facts["missed"] = list(ended.missed)[:20]

@@ -56,12 +56,16 @@ class Ended:
         why: One of `EXIT`, `TIMEOUT`, `STOPPED`, `BREACH`, `NOT_STARTED`.
         status: Its exit status; a negative number is a signal.
         missed: What of `Task.expect` and `Task.capture` does not hold, in words.
+        alarm: What a probe found meanwhile, where the run shall stop behind this step.
+        alerts: What probes found meanwhile, each a record.
         evidence: What goes into the journal.
     """
 
     why: str
     status: int = 0
     missed: tuple[str, ...] = ()
+    alarm: str = ""
+    alerts: tuple[Record, ...] = ()
     evidence: Record = field(default_factory=dict)
 
     @property
