@@ -39,8 +39,8 @@ def _attest(
             help="PATH, component:ID, image:DIR, kit:KIT or NAME=sha256:HEX; several times.",
         ),
     ],
-    key: KeyArguments,
     out: Annotated[Path, typer.Option("--out", help="The file to write; nothing is overwritten.")],
+    key: KeyArguments = [],  # noqa: B006 - typer reads it, nobody changes it
     within: Annotated[
         Path | None, typer.Option("--in", metavar="SPEC|KIT", help="What has the components.")
     ] = None,
@@ -48,37 +48,66 @@ def _attest(
     bundle: Annotated[
         bool, typer.Option("--bundle", help="Write a sigstore bundle, which has one signature.")
     ] = False,
+    keyless: Annotated[
+        Path | None,
+        typer.Option(
+            "--keyless",
+            metavar="CONFIG",
+            help="Sign with an identity at these services; its token is asked for.",
+        ),
+    ] = None,
 ) -> None:
     """Make an in-toto Statement of what tools reported, and sign it as a DSSE envelope."""
     from kit.attest.inputs import read_input
     from kit.attest.predicates import make_predicate
-    from kit.attest.statement import (
-        bundle_bytes,
-        envelope_bytes,
-        statement_bytes,
-        write_attestation,
-    )
+    from kit.attest.statement import statement_bytes, write_attestation
     from kit.attest.subjects import read_subjects
 
-    if bundle and len(key) != 1:
-        raise UsageError(f"a bundle has one signature, and {len(key)} keys are given")
+    _check_signing(key, bundle, keyless)
     made = make_predicate(kind, [read_input(path) for path in files])
     subjects = read_subjects(subject, _components(within))
     payload = statement_bytes(subjects, made)
-    signers = _signers(key, root)
-    if bundle:
-        data = bundle_bytes(payload, signers[0])
-    else:
-        data = envelope_bytes(payload, signers)
+    data, signed = _signed(payload, key, root, bundle, keyless)
     write_attestation(out, data)
     say(f"wrote {out}")
     say(f"type    {made.predicate_type}")
     for item in subjects:
         say(f"about   {item.digest[0][0]}:{item.digest[0][1]}  {item.name}")
-    for signer in signers:
-        say(f"signed  {signer.keyid}")
+    for name in signed:
+        say(f"signed  {name}")
     for text in made.notes:
         note(text)
+
+
+def _check_signing(keys: list[str], bundle: bool, keyless: Path | None) -> None:
+    """Hold the options that say who signs to each other.
+
+    Raises:
+        UsageError: They do not go together.
+    """
+    if bool(keys) == (keyless is not None):
+        raise UsageError(
+            "nobody signs" if keyless is None else "an identity and a key do not sign together",
+            fix="Give --key URI, or --keyless CONFIG.",
+        )
+    if bundle and len(keys) > 1:
+        raise UsageError(f"a bundle has one signature, and {len(keys)} keys are given")
+
+
+def _signed(
+    payload: bytes, keys: list[str], root: Path | None, bundle: bool, keyless: Path | None
+) -> tuple[bytes, list[str]]:
+    """Return a statement with its signatures, and who made them."""
+    if keyless is not None:
+        from kit.net.keyless import sign_keyless
+
+        made = sign_keyless(payload, keyless, secret)
+        return made.bundle, [f"{made.identity}  vouched for by {made.issuer}"]
+    from kit.attest.statement import bundle_bytes, envelope_bytes
+
+    signers = _signers(keys, root)
+    data = bundle_bytes(payload, signers[0]) if bundle else envelope_bytes(payload, signers)
+    return data, [signer.keyid for signer in signers]
 
 
 def _signers(keys: list[str], root: Path | None) -> list[KitSigner]:

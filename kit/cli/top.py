@@ -98,6 +98,8 @@ def load_all() -> None:
     for module, _ in COMMANDS.values():
         _load(module)
     from kit import lock  # noqa: F401  # what the commands load when they run
+    from kit.attest import errors  # noqa: F401
+    from kit.net import keyless  # noqa: F401
 
 
 def _load(module: str) -> None:

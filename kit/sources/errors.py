@@ -138,6 +138,17 @@ class ResolveFailed(Undecided):
     fix = "Read what the program says, correct the requirements or its settings, and run again."
 
 
+class RequirementsUnusable(Usage):
+    """A requirements file is none, or leaves part of what it means to other files or to options.
+
+    Each line is a requirement as pip writes it, perhaps with digests (`--hash=sha256:...`), which
+    are then the only files that are carried of that package.
+    """
+
+    code = "requirements-unusable"
+    fix = "Write every requirement into the file itself; indexes belong into uv's settings."
+
+
 class WheelAbsent(Undecided):
     """A package exists as no wheel for a Python and platform that the spec names, or no longer.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +111,10 @@ DECIDES = {"wheels": "uv", "debs": "apt"}
 def named_files(source: Source) -> list[str]:
     """Return the files that a source names and that decide what it is, relative to the spec."""
     files = [f"{source.npm}/{name}" for name in NPM_FILES if source.npm]
-    return [*files, source.repositories] if source.repositories else files
+    files += [name for name in (source.repositories, source.wheels_from) if name]
+    if source.wheels_from and Path(source.wheels_from).name == "uv.lock":
+        files.append(os.fspath(Path(source.wheels_from).with_name("pyproject.toml")))
+    return files
 
 
 def _sha256(path: Path) -> str:

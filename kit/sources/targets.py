@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.markers import Marker
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 
 _MANYLINUX = re.compile(r"manylinux_2_([0-9]{1,2})_([a-z0-9_]+)")
@@ -51,6 +52,10 @@ class Target:
         if marker is None:
             return True
         return any(marker.evaluate(environment) for environment in self._environments())
+
+    def is_within(self, versions: SpecifierSet | None) -> bool:
+        """Whether some micro version of its Python is among ``versions``."""
+        return versions is None or any(f"{self.python}.{micro}" in versions for micro in _MICROS)
 
     def _environments(self) -> Iterator[dict[str, str]]:
         system = _system(self.platform)

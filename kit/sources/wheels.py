@@ -7,58 +7,28 @@ hashes of what is carried goes with them, so that at the site pip needs no index
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from packaging.markers import InvalidMarker, Marker
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from kit.net.download import Wanted
-from kit.sources.errors import ResolveFailed, ToolMissing, WheelAbsent
+from kit.sources.errors import WheelAbsent
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact, LockedRequirement
+from kit.sources.pylock import Package, Wheel, load_pylock
+from kit.sources.requirementsfile import load_requirements
 from kit.sources.targets import Target, targets_of
-from verifier.core.limits import MIB
-from verifier.core.manifest import HEX256
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from kit.sources.uv import Uv
+from kit.spec import Source
 
 REQUIREMENTS = "requirements.txt"
-_MAX_PYLOCK = 64 * MIB
-_SECONDS = 1800.0
 _HEAD = "# Of this directory: pip install --no-index {links} DIR --require-hashes -r DIR/{name}\n"
-
-
-@dataclass(frozen=True)
-class _Wheel:
-    """A file that a resolution names."""
-
-    name: str
-    url: str
-    sha256: str
-    size: int | None
-
-
-@dataclass(frozen=True)
-class _Package:
-    """A package of a resolution (PEP 751)."""
-
-    name: str
-    version: str
-    marker: str
-    wheels: tuple[_Wheel, ...]
+_PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")  # PEP 751, "File Name"
 
 
 class PythonWheels:
@@ -67,15 +37,14 @@ class PythonWheels:
     def resolve(self, part: Part, means: Means) -> Resolved:
         """Resolve the requirements of each source, and have what its targets take."""
         resolved = Resolved()
-        chosen: dict[str, tuple[_Package, _Wheel]] = {}
+        chosen: dict[str, tuple[Package, Wheel]] = {}
         with tempfile.TemporaryDirectory(prefix="offline-kit-") as scratch:
-            uv = _Uv(Path(scratch))
+            asked = _Asked(Uv(Path(scratch)), part.base)
             for where, source in part.sources:
                 targets = targets_of(source.pythons, source.platforms)
-                packages = uv.resolve(source.wheels, min(source.pythons, key=_as_numbers), where)
-                for package, wheel in _choose(packages, targets, where):
+                for package, wheel in _choose(asked.packages(source, where), targets, where):
                     chosen[wheel.name] = package, wheel
-            resolved.tools["uv"] = uv.version()
+            resolved.tools |= asked.tools()
         resolved.requirements += _requirements(part, [package for package, _ in chosen.values()])
         got = means.downloads.fetch_all([_wanted(part, wheel) for _, wheel in chosen.values()])
         for (package, wheel), artifact in zip(chosen.values(), got, strict=True):
@@ -83,7 +52,7 @@ class PythonWheels:
                 LockedArtifact(
                     component=part.component,
                     path=f"{part.path}/{wheel.name}",
-                    purl=f"pkg:pypi/{package.name}@{package.version}",
+                    purl=_purl(package.name, package.version),
                     size=artifact.size,
                     sha256=artifact.sha256,
                 )
@@ -97,113 +66,88 @@ class PythonWheels:
         files = [item for item in locked.artifacts if item.sha256 in missing and item.purl]
         if not files:
             return
-        pythons = [python for _, source in part.sources for python in source.pythons]
-        lines = [_line(item) for item in locked.requirements]
+        there: dict[str, Wheel] = {}
         with tempfile.TemporaryDirectory(prefix="offline-kit-") as scratch:
-            uv = _Uv(Path(scratch))
-            packages = uv.resolve(lines, min(pythons, key=_as_numbers), part.path, deps=False)
-        there = {wheel.sha256: wheel for package in packages for wheel in package.wheels}
+            asked = _Asked(Uv(Path(scratch)), part.base)
+            for where, source in part.sources:
+                if _is_lock(source):
+                    there |= _by_digest(asked.packages(source, where))
+            left = {item.purl for item in files if item.sha256 not in there}
+            lines = [_line(one) for one in locked.requirements if _purl_of(one) in left]
+            packages = asked.exactly(part, lines) if lines else []
+        there |= _by_digest(packages)
         gone = [item for item in files if item.sha256 not in there]
         if gone:
             raise WheelAbsent(_gone(gone, packages), where=part.path)
         means.downloads.fetch_all([_wanted(part, there[item.sha256]) for item in files])
 
 
-class _Uv:
-    """uv as a program, with this user's settings for indexes and credentials."""
+@dataclass
+class _Asked:
+    """Finds out what sources mean: of uv, or of a lock that somebody else has made."""
 
-    def __init__(self, scratch: Path) -> None:
-        here = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-        self._program = shutil.which("uv", path=here)
-        self._scratch, self._count = scratch, 0
-        if self._program is None:
-            raise ToolMissing("uv is not installed: pip install 'offline-kit[wheels]'")
+    uv: Uv
+    base: Path
+    used: bool = False
 
-    def version(self) -> str:
-        """Return the version of uv: another one may resolve to something else."""
-        return self._run("--version").split()[1]
+    def packages(self, source: Source, where: str) -> list[Package]:
+        """Return all packages that a source means, for every target."""
+        targets = targets_of(source.pythons, source.platforms)
+        path = self.base / (source.wheels_from or "")
+        if source.wheels_from and _PYLOCK.fullmatch(path.name):
+            return load_pylock(path, targets, where)
+        self.used = True
+        if source.wheels_from and path.name == "uv.lock":
+            return load_pylock(self.uv.export(path.parent, where), targets, where)
+        lines, allowed = source.wheels, dict[str, frozenset[str]]()
+        if source.wheels_from:
+            wanted = load_requirements(path, where)
+            lines, allowed = wanted.lines, dict(wanted.allowed)
+        answer = self.uv.resolve(lines, min(source.pythons, key=_as_numbers), where)
+        return [_held(one, allowed) for one in load_pylock(answer, targets, where)]
 
-    def resolve(
-        self, lines: Sequence[str], python: str, where: str, *, deps: bool = True
-    ) -> list[_Package]:
-        """Return the packages that requirement lines mean, for every platform (PEP 751).
+    def exactly(self, part: Part, lines: Sequence[str]) -> list[Package]:
+        """Return packages at given versions, without what they need."""
+        pythons = [python for _, source in part.sources for python in source.pythons]
+        lowest = min(pythons, key=_as_numbers)
+        return load_pylock(self.uv.resolve(lines, lowest, part.path, deps=False), [], part.path)
 
-        Raises:
-            ResolveFailed: uv finds no answer, or gives none that we can read.
-        """
-        self._count += 1
-        wanted = self._scratch / f"{self._count}.in"
-        answer = self._scratch / f"pylock.a{self._count}.toml"
-        wanted.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-        self._run(
-            *("pip", "compile", "--quiet", "--universal", "--python-version", python),
-            *("--only-binary", ":all:", "--generate-hashes", "--format", "pylock.toml"),
-            *(() if deps else ("--no-deps",)),
-            *("--output-file", os.fspath(answer), os.fspath(wanted)),
-            where=where,
-        )
-        return list(_packages(answer, where))
-
-    def _run(self, *arguments: str, where: str = "") -> str:
-        assert self._program is not None
-        try:
-            done = subprocess.run(
-                [self._program, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_SECONDS,
-                cwd=self._scratch,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ResolveFailed(f"uv: {type(error).__name__}", where=where) from None
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").split("\n")
-            text = " ".join(line.strip() for line in said if line.strip())
-            raise ResolveFailed(f"uv says {text[:600]!r}", where=where)
-        return done.stdout.decode("utf-8", "replace")
+    def tools(self) -> dict[str, str]:
+        """Return the version of uv, if it decided something."""
+        return {"uv": self.uv.version()} if self.used else {}
 
 
-def _packages(path: Path, where: str) -> Iterator[_Package]:
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(_MAX_PYLOCK + 1)
-        if len(raw) > _MAX_PYLOCK:
-            raise ResolveFailed(f"the answer has more than {_MAX_PYLOCK} bytes", where=where)
-        for item in tomllib.loads(raw.decode("utf-8")).get("packages", []):
-            yield _package(item, where)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = f"the answer is none that we can read ({type(error).__name__})"
-        raise ResolveFailed(why, where=where) from None
+def _is_lock(source: Source) -> bool:
+    name = Path(source.wheels_from or "").name
+    return name == "uv.lock" or _PYLOCK.fullmatch(name) is not None
 
 
-def _package(item: Mapping[str, Any], where: str) -> _Package:
-    wheels = []
-    for one in item.get("wheels", []):
-        name = one.get("name") or unquote(urlsplit(one["url"]).path.rpartition("/")[2])
-        sha256, size = one["hashes"]["sha256"], one.get("size")
-        if "/" in name or not HEX256.fullmatch(sha256):
-            raise ResolveFailed(f"a wheel has the name {name!r} or no SHA-256", where=where)
-        wheels.append(_Wheel(name, one["url"], sha256, size if type(size) is int else None))
-    name = canonicalize_name(item["name"], validate=True)
-    return _Package(name, str(item["version"]), str(item.get("marker", "")), tuple(wheels))
+def _held(package: Package, allowed: Mapping[str, frozenset[str]]) -> Package:
+    """Return a package with those wheels alone whose digests its requirements allow."""
+    digests = allowed.get(canonicalize_name(package.name))
+    if digests is None:
+        return package
+    return replace(package, wheels=tuple(w for w in package.wheels if w.sha256 in digests))
+
+
+def _by_digest(packages: Sequence[Package]) -> dict[str, Wheel]:
+    return {wheel.sha256: wheel for package in packages for wheel in package.wheels}
 
 
 def _choose(
-    packages: Sequence[_Package], targets: Sequence[Target], where: str
-) -> Iterator[tuple[_Package, _Wheel]]:
+    packages: Sequence[Package], targets: Sequence[Target], where: str
+) -> Iterator[tuple[Package, Wheel]]:
     """Yield the best wheel of each package for each target that needs it, each once.
 
     Raises:
         WheelAbsent: A target needs a package that has no wheel for it.
     """
     tags = {target: {tag: rank for rank, tag in enumerate(target.tags())} for target in targets}
-    chosen: dict[str, tuple[_Package, _Wheel]] = {}
+    chosen: dict[str, tuple[Package, Wheel]] = {}
     lacking: dict[str, list[str]] = {}
     for package in packages:
-        marker = _marker(package, where)
         for target in targets:
-            if not target.wants(marker):
+            if not target.wants(package.marker):
                 continue
             best = _best(package, tags[target])
             if best is None:
@@ -216,16 +160,9 @@ def _choose(
     yield from chosen.values()
 
 
-def _marker(package: _Package, where: str) -> Marker | None:
-    try:
-        return Marker(package.marker) if package.marker else None
-    except InvalidMarker as error:
-        raise ResolveFailed(f"{package.name} has no marker: {error}", where=where) from None
-
-
-def _best(package: _Package, ranks: Mapping[Any, int]) -> _Wheel | None:
+def _best(package: Package, ranks: Mapping[Any, int]) -> Wheel | None:
     """Return the wheel that pip would take: the one with the best tag, then by name."""
-    found: list[tuple[int, str, _Wheel]] = []
+    found: list[tuple[int, str, Wheel]] = []
     for wheel in package.wheels:
         try:
             _, _, _, tags = parse_wheel_filename(wheel.name)
@@ -237,10 +174,12 @@ def _best(package: _Package, ranks: Mapping[Any, int]) -> _Wheel | None:
     return min(found, default=(0, "", None), key=lambda item: item[:2])[2]
 
 
-def _requirements(part: Part, packages: Sequence[_Package]) -> list[LockedRequirement]:
+def _requirements(part: Part, packages: Sequence[Package]) -> list[LockedRequirement]:
     return [
         LockedRequirement(path=part.path, name=name, version=version, marker=marker or None)
-        for name, version, marker in sorted({(p.name, p.version, p.marker) for p in packages})
+        for name, version, marker in sorted(
+            {(p.name, p.version, str(p.marker) if p.marker else "") for p in packages}
+        )
     ]
 
 
@@ -265,10 +204,18 @@ def requirements_text(found: Resolved, path: str) -> str:
     for entry in found.requirements:
         if entry.path != path:
             continue
-        known = sorted(hashes.get(f"pkg:pypi/{entry.name}@{entry.version}", []))
+        known = sorted(hashes.get(_purl_of(entry), []))
         tail = "".join(f" \\\n    --hash=sha256:{digest}" for digest in known)
         lines.append(f"{_line(entry)}{tail}\n")
     return "".join(lines)
+
+
+def _purl(name: str, version: str) -> str:
+    return f"pkg:pypi/{name}@{version}"
+
+
+def _purl_of(entry: LockedRequirement) -> str:
+    return _purl(entry.name, entry.version)
 
 
 def _line(entry: LockedRequirement) -> str:
@@ -276,11 +223,11 @@ def _line(entry: LockedRequirement) -> str:
     return f"{entry.name}=={entry.version}{marker}"
 
 
-def _wanted(part: Part, wheel: _Wheel) -> Wanted:
+def _wanted(part: Part, wheel: Wheel) -> Wanted:
     return Wanted(f"{part.path}/{wheel.name}", (wheel.url,), wheel.sha256, wheel.size)
 
 
-def _gone(gone: Sequence[LockedArtifact], packages: Sequence[_Package]) -> str:
+def _gone(gone: Sequence[LockedArtifact], packages: Sequence[Package]) -> str:
     now = {wheel.name: wheel.sha256 for package in packages for wheel in package.wheels}
     said = []
     for item in gone[:20]:

@@ -36,15 +36,18 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "oci": ("as", "nondistributable", "platforms"),
     "git": ("as", "rev", "submodules"),
     "wheels": ("platforms", "pythons"),
+    "wheels_from": ("platforms", "pythons"),
     "npm": (),
     "runbook": (),
     "debs": ("architecture", "assume", "repositories", "suite"),
 }
-FETCHED = ("url", "oci", "git", "wheels", "npm", "debs")
+FETCHED = ("url", "oci", "git", "wheels", "wheels_from", "npm", "debs")
+_SAME_KIND = {"wheels_from": "wheels"}
 _NEEDED = {
     "url": ["sha256"],
     "git": ["rev"],
     "wheels": ["platforms", "pythons"],
+    "wheels_from": ["platforms", "pythons"],
     "debs": ["architecture", "suite"],
 }
 _OPTIONS = sorted({name for names in _ONLY_BESIDE.values() for name in names})
@@ -153,6 +156,12 @@ class Source(Table):
         "carried as wheels, with a requirements.txt",
         examples=[["pymongo>=4.18"]],
     )
+    wheels_from: SourcePath | None = Field(
+        None,
+        description="a file, relative to the spec, that says what is carried as wheels: uv.lock "
+        "(with its pyproject.toml), pylock.toml, pylock.NAME.toml, or else one of requirements",
+        examples=["requirements.txt"],
+    )
     pythons: tuple[PythonVersion, ...] = Field(
         (),
         strict=False,
@@ -244,7 +253,8 @@ class Source(Table):
     @property
     def fetched(self) -> str | None:
         """The kind of source that this is, if it is fetched by `lock`."""
-        return next((kind for kind in FETCHED if getattr(self, kind)), None)
+        kind = next((kind for kind in FETCHED if getattr(self, kind)), None)
+        return _SAME_KIND.get(kind, kind) if kind else None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
@@ -298,13 +308,14 @@ class Source(Table):
                 expected="the SHA-256 of the file beside `url`",
                 fix="run sha256sum on a copy that you trust, and write the digits",
             )
-        if self.wheels and not (self.pythons and self.platforms):
+        wheels = bool(self.wheels or self.wheels_from)
+        if wheels and not (self.pythons and self.platforms):
             raise mistake(
                 "does not say what it is for",
                 expected="`pythons` and `platforms` beside `wheels`",
                 fix='add `pythons = ["3.11"]` and `platforms = ["manylinux_2_28_x86_64"]`',
             )
-        check_platforms(self.platforms, of_wheels=bool(self.wheels))
+        check_platforms(self.platforms, of_wheels=wheels)
         if self.debs and not (self.suite and self.architecture):
             raise mistake(
                 "does not say what it is for",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -57,15 +59,22 @@ def runner_needs_the_verifier_only(source: Source) -> Iterator[str]:
 
 def kit_names_its_dependencies(source: Source) -> Iterator[str]:
     allowed = sys.stdlib_module_names | dependencies() | BROUGHT_ALONG
-    allowed |= {
-        "kit",
-        "runner",
-        "verifier",
-        "tomllib",
-    }  # tomllib where there is one, tomli elsewhere
+    ours = {"kit", "runner", "verifier", "tomllib"}  # tomllib where there is one, tomli elsewhere
+    allowed |= ours | extras()
     for line, name in source.imports():
         if name.split(".")[0] not in allowed:
             yield source.at(line, f"imports {name}: not a dependency of pyproject.toml")
+
+
+def extras_are_asked_for(source: Source) -> Iterator[str]:
+    """Yield where a module brings in an extra when it is itself imported."""
+    inside = {id(node) for outer in source.functions() for node in ast.walk(outer)}
+    for node in ast.walk(source.tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
+            single = Source(source.path, source.text, ast.Module([node], []))
+            for line, name in single.imports():
+                if name.split(".")[0] in extras():
+                    yield source.at(line, f"imports {name}: an extra is imported where it is used")
 
 
 def nothing_needs_kit(source: Source) -> Iterator[str]:
@@ -137,9 +146,25 @@ def only_locking_needs_a_network(source: Source) -> Iterator[str]:
             yield source.at(line, f"imports {name}: only kit/net/ speaks to a network")
 
 
+@functools.cache
 def dependencies() -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    names = [re.split(r"[\[<>=~!;, ]", text)[0] for text in project["dependencies"]]
+    return _imported(_project()["dependencies"])
+
+
+@functools.cache
+def extras() -> set[str]:
+    """Return what is only installed where somebody asks for it."""
+    named = _project()["optional-dependencies"].values()
+    return _imported([text for texts in named for text in texts])
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project
+
+
+def _imported(texts: list[str]) -> set[str]:
+    names = [re.split(r"[\[<>=~!;, ]", text)[0] for text in texts]
     return {name.lower().replace("-", "_") for name in names}
 
 
@@ -157,6 +182,7 @@ LAWS = [
     (evidence_knows_no_host, ["verifier/evidence"]),
     (nothing_needs_kit, folders_without_builder()),
     (kit_names_its_dependencies, ["kit"]),
+    (extras_are_asked_for, ["kit"]),
     (rooms_stand_below_orders, ["kit"]),
     (only_locking_needs_a_network, ["kit"]),
     (runner_needs_the_verifier_only, ["runner"]),
@@ -180,6 +206,7 @@ BROKEN = [
     (evidence_knows_no_host, "verifier/evidence/a.py", "from verifier.host import policy"),
     (nothing_needs_kit, "verifier/a.py", "import kit.build"),
     (kit_names_its_dependencies, "kit/a.py", "import requests"),
+    (extras_are_asked_for, "kit/a.py", "from sigstore import models"),
     (only_locking_needs_a_network, "kit/sources/a.py", "import urllib3"),
     (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
     (rooms_stand_below_orders, "kit/roots/a.py", "import kit.cli.roots"),

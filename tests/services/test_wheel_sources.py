@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +156,207 @@ def test_a_file_that_is_not_what_the_index_says(index: Web, tmp_path: Path) -> N
     with pytest.raises(KitError) as caught:
         run(tmp_path / "h", source("back"))
     assert caught.value.code in {"artifact-differs", "artifact-too-large"}
+
+
+# --- what somebody else has resolved ----------------------------------------------------------
+
+
+def from_file(name: str, pythons: str = '"3.9", "3.11"', platforms: str = LINUX) -> str:
+    return f'wheels_from = "{name}"\npythons = [{pythons}]\nplatforms = ["{platforms}"]'
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_a_requirements_file_is_its_lines(index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    (home / "requirements.txt").write_text("# ours\napp  # the newest\n\ncolor==1.0\n")
+    locked = run(home, from_file("requirements.txt"))
+    assert carried(locked) >= {"app-2.0-py3-none-any.whl", "color-1.0-py2.py3-none-any.whl"}
+    (home / "requirements.txt").write_text("color\n")
+    assert run(home, from_file("requirements.txt")).resolved == ("wheels",)
+
+
+def test_digests_of_a_requirements_file_decide(index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    new, old = (wheel("app", v, "py3-none-any", n)[1] for v, n in (("2.0", NEEDS), ("1.0", ())))
+    text = "app==2.0 ; python_version >= '3' \\\n    --hash=sha256:{} \\\n    --hash=sha256:{}\n"
+    (home / "r.txt").write_text(text.format(digest(new), "0" * 64))
+    locked = run(home, from_file("r.txt"))
+    store = Store(home / "store")
+    (own,) = [item for item in locked.lock.artifacts if item.path.endswith("requirements.txt")]
+    said = store.read(own.artifact, 1 << 20).decode()
+    assert f"--hash=sha256:{digest(new)}" in said
+    assert "0" * 64 not in said, "only what is carried"
+    assert "back==1.0 ; python_" in said
+    (home / "r.txt").write_text(text.format(digest(old), "0" * 64))
+    with pytest.raises(KitError, match=r"app 2\.0: Python 3\.9 on") as caught:
+        run(home, from_file("r.txt"))
+    assert caught.value.code == "wheel-absent"
+
+
+UNUSABLE = {
+    "another file": "-r other.txt\n",
+    "constraints": "app\n-c limits.txt\n",
+    "an index": "--extra-index" + "-url https://other.example/simple\napp\n",
+    "a project": "-e .\n",
+    "a URL": "app @ https://files.example/app-1.0-py3-none-any.whl\n",
+    "a path": "./app-1.0-py3-none-any.whl\n",
+    "MD5": f"app --hash=md5:{'0' * 32}\n",
+    "nothing": "# nothing\n",
+    "bytes": "\udcff\udcfe",
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_requirements_that_leave_something_open(what: str, index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    (home / "r.txt").write_bytes(UNUSABLE[what].encode("utf-8", "surrogateescape"))
+    with pytest.raises(KitError) as caught:
+        run(home, from_file("r.txt"))
+    assert caught.value.code == "requirements-unusable"
+
+
+def pylock(index: Web, *, python: str = ">=3.9", more: str = "", marker: str = "") -> str:
+    """Return a lock of one pure package, as another tool may write it."""
+    name, data = wheel("back", "1.0", "py3-none-any")
+    condition = f"marker = {marker!r}\n" if marker else ""
+    return (
+        f'lock-version = "1.0"\ncreated-by = "test"\nrequires-python = "{python}"\n{more}'
+        f'[[packages]]\nname = "back"\nversion = "1.0"\n{condition}'
+        f'[[packages.wheels]]\nname = "{name}"\nurl = "{index.url}/files/{name}"\n'
+        f'hashes = {{ sha256 = "{digest(data)}" }}\n'
+    )
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "pylock.site.toml"])
+def test_a_pylock_needs_no_resolver_and_no_index(name: str, index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    (home / name).write_text(pylock(index))
+    for path in [path for path in index.routes if path.startswith("/simple/")]:
+        del index.routes[path]
+    locked = run(home, from_file(name))
+    assert carried(locked) == {"requirements.txt", "back-1.0-py3-none-any.whl"}
+    assert locked.lock.tools == {}
+    assert run(home, from_file(name), "fresh").lock == locked.lock
+
+
+def test_a_pylock_whose_wheels_lie_beside_it(index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    (home / "dist").mkdir(parents=True)
+    name, data = wheel("back", "1.0", "py3-none-any")
+    (home / "dist" / name).write_bytes(data)
+    text = pylock(index).replace(f'url = "{index.url}/files/{name}"', f'path = "dist/{name}"')
+    (home / "pylock.toml").write_text(text)
+    assert name in carried(run(home, from_file("pylock.toml")))
+
+
+PYLOCKS = {
+    "for newer Pythons": ({"python": ">=3.10"}, "was not made for Python 3.9"),
+    "for Windows": (
+        {"more": "environments = [\"sys_platform == 'win32'\"]\n"},
+        "was not made for Python 3.9",
+    ),
+    "for an extra": ({"marker": '"web" in extras'}, "hangs on extras"),
+}
+
+
+@pytest.mark.parametrize("what", PYLOCKS)
+def test_a_pylock_for_something_else(what: str, index: Web, tmp_path: Path) -> None:
+    change, said = PYLOCKS[what]
+    home = tmp_path / "h"
+    home.mkdir()
+    (home / "pylock.toml").write_text(pylock(index, **change))
+    with pytest.raises(KitError, match=said) as caught:
+        run(home, from_file("pylock.toml"))
+    assert caught.value.code == "resolve-failed"
+
+
+NAMES = ("../../evil", "a/b", "back-1.0-py3-none-any.whl/x", "C:evil.whl", "e\u0301.whl")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wheel_whose_name_leads_elsewhere(name: str, index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    text = pylock(index).replace('name = "back-1.0-py3-none-any.whl"', f'name = "{name}"')
+    (home / "pylock.toml").write_text(text)
+    with pytest.raises(KitError) as caught:
+        run(home, from_file("pylock.toml"))
+    assert caught.value.code == "resolve-failed"
+    assert not (home / "kit.lock").exists()
+
+
+HOSTILE = {
+    "no TOML": b"[",
+    "another version": b'lock-version = "2.0"\ncreated-by = "x"\npackages = []\n',
+    "no packages": b'lock-version = "1.0"\ncreated-by = "x"\n',
+    "packages that are none": b'lock-version = "1.0"\ncreated-by = "x"\npackages = [1]\n',
+    "bytes": b"\xff\xfe",
+    "deep": b"a = " + b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_pylock_that_is_none(what: str, index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    (home / "pylock.toml").write_bytes(HOSTILE[what])
+    with pytest.raises(KitError) as caught:
+        run(home, from_file("pylock.toml"))
+    assert caught.value.code == "resolve-failed"
+
+
+def test_a_project_that_uv_has_locked(index: Web, tmp_path: Path) -> None:
+    project = tmp_path / "h" / "app"
+    project.mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "site"\nversion = "1"\nrequires-python = ">=3.9"\n'
+        'dependencies = ["app<2"]\n[dependency-groups]\ndev = ["color"]\n'
+    )
+    program = shutil.which("uv", path=sysconfig.get_path("scripts"))
+    assert program
+    subprocess.run([program, "lock", "--quiet", "--project", project], check=True)
+    locked = run(tmp_path / "h", from_file("app/uv.lock"))
+    assert carried(locked) == {"requirements.txt", "app-1.0-py3-none-any.whl"}, "no project, no dev"
+    assert locked.lock.tools["uv"]
+    for path in [path for path in index.routes if path.startswith("/simple/")]:
+        del index.routes[path]
+    assert run(tmp_path / "h", from_file("app/uv.lock"), "fresh").lock == locked.lock
+    (project / "pyproject.toml").write_text((project / "pyproject.toml").read_text() + "# new\n")
+    assert run(tmp_path / "h", from_file("app/uv.lock")).resolved == ("wheels",)
+
+
+def test_what_exists_as_source_alone_is_named_with_its_targets(index: Web, tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    home.mkdir()
+    text = pylock(index).split("[[packages.wheels]]", maxsplit=1)[0]
+    text += f'[packages.sdist]\nurl = "{index.url}/files/back-1.0.tar.gz"\n'
+    (home / "pylock.toml").write_text(text + f'hashes = {{ sha256 = "{digest(b"no wheel")}" }}\n')
+    with pytest.raises(KitError) as caught:
+        run(home, from_file("pylock.toml"))
+    assert caught.value.code == "wheel-absent"
+    assert f"back 1.0: Python 3.9 on {LINUX}, Python 3.11 on {LINUX}" in str(caught.value)
+
+
+def test_pip_resolves_only_for_the_python_that_it_runs_on(index: Web, tmp_path: Path) -> None:
+    """What pip leaves out without a word, for pytest and 3.9 as for this package, is carried."""
+    needs = ["color; python_version < '3.10'"]  # this Python is newer
+    serve(index, [("tool", *wheel("tool", "1.0", "py3-none-any", needs))])
+    serve(index, [("color", *wheel("color", "1.0", "py2.py3-none-any"))])
+    command: list[str | Path] = [sys.executable, "-m", "pip", "--isolated", "download", "--quiet"]
+    command += ["--python-version", "3.9", "--only-binary", ":all:", "tool"]
+    command += ["--index" + "-url", f"{index.url}/simple", "--dest", tmp_path / "pip"]
+    subprocess.run(command, check=True)
+    assert [path.name for path in (tmp_path / "pip").iterdir()] == ["tool-1.0-py3-none-any.whl"]
+    assert carried(run(tmp_path / "h", source("tool", pythons='"3.9"'))) == {
+        *("requirements.txt", "tool-1.0-py3-none-any.whl", "color-1.0-py2.py3-none-any.whl")
+    }
 
 
 MISSING = [
