@@ -14,6 +14,7 @@ from kit.container.archive import Written, can_be_sums_signature, compressor_nam
 from kit.container.head import check_same_root, read_head
 from kit.container.output import refused
 from kit.errors import show
+from kit.runbook.carried import has_runbook
 from kit.sources.collect import collect
 from kit.sources.inputs import Inputs
 from kit.spec import KitSpec
@@ -60,7 +61,12 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
     collected = collect(spec, taken=options.taken)
-    inputs = Inputs(collected, own_members(draft.kit), signed_sums=has_sums, mtime=draft.kit.mtime)
+    inputs = Inputs(
+        collected,
+        own_members(draft.kit, runner=has_runbook(spec)),
+        signed_sums=has_sums,
+        mtime=draft.kit.mtime,
+    )
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:

@@ -18,7 +18,7 @@ from kit.stock.beside import read_beside, write_beside
 from kit.stock.outputs import NAMES, SUMS_SSHSIG, StockFiles, stock_files
 from verifier.core.envelope import evaluate, parse_page
 from verifier.core.errors import ThresholdNotMet
-from verifier.core.lists import SIG, TOOL
+from verifier.core.lists import SIG
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD
 from verifier.core.pipeline import Job, Opened
@@ -99,7 +99,7 @@ def seal(
             del wanted
             assert opened.index is not None
             index = opened.index
-            keep._wanted.add(index.bounds[TOOL])
+            keep._wanted.add(index.verifier_tool)
             keep._wanted.update(range(index.bounds[SIG], index.bounds[SIG + 1]))
             return keep
 
@@ -131,7 +131,7 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
     assert manifest is not None
     assert signing is not None
     stock = _stock(path, opened, kept, root)
-    verifier = bytes(kept[index.bounds[TOOL]])
+    verifier = bytes(kept[index.verifier_tool])
     files = {
         "kit-verify.pyz": verifier,
         HEAD[0]: opened.page[512:],

@@ -35,7 +35,7 @@ LAUNCH = (
     "import runpy, sys; a = sys.argv; sys.path[:0] = [p for p in a[1:3] if p];"
     " sys.argv = a[3:]; runpy.run_path(a[3], run_name='__main__')"
 )
-BRING = "import sys; sys.path.insert(0, sys.argv[1]); from runner.brought import main; main()"
+BRING = "import sys; sys.path.insert(0, sys.argv[1]); from runner.brought.cli import main; main()"
 ARGUMENTS = "OFFLINE_KIT_ARGUMENTS"
 
 Say = Callable[..., None]

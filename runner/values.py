@@ -67,10 +67,10 @@ def why_no_word(word: str) -> str:
     if "{" in rest or "}" in rest:
         return "has a brace that is no place for a value, {name}"
     first = PLACE.search(word)
-    if first is None or first[0] == word:
+    if first is None or first.start() == 0:  # no value begins with a -
         return ""
     if "=" not in word[: first.start()]:
-        return "has a place for a value that is neither the whole word nor behind a ="
+        return "has a place for a value that neither begins the word nor stands behind a ="
     return ""
 
 

@@ -321,7 +321,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "spec-tables": _spec_tables,
     "spec-minimal": lambda: _example("minimal.toml"),
     "spec-full": lambda: _example("full.toml"),
-    "runbook-example": lambda: _example("runbook.toml"),
+    "runbook-example": lambda: _example("runbooks/web.toml"),
 }
 
 

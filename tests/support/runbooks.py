@@ -189,7 +189,7 @@ def runbooks(draw: st.DrawFn, *, most: int = 6) -> Runbook:
     commands = _commands([*BUILT_IN, *(n for n, item in inputs.items() if item.kind != "secret")])
     named = sorted(draw(st.sets(NAMES, min_size=1, max_size=3)))
     environments = {name: Environment(name) for name in named}
-    if len(named) > draw(BOOLS) and 1:
+    if draw(BOOLS) and len(named) > 1:
         after = After(named[0], draw(st.integers(1, 60)))
         environments[named[-1]] = Environment(named[-1], after)
     probes = {

@@ -35,8 +35,8 @@ _FIXED = {
     SUMS: b"SHA256SUMS",
     SIG: b"SHA256SUMS.sig",
     README: b"README.txt",
-    TOOL: b"kit-verify.pyz",
 }
+VERIFIER_TOOL, RUNNER_TOOL = b"kit-verify.pyz", b"kit-run.pyz"
 _BELOW = {VERIFIER: b"verifier/", EVIDENCE: b"evidence/"}
 _MODES = (b"0644", b"0755")
 _NOT_IN_SUMS = (SUMS, SIG)
@@ -103,6 +103,11 @@ class Index:
     def count(self, rank: int) -> int:
         """Return how many members the class number ``rank`` has."""
         return self.bounds[rank + 1] - self.bounds[rank]
+
+    @property
+    def verifier_tool(self) -> int:
+        """The number of ``kit-verify.pyz``: the last of its class."""
+        return self.bounds[VERIFIER] - 1
 
     def find(self, path: bytes) -> int | None:
         """Return the number of the member at ``path``, or None."""
@@ -262,7 +267,9 @@ class IndexReader:
             MemberPathsCollide: Two paths are one on some host.
         """
         index = self.index
-        if [index.count(rank) for rank in (SUMS, README, TOOL)] != [1, 1, 1]:
+        counts = [index.count(rank) for rank in (SUMS, README)]
+        last = index.verifier_tool  # its name says that the class is there
+        if counts != [1, 1] or index.paths(last, last + 1) != [VERIFIER_TOOL]:
             raise ListMalformed(
                 "SHA256SUMS, README.txt or kit-verify.pyz is missing", where="kit.index"
             )
@@ -301,6 +308,8 @@ def _check_class(rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> Non
         raise ListMalformed(f"a member is larger than {limit} bytes", where="kit.index")
     if rank in _FIXED:
         good = list(names) == [_FIXED[rank]]
+    elif rank == TOOL:
+        good = set(names) <= {VERIFIER_TOOL, RUNNER_TOOL}
     elif rank in _BELOW:
         good = all(name.startswith(_BELOW[rank]) for name in names)
     else:

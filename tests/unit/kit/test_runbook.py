@@ -131,7 +131,7 @@ def test_a_text_that_is_no_toml_names_its_line(tmp_path: Path) -> None:
 
 
 def test_the_example_keeps_to_the_rules() -> None:
-    book = load_runbook(REPOSITORY / "manifests" / "examples" / "runbook.toml").book
+    book = load_runbook(REPOSITORY / "manifests" / "examples" / "runbooks" / "web.toml").book
     assert [step.use for step in book.steps if step.use] == [
         "install-wheels",
         "switch",
