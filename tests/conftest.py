@@ -17,6 +17,9 @@ REQUIRE_JUDGES = "OFFLINE_KIT_REQUIRE_JUDGES"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+for _key in sorted((Path(__file__).parents[1] / "fixtures/keys").glob("*.pem")):
+    _key.chmod(0o600)  # git keeps no such mode, and a key that others may read is named
+
 # No deadline anywhere: the machine is shared, and a slow moment is not a wrong verdict.
 settings.register_profile("dev", deadline=None)
 settings.register_profile(

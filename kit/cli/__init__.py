@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 try:
     import fcntl  # noqa: F401
@@ -55,11 +56,17 @@ def main() -> NoReturn:
     sys.exit(guarded(_run))
 
 
+@functools.cache
+def _program() -> Any:
+    """Return what typer makes of the commands; who calls `main` twice has it made once."""
+    return typer.main.get_command(app)
+
+
 def _run() -> int:
     """Run the command; where JSON was asked for, a failure is JSON too, beside its text."""
     try:
         words = passphrase.brought_forward(sys.argv[1:])
-        status = told(lambda: app(words, prog_name="offline-kit", standalone_mode=False))
+        status = told(lambda: _program()(words, prog_name="offline-kit", standalone_mode=False))
     except KitError as error:
         if "--json" in sys.argv[1:]:
             say(json.dumps(failure_value(error), indent=2, sort_keys=True))

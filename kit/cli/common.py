@@ -99,7 +99,6 @@ KeyArguments = Annotated[
     typer.Option(
         "--key",
         metavar="SIGNER=URI",
-        callback=note_open_keys,
         help="Sign with this key; may be given several times.",
     ),
 ]

@@ -82,7 +82,7 @@ class Chosen:
 
     def named_keys(self, given: Sequence[str]) -> list[str]:
         """Return ``--key`` arguments, with the key of ``[release.keys]`` for a signer's name."""
-        return [self._named(argument) for argument in given]
+        return note_open_keys([self._named(argument) for argument in given])
 
     def known_keys(self) -> list[str]:
         """Return where the keys of ``[release.keys]`` are."""
@@ -92,9 +92,7 @@ class Chosen:
         if "=" in argument or ":" in argument or os.path.lexists(argument):
             return argument
         default = self.defaults.keys.get(argument)
-        if default is None:
-            return argument
-        return note_open_keys([f"{argument}={default.value}"])[0]
+        return f"{argument}={default.value}" if default is not None else argument
 
     def keys(self, given: Sequence[str]) -> list[str]:
         """Return ``--key`` arguments; all of ``[release.keys]`` if there are none.

@@ -67,12 +67,14 @@ def _lock(
     """Find out what every source is, write kit.lock, and fetch what the store lacks."""
     # slow to load, and no other command needs them
     from kit.lock import LockOptions, lock
+    from kit.net.certs import cert_directories
     from kit.net.client import Client, Ways
     from kit.net.registry import Logins, login_files
 
     ways = Ways(
         plain_http=frozenset(plain_http),
         ca_file=ca_file,
+        certs=cert_directories(os.environ),
         netrc=Path(os.environ.get("NETRC") or Path.home() / ".netrc"),
     )
     options = LockOptions(frozenset(update), check=check, offline=offline)

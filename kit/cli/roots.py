@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.common import KeyArguments, note_root, now, root_app, say, secret
+from kit.cli.common import KeyArguments, note_open_keys, note_root, now, root_app, say, secret
 from kit.container.output import replace_file
 from kit.errors import show
 from kit.roots import ceremony, words
@@ -91,7 +91,7 @@ def _root_init(
         _named(signer, "--signer"),
         threshold,
         expires=_ends(expires),
-        sign_with=key,
+        sign_with=note_open_keys(key),
         root_signers=_named(root_signer, "--root-signer") if root_signer else None,
         root_threshold=root_threshold,
         allow_incomplete=partial,
@@ -199,7 +199,7 @@ def _root_sign(
     if old is not None:
         say(f"what it changes in version {old.version}:")
         _say_all(f"  {line}" for line in words.changes(old, root))
-    data, names = ceremony.add_signatures(root, key, old=old, secrets=secret)
+    data, names = ceremony.add_signatures(root, note_open_keys(key), old=old, secrets=secret)
     signed = read_root(data)
     with alone(new):  # another signer may have signed the same file meanwhile
         signed = ceremony.merge([signed, *load_next([new])], old)

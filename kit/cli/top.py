@@ -6,7 +6,7 @@ A spec, a root and a signer each need libraries that take longer to load than mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import typer
@@ -68,17 +68,32 @@ class _Commands(MutableMapping[str, Any]):
 
     def __init__(self) -> None:
         self._more: dict[str, Any] = {}
+        self._loaded: set[str] = set()
+        self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._more:
             return self._more[name]
-        module, _ = COMMANDS[name]
-        _load(module)
+        if name not in self._made:
+            self._make(COMMANDS[name][0])
+        return self._made[name]
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return all of them, made together: each making is of all that are loaded."""
+        self._make(*(module for module, _ in COMMANDS.values()))
+        return super().items()
+
+    def _make(self, *modules: str) -> None:
+        for module in modules:
+            _load(module)
         from kit.cli.common import app  # here: it is made of this module's class
 
         group = typer.main.get_command(app)
         assert isinstance(group, Top)
-        return group.loaded[name]
+        self._loaded.update(modules)  # groups of others are there too, and still empty
+        for name, (module, _) in COMMANDS.items():
+            if module in self._loaded:
+                self._made[name] = group.loaded[name]
 
     def __setitem__(self, name: str, command: Any) -> None:
         self._more[name] = command
@@ -100,6 +115,7 @@ def load_all() -> None:
     from kit import lock  # noqa: F401  # what the commands load when they run
     from kit.attest import errors  # noqa: F401
     from kit.net import keyless  # noqa: F401
+    from kit.releases import history  # noqa: F401
 
 
 def _load(module: str) -> None:

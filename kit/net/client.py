@@ -30,6 +30,7 @@ from urllib3.exceptions import (
     TimeoutError,
 )
 
+from kit.net.certs import HostCerts, certs_of
 from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized, TlsRefused, UrlRefused
 from verifier.core.errors import KitError
 
@@ -54,6 +55,7 @@ class Ways:
         plain_http: Hosts that may be asked without TLS, beside this machine itself.
         ca_file: Authorities to trust beside those of the host.
         proxies: From scheme to proxy, as `urllib.request.getproxies` gives them.
+        certs: Directories with certificates for single servers, as `certs_of` takes them.
         netrc: Where user names and passwords are; None: nowhere.
         sleep: Waits for so many seconds.
     """
@@ -61,6 +63,7 @@ class Ways:
     plain_http: frozenset[str] = frozenset()
     ca_file: Path | None = None
     proxies: Mapping[str, str] = field(default_factory=urllib.request.getproxies)
+    certs: tuple[Path, ...] = ()
     netrc: Path | None = None
     sleep: Callable[[float], object] = time.sleep
 
@@ -71,7 +74,7 @@ class Client:
     def __init__(self, ways: Ways) -> None:
         self.ways = ways
         self._context = _tls(ways.ca_file)
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
         self._netrc = _netrc(ways.netrc)
 
@@ -149,6 +152,10 @@ class Client:
             )
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
+                if response.status == 401 and _host(url) != home:
+                    # its challenge is not one that a login for the first host may answer
+                    response.close()
+                    raise FetchUnauthorized("is redirected to and answers 401", where=_shown(url))
                 return response
             response.drain_conn()
             response.release_conn()
@@ -196,9 +203,23 @@ class Client:
         if is_loopback(parts.hostname or "") or _bypassed(parts.netloc, self.ways.proxies):
             proxy = ""
         with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = _pool_of(proxy, self._context)
-            return self._pools[proxy]
+            certs = self.certs_for(parts.netloc)
+            key = proxy, _host(url) if certs else ""
+            if key not in self._pools:
+                context = self._context
+                if certs is not None:
+                    context = _tls(self.ways.ca_file)
+                    certs.load_into(context)
+                self._pools[key] = _pool_of(proxy, context)
+            return self._pools[key]
+
+    def certs_for(self, host: str) -> HostCerts | None:
+        """Return the certificates that this host has for one server alone.
+
+        Raises:
+            TlsRefused: They cannot be read.
+        """
+        return certs_of(self.ways.certs, host)
 
 
 def is_loopback(host: str) -> bool:

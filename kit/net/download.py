@@ -44,6 +44,7 @@ class Wanted:
         size: Bytes; None if only its digest is known yet.
         limit: Bytes that it may have at the most.
         authorize: Who gives credentials; None: netrc.
+        renew: Told the challenge of a server that wants other credentials; None: that is an error.
         other: Algorithm and hexadecimal digits of another digest that it must have: npm's.
     """
 
@@ -53,6 +54,7 @@ class Wanted:
     size: int | None = None
     limit: int = limits.MAX_MEMBER
     authorize: Authorize | None = None
+    renew: Callable[[str], None] | None = None
     other: tuple[str, str] | None = None
 
     @property
@@ -145,14 +147,20 @@ class Downloads:
 
     def _receive(self, url: str, wanted: Wanted, partial: Partial) -> None:
         """Ask until all is there; a connection that breaks is asked on from where it broke."""
-        idle = 0
+        idle, renewed = 0, wanted.renew is None
         while idle < _IDLE:
             before = partial.size
+            accept = _RESUMED if renewed else _RESUMED | {401}
             headers = {"Range": f"bytes={before}-"} if before else {}
             try:
                 with self._client.get(
-                    url, headers, accept=_RESUMED, authorize=wanted.authorize
+                    url, headers, accept=accept, authorize=wanted.authorize
                 ) as response:
+                    if response.status == 401 and wanted.renew is not None:
+                        wanted.renew(response.headers.get("WWW-Authenticate", ""))
+                        renewed = True
+                        continue
+                    renewed = wanted.renew is None
                     if _is_all(response, partial):
                         return
                     if _follows(response, partial):

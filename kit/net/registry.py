@@ -18,10 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from kit.net.client import Client, Response, is_loopback
-from kit.net.errors import FetchFailed, FetchUnauthorized, ReferenceInvalid
+from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized, ReferenceInvalid
 from kit.store.errors import ArtifactDiffers, ArtifactTooLarge
 from verifier.core.limits import MIB
 
@@ -45,6 +45,10 @@ _REFERENCE = re.compile(
     rf"(?P<host>{_HOST})/(?P<repository>{_REPOSITORY})"
     rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?"
 )
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')  # RFC 8288
+_MAX_PAGES = 50  # of a list of referrers
+_NO_LIST = frozenset({400, 405, 501})  # how registries say that they have none, beside 404
 _CHALLENGE = re.compile(r'([a-zA-Z]+)="([^"]*)"')
 
 
@@ -94,7 +98,8 @@ class Registry:
         self._logins = logins
         self._host = host
         self._repository = reference.repository
-        plain = is_loopback(_name(host)) or _name(host) in client.ways.plain_http
+        here = is_loopback(_name(host)) and client.certs_for(host) is None
+        plain = here or _name(host) in client.ways.plain_http
         self.url = f"{'http' if plain else 'https'}://{host}/v2/{reference.repository}"
         self._header: dict[str, str] = {}
         self._until = 0.0
@@ -117,6 +122,56 @@ class Registry:
             raise ArtifactDiffers("the registry gives another manifest", where=repr(name))
         return data, response.headers.get("Content-Type", "").partition(";")[0].strip()
 
+    def tagged(self, tag: str) -> tuple[bytes, str] | None:
+        """Return a manifest as `manifest` does; None if there is no such tag."""
+        try:
+            return self.manifest(tag)
+        except ArtifactGone:
+            return None
+
+    def small_blob(self, digest: str) -> bytes:
+        """Return a blob of the size of a manifest, compared with its digest.
+
+        Raises:
+            ArtifactDiffers: It has another digest.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise ArtifactDiffers("is no SHA-256 digest", where=repr(digest[:100]))
+        data, _ = self._read(self.blob_url(digest), MAX_MANIFEST)
+        if hashlib.sha256(data).hexdigest() != digest[7:]:
+            raise ArtifactDiffers("the registry gives another blob", where=repr(digest))
+        return data
+
+    def referrers(self, digest: str) -> list[str]:
+        """Return the digests of manifests whose subject is ``digest`` (distribution-spec 1.1).
+
+        A registry without that list has them under a tag made of the digest ("Unavailable
+        Referrers API").
+
+        Raises:
+            FetchFailed: The list has no end, or leads to another host.
+        """
+        url, found = f"{self.url}/referrers/{digest}", list[str]()
+        for page in range(_MAX_PAGES):
+            try:
+                data, response = self._read(
+                    url, MAX_MANIFEST, _NO_LIST if page == 0 else frozenset()
+                )
+            except ArtifactGone:
+                data, response = b"", None
+            media = response.headers.get("Content-Type", "") if response is not None else ""
+            if response is None or response.status != 200 or not media.startswith(OCI_INDEX):
+                fallback = self.tagged(digest.replace(":", "-"))
+                return _listed(fallback[0]) if fallback else []
+            found += _listed(data)
+            match = _NEXT.search(response.headers.get("Link", ""))
+            if not match:
+                return found
+            url = urljoin(url, match[1])
+            if urlsplit(url).netloc != urlsplit(self.url).netloc:
+                raise FetchFailed("its list of referrers leads elsewhere", where=repr(self._host))
+        raise FetchFailed("its list of referrers has no end", where=repr(self._host))
+
     def blob_url(self, digest: str) -> str:
         """Return where a blob is."""
         return f"{self.url}/blobs/{digest}"
@@ -128,23 +183,29 @@ class Registry:
                 self._answer(self._challenge)
             return dict(self._header)
 
-    def _read(self, url: str, limit: int) -> tuple[bytes, Response]:
+    def renew(self, challenge: str) -> None:
+        """Answer a challenge that came in the middle: a token ends before a long transfer does."""
+        with self._lock:
+            self._challenge = challenge
+            self._answer(challenge)
+
+    def _read(
+        self, url: str, limit: int, also: frozenset[int] = frozenset()
+    ) -> tuple[bytes, Response]:
         for attempt in range(2):
             with self._client.get(
                 url,
                 {"Accept": _ACCEPT},
-                accept=frozenset({200, 401} if attempt == 0 else {200}),
+                accept=also | ({200, 401} if attempt == 0 else {200}),
                 authorize=self.authorize,
             ) as response:
-                if response.status == 200:
+                if response.status != 401:
                     data = response.read(limit + 1)
                     if len(data) > limit:
                         raise ArtifactTooLarge(f"more than {limit} bytes", where=repr(url))
                     return data, response
                 challenge = response.headers.get("WWW-Authenticate", "")
-            with self._lock:
-                self._challenge = challenge
-                self._answer(challenge)
+            self.renew(challenge)
         raise AssertionError("the second answer is 200 or an error")
 
     def _answer(self, challenge: str) -> None:
@@ -254,6 +315,13 @@ def _object(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _listed(data: bytes) -> list[str]:
+    """Return the digests that an index lists; what else is in it counts for nothing."""
+    entries = _object(data).get("manifests")
+    found = [entry.get("digest") for entry in entries or () if isinstance(entry, dict)]
+    return [one for one in found if isinstance(one, str) and _DIGEST.fullmatch(one)]
 
 
 def _table(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -97,6 +97,18 @@ class PlatformAbsent(Usage):
     fix = "Correct `platforms` in the spec, or choose another version of the image."
 
 
+class CompanionAbsent(Undecided):
+    """What the spec wants beside an image is not there, or speaks of another image.
+
+    Signatures, attestations and SBOMs hang on the digest of an image. A mirror that copies images
+    may leave them behind; one that recompresses layers or writes manifests again makes another
+    image, of which nobody has said anything.
+    """
+
+    code = "image-companion-absent"
+    fix = "Name the registry where the image was signed, copy them too, or shorten `beside`."
+
+
 class ImageNamesCollide(Usage):
     """Two images of one component would have one name in its layout."""
 

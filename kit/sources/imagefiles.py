@@ -94,6 +94,44 @@ class LayoutFiles:
         url = self._blob(descriptor.digest).absolute().as_uri()
         return Wanted(name, (url,), descriptor.sha256, descriptor.size)
 
+    def small_blob(self, digest: str) -> bytes:
+        """Return a blob of the size of a manifest, compared with its digest."""
+        return self.manifest(digest)[0]
+
+    def tagged(self, tag: str) -> tuple[bytes, str] | None:
+        """Return what a tag made of a digest means; a layout may have the repository before it."""
+        for entry in self._entries():
+            name = _name_of(entry)
+            if name == tag or name.endswith(f":{tag}"):
+                digest = str(entry.get("digest"))
+                return self.manifest(digest)[0], str(entry.get("mediaType", ""))
+        return None
+
+    def referrers(self, digest: str) -> list[str]:
+        """Return the manifests of the layout that say that they speak of a digest."""
+        found: list[str] = []
+        seen: set[str] = set()
+        level = self._entries()
+        for _ in range(2):  # entries, and what an index of referrers lists
+            below: list[dict[str, Any]] = []
+            for entry in level:
+                name = str(entry.get("digest"))
+                if name in seen or len(seen) > _MAX_ENTRIES:
+                    continue
+                seen.add(name)
+                value = _object(self.manifest(name)[0])
+                self._media.setdefault(name, str(entry.get("mediaType", "")))
+                below += _dicts(value.get("manifests"))
+                subject = value.get("subject")
+                if isinstance(subject, dict) and subject.get("digest") == digest:
+                    found.append(name)
+            level = below
+        return found
+
+    def _entries(self) -> list[dict[str, Any]]:
+        value = _object(_read(self._directory / "index.json", self._where))
+        return _dicts(value.get("manifests"))
+
     def _blob(self, digest: str) -> Path:
         digits = digest.removeprefix("sha256:")
         if not HEX256.fullmatch(digits):
@@ -236,6 +274,14 @@ def _stream(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
 
 def _read(path: Path, where: str) -> bytes:
     return read_small(path, MAX_MANIFEST, ImageFileUnusable, where)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -89,6 +89,16 @@ class LockedImage(_Table):
     platform: Text | None = Field(
         default=None, description="the platform that it was chosen for", examples=["linux/amd64"]
     )
+    beside: Name | None = Field(
+        default=None,
+        description="what it is, if it is no image and stands beside one",
+        examples=["signatures"],
+    )
+    subject: _Sha256 | None = Field(
+        default=None,
+        description="the SHA-256 of the manifest that it stands beside",
+        examples=["0" * 64],
+    )
     media: Text = Field(
         description="its media type", examples=["application/vnd.oci.image.index.v1+json"]
     )

@@ -18,10 +18,18 @@ from typing import Protocol
 
 from kit.net.download import Wanted
 from kit.net.registry import INDEXES, MAX_MANIFEST, Registry, parse_reference
+from kit.sources import companions
 from kit.sources.errors import ImageNamesCollide
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.imagefiles import parse_image_file, unpack
-from kit.sources.images import Descriptor, media_type_of, narrow, parse_manifest, walk
+from kit.sources.images import (
+    Descriptor,
+    children,
+    media_type_of,
+    narrow,
+    parse_manifest,
+    walk,
+)
 from kit.sources.lockfile import LockedArtifact, LockedImage
 from kit.spec import Source
 from kit.store import Artifact
@@ -38,6 +46,12 @@ class _Origin(Protocol):
 
     def wanted(self, descriptor: Descriptor, name: str) -> Wanted: ...
 
+    def small_blob(self, digest: str) -> bytes: ...
+
+    def tagged(self, tag: str) -> tuple[bytes, str] | None: ...
+
+    def referrers(self, digest: str) -> Sequence[str]: ...
+
 
 @dataclass(frozen=True)
 class _Remote:
@@ -50,8 +64,23 @@ class _Remote:
 
     def wanted(self, descriptor: Descriptor, name: str) -> Wanted:
         url = self.registry.blob_url(descriptor.digest)
-        authorize = self.registry.authorize
-        return Wanted(name, (url,), descriptor.sha256, descriptor.size, authorize=authorize)
+        return Wanted(
+            name,
+            (url,),
+            descriptor.sha256,
+            descriptor.size,
+            authorize=self.registry.authorize,
+            renew=self.registry.renew,
+        )
+
+    def small_blob(self, digest: str) -> bytes:
+        return self.registry.small_blob(digest)
+
+    def tagged(self, tag: str) -> tuple[bytes, str] | None:
+        return self.registry.tagged(tag)
+
+    def referrers(self, digest: str) -> Sequence[str]:
+        return self.registry.referrers(digest)
 
 
 class OciImages:
@@ -62,8 +91,11 @@ class OciImages:
         resolved = Resolved()
         for where, source in part.sources:
             with _opened(source.oci or "", part, means, where) as (origin, asked, name):
-                images, kept = _choose(asked, source.as_ or name, source, part, origin, where)
-                resolved.images += images
+                name = source.as_ or name
+                images, kept = _choose(asked, name, source, part, origin, where)
+                if source.beside:
+                    images += _beside(images, name, source, part, origin, means, where)
+                resolved.images += [one for one in images if not _again(one, resolved.images)]
                 if kept is not None:
                     means.store.add(kept)
                     resolved.artifacts.append(_kept_index(part, kept))
@@ -79,12 +111,13 @@ class OciImages:
         by_reference = {source.oci: (where, source) for where, source in part.sources}
         for image in locked.images:
             where, source = by_reference.get(image.reference, ("", None))
-            if source is None:
+            if source is None or image.beside == companions.REFERRERS:
                 continue
             with _opened(image.reference, part, means, where) as (origin, _, _):
                 if image.index is not None and image.index in missing:
                     means.store.add(origin.manifest(f"sha256:{image.index}")[0])
                 _take(image, source, part, origin, means, where)
+        companions.write_indexes(locked.images, part.path, means.store)
 
 
 @contextlib.contextmanager
@@ -125,6 +158,38 @@ def _choose(
         for one in narrow(value, source.platforms, where)
     ]
     return images, data
+
+
+def _beside(
+    images: Sequence[LockedImage],
+    name: str,
+    source: Source,
+    part: Part,
+    origin: _Origin,
+    means: Means,
+    where: str,
+) -> list[LockedImage]:
+    """Return what stands beside images, as entries of the same layout; it is in the store."""
+    subjects: list[str] = []
+    for image in images:
+        subjects += [image.index, image.sha256] if image.index else [image.sha256]
+        if image.media in INDEXES:
+            value = parse_manifest(origin.manifest(f"sha256:{image.sha256}")[0], image.media, where)
+            subjects += [child.sha256 for child in children(value, image.media, where)]
+    found = companions.find(subjects, source.beside, origin, where)
+    for one in found:
+        means.store.add(one.data)
+    repository = name.rpartition(":")[0] or name
+    beside = list(companions.locked(found, part.path, repository, source.oci or ""))
+    companions.write_indexes(beside, part.path, means.store)
+    return beside
+
+
+def _again(image: LockedImage, known: Sequence[LockedImage]) -> bool:
+    """Whether another source has brought the same thing that stands beside both."""
+    return image.beside is not None and any(
+        (one.name, one.sha256) == (image.name, image.sha256) for one in known
+    )
 
 
 def _image(
@@ -206,7 +271,7 @@ def index_bytes(images: Sequence[LockedImage]) -> bytes:
             "mediaType": image.media,
             "digest": f"sha256:{image.sha256}",
             "size": image.size,
-            "annotations": {_REF_NAME: image.name},
+            "annotations": {_REF_NAME: image.name, **companions.annotations_of(image)},
         }
         for image in sorted(images, key=lambda item: item.name)
     ]

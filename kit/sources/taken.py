@@ -90,6 +90,7 @@ def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
         LockMissing: The spec has sources that are fetched, and there is no lock.
         LockStale: The lock was made for other sources.
         ArtifactAbsent: The store lacks a file.
+        CompanionAbsent: What should stand beside an image is not locked.
     """
     if not any(parts(spec)):
         yield None
@@ -99,7 +100,15 @@ def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
     with store.hold(item.artifact for item in lock.artifacts) as missing:
         if missing:
             raise absent(lock, {item.sha256 for item in missing}, store)
+        if any(image.beside for image in lock.images) or _asks_beside(spec):
+            from kit.sources.companions import check_companions  # slow to load
+
+            check_companions(spec, lock, store)
         yield Taken(lock, path, store)
+
+
+def _asks_beside(spec: KitSpec) -> bool:
+    return any(source.beside for part in parts(spec) for _, source in part.sources)
 
 
 def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:

@@ -33,7 +33,7 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "dir": ("as", "empty", "exclude", "follow", "links", "pack", "private_keys"),
     "glob": ("exclude", "follow", "links", "private_keys"),
     "url": ("as", "executable", "mirrors", "sha256"),
-    "oci": ("as", "nondistributable", "platforms"),
+    "oci": ("as", "beside", "nondistributable", "platforms"),
     "git": ("as", "rev", "submodules"),
     "wheels": ("platforms", "pythons"),
     "wheels_from": ("platforms", "pythons"),
@@ -131,6 +131,14 @@ class Source(Table):
         False,
         description="whether layers that may not be distributed are carried",
         examples=[True],
+    )
+    beside: tuple[Literal["signatures", "attestations", "sboms", "others"], ...] = Field(
+        (),
+        strict=False,
+        max_length=4,
+        description="an array of what else of `oci` comes along, and must be there: signatures, "
+        "attestations, sboms, others; of the image, its index and its platforms",
+        examples=[["signatures", "attestations"]],
     )
     git: GitUrl | None = Field(
         None,

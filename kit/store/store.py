@@ -15,7 +15,6 @@ it makes the index, which costs nothing more.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -25,30 +24,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from kit.errors import show
-from kit.store.errors import ArtifactAbsent, ArtifactDiffers, StoreBusy, StoreFull, StoreUnusable
-from verifier.core.errors import KitError
+from kit.store.errors import ArtifactAbsent, ArtifactDiffers, StoreUnusable
+from kit.store.partial import NEW, STEP, Artifact, Partial, feed, guarding, open_locked, refused
 from verifier.core.manifest import HEX256
 
-_STEP = 1 << 20  # bytes hashed at a time
-_NEW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _OLD = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_PATIENCE_SECONDS = 600.0  # for a file that another process is receiving
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file by what it is.
-
-    Attributes:
-        sha256: 64 hexadecimal digits.
-        size: Bytes.
-    """
-
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +121,7 @@ class Store:
         except FileNotFoundError:
             raise ArtifactAbsent(f"sha256:{artifact.sha256}", where=show(self.root)) from None
         except OSError as error:
-            raise _refused(error, self.root) from error
+            raise refused(error, self.root) from error
         if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
             raise ArtifactDiffers(f"sha256:{artifact.sha256} is not that", where=show(self.root))
         return data
@@ -155,8 +137,8 @@ class Store:
         """
         wanted = tuple(artifacts)
         name = self._directory("holds") / f"{os.getpid()}-{secrets.token_hex(8)}"
-        with self._removal(fcntl.LOCK_SH), self._guarding(name):
-            file = open(os.open(name, _NEW | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
+        with self._removal(fcntl.LOCK_SH), guarding(name):
+            file = open(os.open(name, NEW | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write("".join(f"{item.sha256}\n" for item in wanted).encode())
             file.flush()
@@ -192,12 +174,12 @@ class Store:
         if not HEX256.fullmatch(key):
             raise ValueError(f"no key: {key!r}")
         name = self._directory("partial") / key
-        with self._guarding(name):
-            file = _locked(name)
+        with guarding(name):
+            file = open_locked(name)
         with file:
             if fresh:
                 file.truncate(0)
-            partial = Partial(self, name, file)
+            partial = Partial(self.path, name, file)
             try:
                 yield partial
             finally:
@@ -220,13 +202,13 @@ class Store:
             StoreUnusable: It cannot be read, or the store cannot be written.
         """
         digest = hashlib.sha256()
-        with self._guarding(path), open(path, "rb") as file:
-            size = _feed(digest, file)
+        with guarding(path), open(path, "rb") as file:
+            size = feed(digest, file)
             artifact = Artifact(digest.hexdigest(), size)
             if not self.has(artifact):
                 file.seek(0)
                 with self.receive(artifact.sha256, fresh=True) as partial:
-                    while data := file.read(_STEP):
+                    while data := file.read(STEP):
                         partial.write(data)
                     partial.commit(artifact)
         return artifact
@@ -242,8 +224,8 @@ class Store:
         checked, size, damaged = 0, 0, []
         for path in self._files():
             digest = hashlib.sha256()
-            with self._guarding(path), open(os.open(path, _OLD), "rb") as file:
-                size += _feed(digest, file)
+            with guarding(path), open(os.open(path, _OLD), "rb") as file:
+                size += feed(digest, file)
             checked += 1
             if digest.hexdigest() != path.name:
                 damaged.append(path.name)
@@ -319,7 +301,7 @@ class Store:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             facts = self.root.stat()
         except OSError as error:
-            raise _refused(error, self.root) from error
+            raise refused(error, self.root) from error
         if facts.st_mode & 0o022 or facts.st_uid not in {os.geteuid(), 0}:
             raise StoreUnusable("others may write in it", where=show(self.root))
         return path
@@ -327,109 +309,11 @@ class Store:
     @contextlib.contextmanager
     def _removal(self, kind: int) -> Iterator[None]:
         """Hold the lock between those who need files and the one who removes them."""
-        with self._guarding(self.root):
-            file = open(os.open(self.root / "gc.lock", _NEW, 0o600), "rb")  # noqa: SIM115
+        with guarding(self.root):
+            file = open(os.open(self.root / "gc.lock", NEW, 0o600), "rb")  # noqa: SIM115
         with file:
             fcntl.flock(file, kind)
             yield
-
-    @contextlib.contextmanager
-    def _guarding(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _refused(error, path) from error
-
-
-class Partial:
-    """A file that is being received, open and held; its digest is made as the bytes pass.
-
-    Attributes:
-        size: Bytes that it has.
-    """
-
-    def __init__(self, store: Store, path: Path, file: IO[bytes]) -> None:
-        self._store, self._path, self._file = store, path, file
-        self._digest = hashlib.sha256()
-        self.size = _feed(self._digest, file)  # what a broken transfer left
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append bytes.
-
-        Raises:
-            StoreFull: The disk is full; what is there stays for the next run.
-        """
-        with self._store._guarding(self._path):
-            self._file.write(data)
-        self._digest.update(data)
-        self.size += len(data)
-
-    def restart(self) -> None:
-        """Drop what is there: it does not belong to what comes."""
-        self._file.seek(0)
-        self._file.truncate(0)
-        self._digest, self.size = hashlib.sha256(), 0
-
-    def artifact(self) -> Artifact:
-        """Return what is there so far, by what it is."""
-        return Artifact(self._digest.hexdigest(), self.size)
-
-    def other_digest(self, kind: str) -> str:
-        """Return another digest of all that is there so far: SHA-512 for npm, say."""
-        digest = hashlib.new(kind)
-        self._file.seek(0)
-        _feed(digest, self._file)
-        return digest.hexdigest()
-
-    def commit(self, artifact: Artifact) -> Path:
-        """Give the file its name, if it is what it should be; else drop what is there.
-
-        Raises:
-            ArtifactDiffers: It has another digest or size.
-        """
-        found = self.artifact()
-        if found != artifact:
-            self.restart()
-            raise ArtifactDiffers(
-                f"has SHA-256 {found.sha256} and {found.size} bytes, not {artifact.sha256}"
-                f" and {artifact.size}"
-            )
-        path = self._store.path(artifact.sha256)
-        with self._store._guarding(path):
-            self._file.flush()
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.fchmod(self._file.fileno(), 0o444)
-            os.replace(self._path, path)
-        return path
-
-
-def _locked(name: Path) -> IO[bytes]:
-    """Open a file that this process alone receives into, waiting for others."""
-    patience = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        file = open(os.open(name, _NEW, 0o600), "r+b", buffering=_STEP)  # noqa: SIM115
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            if time.monotonic() > patience:
-                raise StoreBusy("is being received by another run", where=show(name)) from None
-            time.sleep(0.05)
-            continue
-        facts = os.fstat(file.fileno())
-        if facts.st_nlink == 1 and stat.S_ISREG(facts.st_mode) and _is_at(facts, name):
-            return file
-        file.close()  # another run has just given it its name, or removed it
-        if facts.st_nlink > 1 or not stat.S_ISREG(facts.st_mode):
-            raise StoreUnusable("is no file of ours", where=show(name))
-
-
-def _is_at(facts: os.stat_result, name: Path) -> bool:
-    try:
-        there = os.lstat(name)
-    except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (facts.st_dev, facts.st_ino)
 
 
 @contextlib.contextmanager
@@ -447,16 +331,4 @@ def _entries(directory: Path) -> list[Path]:
         return []
 
 
-def _feed(digest: hashlib._Hash, file: IO[bytes]) -> int:
-    """Take the rest of a file into a digest; return its bytes."""
-    size = 0
-    while data := file.read(_STEP):
-        digest.update(data)
-        size += len(data)
-    return size
-
-
-def _refused(error: OSError, path: Path) -> KitError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return StoreFull(error.strerror or str(error), where=show(path))
-    return StoreUnusable(error.strerror or str(error), where=show(path))
+__all__ = ["Artifact", "Damaged", "Partial", "Removed", "Store", "default_root"]

@@ -85,11 +85,11 @@ def run_leg(data: DataSet, leg: Leg, tries: int) -> Sample:
 
 
 def run_rounds(
-    data: DataSet, chosen: Sequence[Leg], rounds: int, tries: int
+    data: DataSet, chosen: Sequence[Leg], rounds: int, tries: int, *, first: int = 0
 ) -> dict[str, list[Sample]]:
-    """Run all legs in turn, one round more than counts."""
+    """Run all legs in turn, one round more than counts: the first, 0, is thrown away."""
     samples: dict[str, list[Sample]] = {leg.name: [] for leg in chosen}
-    for number in range(rounds + 1):
+    for number in range(first, rounds + 1):
         for leg in chosen:
             sample = run_leg(data, leg, tries if number else 1)
             note = "thrown away" if not number else f"round {number}"

@@ -19,6 +19,7 @@ from verifier.core.pipeline import Job
 from verifier.core.trust import parse_root
 
 TOOL = b"#!/bin/sh\necho a tool\n"
+PROVENANCE = "https://slsa.dev/provenance/v1"
 VULNS = "https://in-toto.io/attestation/vulns/v0.2"
 OPENVEX = "https://openvex.dev/ns/v0.2.0"
 PURL = "pkg:deb/debian/zlib1g@1.2.13?arch=amd64"
@@ -194,3 +195,24 @@ def audit_of(
     path = directory / "kit.tar.zst"
     path.write_bytes(kit_bytes(evidence, data, **more))
     return audit_kit(os.fspath(path), job(), later=list((later or {}).items()))
+
+
+def everything() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return evidence and payload that fill each part of an audit."""
+    layout, digest = image([b"a layer", b"another"])
+    data = {"tools/run": TOOL, "tools/other": b"other\n"}
+    data |= {f"images/runner/{path}": content for path, content in layout.items()}
+    tool: dict[str, Any] = {"hashes": [{"alg": "SHA-256", "content": sha256(TOOL)}]}
+    scan = statement(VULNS, {"scanner": {"result": [{"id": CVE, "severity": "9.8"}]}}, digest[7:])
+    evidence = {
+        "sbom/tools.cdx.json": cyclonedx(library("tool", "1.0", **tool), library("zlib", "1.2")),
+        "provenance.json": envelope(statement(PROVENANCE, {}, sha256(TOOL), "00" * 32), "alice"),
+        "image.json": envelope(statement(PROVENANCE, {}, digest[7:]), "alice", "bob"),
+        "stranger.json": envelope(statement(PROVENANCE, {}, sha256(TOOL)), "mallory"),
+        "scan.json": envelope(scan, "carol"),
+        "grype.json": dump(grype((CVE, "High", PURL))),
+        "vex.json": dump(openvex(answer())),
+        "notes.txt": b"not JSON\n",
+        "broken.json": b'{"a": 1, "a": 2}',
+    }
+    return evidence, data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import socket
@@ -122,6 +123,17 @@ def layer(name: str, contents: bytes) -> bytes:
         info.size = len(contents)
         archive.addfile(info, io.BytesIO(contents))
     return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def send(
+    host: str, method: str, path: str, data: bytes = b"", media: str = "application/octet-stream"
+) -> tuple[int, str]:
+    """Send a request to a registry, as `curl` does; return status and ``Location``."""
+    with contextlib.closing(http.client.HTTPConnection(host)) as connection:
+        connection.request(method, path, data, {"Content-Type": media})
+        with connection.getresponse() as answer:
+            answer.read()
+            return answer.status, answer.headers.get("Location", "")
 
 
 def push(skopeo: Path, layout: Path, name: str, target: str) -> None:

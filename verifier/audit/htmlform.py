@@ -113,7 +113,7 @@ def _sign_here() -> Iterator[str]:
     """Yield the lines for a pen, on paper."""
     yield '<footer>\n<p class="sign">Read and approved:</p>\n<dl class="sign">\n'
     for title in ("name", "date", "signature"):
-        yield f"<div><dt>{title}</dt><dd>&nbsp;</dd></div>\n"
+        yield f"<div><dt>{title}</dt><dd></dd></div>\n"
     yield (
         "</dl>\n<p>A signature by pen is on this paper; <code>offline-kit approve</code> signs the "
         "audit itself, so that a policy can ask for it.</p>\n</footer>\n"

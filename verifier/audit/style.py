@@ -33,15 +33,17 @@ table{border-collapse:collapse;width:100%;font-size:.86rem}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 th,td{border:1px solid var(--line);padding:.25rem .45rem;text-align:left;vertical-align:top;
 overflow-wrap:anywhere;min-width:3.5rem;unicode-bidi:isolate}
-th{background:var(--tint)}
+th{background:var(--tint);overflow-wrap:break-word;min-width:0}
 footer{margin-top:2rem;border-top:2px solid var(--line)}
 .sign div{display:flex;gap:.8rem;margin:.9rem 0}
 .sign dt{flex:0 0 8rem}
-.sign dd{margin:0;flex:1;max-width:30rem;border-bottom:1px solid var(--soft)}
+.sign dd{margin:0;flex:1;max-width:30rem;min-height:1.5rem;border-bottom:1px solid var(--soft)}
+@media (max-width:48rem){body{padding:.5rem}table{font-size:.7rem}
+th,td{min-width:0;padding:.15rem .2rem;overflow-wrap:anywhere}.facts div{display:block}}
 @page{size:A4;margin:14mm}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#333;--line:#999;--tint:#eee;--good:#0b4f22;
 --goodtint:#fff;--bad:#7d0c14;--badtint:#fff;--unsure:#5b3d00;--unsuretint:#fff;--link:#000}
 body{font-size:9.5pt;max-width:none;padding:0}nav{display:none}table{font-size:7.5pt}
-th,td{min-width:0;padding:.12rem .25rem}thead{display:table-header-group}
+th,td{min-width:0;padding:.12rem .25rem;overflow-wrap:anywhere}thead{display:table-header-group}
 tr{break-inside:avoid}h2{break-after:avoid}footer{break-inside:avoid}}
 """

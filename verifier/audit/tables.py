@@ -6,6 +6,7 @@ makes it safe in HTML is added there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.audit.model import Answer, AttestationRow, Audit, ImageRow, VulnerabilityRow
@@ -14,6 +15,10 @@ from verifier.show.plain import plain
 from verifier.typed import record
 
 MAX_CELL = 300  # characters; JSON has all of it
+# accents that are heaped on one letter reach into other lines; four in a row are no language's
+_HEAPED = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4,}"
+)
 _MAX_NAMES = 5  # of subjects, origins, layers in one cell
 
 
@@ -40,6 +45,8 @@ def shown(text: str) -> str:
     """Return foreign text as it can be shown anywhere: visible, on one line, not endless."""
     if len(text) > MAX_CELL:
         text = f"{text[:MAX_CELL]} (and {len(text) - MAX_CELL} characters more)"
+    if not text.isascii():
+        text = _HEAPED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
     return plain(text)
 
 

@@ -12,6 +12,8 @@ from verifier.core.lists import DATA, Index
 from verifier.evidence.sbom import Element, Sbom, objects, text
 from verifier.typed import Any, record
 
+BESIDE = "vnd.offline-kit.beside"  # annotation of an entry of an index.json that is no image
+
 
 @record(frozen=True)
 class Unit:
@@ -91,8 +93,15 @@ def images_in(value: Any) -> list[str] | None:
     """Return the SHA-256 of the images that an index.json names, sorted; None if it is none."""
     if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
         return None
-    digests = [text(item.get("digest")) for _, item in objects(value["manifests"])]
+    entries = [item for _, item in objects(value["manifests"])]
+    digests = [text(item.get("digest")) for item in entries if not _is_beside(item)]
     return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
+
+
+def _is_beside(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is no image and speaks of one: a signature needs no SBOM of its own."""
+    annotations = entry.get("annotations")
+    return isinstance(annotations, dict) and BESIDE in annotations
 
 
 def units(index: Index, layouts: Mapping[str, Sequence[str]]) -> Iterator[Unit]:

@@ -67,7 +67,7 @@ def test_a_week_has_no_options(offline_kit: Run, place: Path, where: str) -> Non
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_keys_that_nobody_typed_are_looked_at_too(offline_kit: Run, place: Path, mode: int) -> None:
+def test_keys_are_looked_at_whoever_named_them(offline_kit: Run, place: Path, mode: int) -> None:
     for name in ("alice", "bob"):
         shutil.copy(key(name), place / f"../{name}.pem")
         os.chmod(place / f"../{name}.pem", mode)
@@ -79,7 +79,12 @@ def test_keys_that_nobody_typed_are_looked_at_too(offline_kit: Run, place: Path,
     )
     (place / "kit.toml").write_text((place / "kit.toml").read_text() + table)
     noted = "note: others can read the private key '{}.pem' (mode 0644): chmod 600 it\n"
-    for command, names in ((["build"], ["../sums"]), (["sign"], ["../alice", "../bob"])):
+    typed = ["build", "--out", "typed", "--key", "alice=../alice.pem", "--sums-key", "../sums.pem"]
+    for command, names in (
+        (["build"], ["../sums"]),
+        (["sign"], ["../alice", "../bob"]),
+        (typed, ["../alice", "../sums"]),
+    ):
         status, _, err = offline_kit(*command)
         assert status == 0
         assert err == ("".join(map(noted.format, names)) if mode == 0o644 else "")

@@ -14,19 +14,17 @@ from referencing import Registry, Resource
 from tests.support.assembler import Draft, assemble
 from tests.support.auditing import (
     CVE,
+    PROVENANCE,
     PURL,
     TOOL,
-    VULNS,
     answer,
     audit_of,
-    cyclonedx,
     dump,
     envelope,
+    everything,
     grype,
-    image,
     job,
     kit_bytes,
-    library,
     openvex,
     sha256,
     statement,
@@ -46,7 +44,6 @@ REPORT, SCHEMA = (
 )
 REGISTRY: Registry[Any] = Resource.from_contents(REPORT) @ Registry()
 VALIDATOR = Draft202012Validator(SCHEMA, registry=REGISTRY)
-PROVENANCE = "https://slsa.dev/provenance/v1"
 
 
 def value_of(audit: Audit) -> dict[str, Any]:
@@ -55,27 +52,6 @@ def value_of(audit: Audit) -> dict[str, Any]:
     assert value == audit_value(audit)
     assert [error.message for error in VALIDATOR.iter_errors(value)] == []
     return value
-
-
-def everything() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Return evidence and payload that fill each part of an audit."""
-    layout, digest = image([b"a layer", b"another"])
-    data = {"tools/run": TOOL, "tools/other": b"other\n"}
-    data |= {f"images/runner/{path}": content for path, content in layout.items()}
-    tool: dict[str, Any] = {"hashes": [{"alg": "SHA-256", "content": sha256(TOOL)}]}
-    scan = statement(VULNS, {"scanner": {"result": [{"id": CVE, "severity": "9.8"}]}}, digest[7:])
-    evidence = {
-        "sbom/tools.cdx.json": cyclonedx(library("tool", "1.0", **tool), library("zlib", "1.2")),
-        "provenance.json": envelope(statement(PROVENANCE, {}, sha256(TOOL), "00" * 32), "alice"),
-        "image.json": envelope(statement(PROVENANCE, {}, digest[7:]), "alice", "bob"),
-        "stranger.json": envelope(statement(PROVENANCE, {}, sha256(TOOL)), "mallory"),
-        "scan.json": envelope(scan, "carol"),
-        "grype.json": dump(grype((CVE, "High", PURL))),
-        "vex.json": dump(openvex(answer())),
-        "notes.txt": b"not JSON\n",
-        "broken.json": b'{"a": 1, "a": 2}',
-    }
-    return evidence, data
 
 
 def test_audit_says_all_that_the_kit_holds(tmp_path: Path) -> None:
