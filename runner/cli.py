@@ -97,6 +97,13 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument(
             "--changed", metavar="REASON", default="", help="settings, Python or runner changed"
         )
+    _add_rare(command, name)
+    command.add_argument("--json", action="store_true", help="print events and results as JSON")
+    if name not in ("plan", "status"):
+        command.add_argument("--by", metavar="NAME", default="", help="who you are: a claim")
+
+
+def _add_rare(command: Parser, name: str) -> None:
     if name == "rollback":
         command.add_argument(
             "--past-no-return", action="store_true", help="also from behind the point of no return"
@@ -109,9 +116,6 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("to", metavar="done|redo", choices=("done", "redo"), help="what it is")
     if name in ("mark", "abort"):
         command.add_argument("--reason", metavar="TEXT", required=True, help="why")
-    command.add_argument("--json", action="store_true", help="print events and results as JSON")
-    if name not in ("plan", "status"):
-        command.add_argument("--by", metavar="NAME", default="", help="who you are: a claim")
 
 
 def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:

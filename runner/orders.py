@@ -228,7 +228,7 @@ def look(place: str) -> RunState:
     Raises:
         KitError: There is none, or its journal is damaged.
     """
-    directory = RunDirectory.open(place)
+    directory = RunDirectory.at(place)
     try:
         return fold(read_journal(directory.folder).records)
     finally:
@@ -241,7 +241,7 @@ def open_run(place: str, here: Here, allowed: Allowed, settings: str = "") -> Ru
     Raises:
         KitError: It is missing, busy, damaged, elsewhere, or not what it was.
     """
-    directory = RunDirectory.open(place)
+    directory = RunDirectory.at(place)
     journal: JournalFile | None = None
     try:
         journal = JournalFile(directory.folder)

@@ -74,7 +74,7 @@ class RunDirectory:
         return cls(path, folder)
 
     @classmethod
-    def open(cls, path: str) -> RunDirectory:
+    def at(cls, path: str) -> RunDirectory:
         """Open one that is there.
 
         Raises:

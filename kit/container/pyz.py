@@ -13,10 +13,16 @@ from types import ModuleType
 
 import runner
 import verifier
+from verifier.core.lists import VERIFIER, Index
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the oldest that zip can say
 _UNIX = 3  # create_system: makes the mode mean the same everywhere
 _MODE = 0o100644 << 16
+
+
+def verifier_tool(index: Index) -> int:
+    """Return the number of ``kit-verify.pyz``: the last of its class (FORMAT 6.1, 6.2)."""
+    return index.bounds[VERIFIER] - 1
 
 
 def verifier_files() -> dict[str, bytes]:

@@ -38,14 +38,12 @@ if mode == "--check":
     sys.exit(0 if os.path.exists(mark) else 10)
 if mode == "--undone":
     sys.exit(10 if os.path.exists(mark) else 0)
+print("working", name, flush=True)  # before the log: with its runner gone, the pipe is too
 with open(os.path.join(place, "log"), "a") as log:
     log.write(f"{mode or '--apply'} {name}\\n")
 if mode == "--undo":
     os.unlink(mark)
     sys.exit(0)
-print("working", name, flush=True)
-for _ in range(int(os.environ.get("SLOW", "0"))):
-    time.sleep(0.01)
 for option in sys.argv[3:]:
     if option.startswith("--slow="):
         time.sleep(float(option[7:]))
@@ -182,7 +180,8 @@ class Grounds:
         words: list[str | Path] = [command, self.kit, "--trust", self.trust]
         words += ["--settings", self.settings, *more]
         if command == "run":
-            words += ["--runs", self.runs, "--name", "one"]
+            words += ["--runs", self.runs]
+            words += [] if "--name" in more else ["--name", "one"]
         return self.command(*words)
 
     def go(
