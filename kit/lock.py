@@ -16,27 +16,41 @@ from kit.errors import SourcesCollide
 from kit.net.client import Client
 from kit.net.download import Downloads, Progress
 from kit.net.registry import Logins
-from kit.sources.debs import DebPackages
 from kit.sources.errors import LockMissing, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts
 from kit.sources.lockfile import Lock, LockedArtifact, load_lock, render
-from kit.sources.npm import NpmPackages
-from kit.sources.oci import OciImages
-from kit.sources.repository import GitCommits
 from kit.sources.taken import absent, check_fits, lock_path
-from kit.sources.url import UrlFiles
-from kit.sources.wheels import PythonWheels
 from kit.spec import KitSpec
 from kit.store import Store
 
-_KINDS: Mapping[str, Kind] = {
-    "url": UrlFiles(),
-    "oci": OciImages(),
-    "git": GitCommits(),
-    "wheels": PythonWheels(),
-    "npm": NpmPackages(),
-    "debs": DebPackages(),
-}
+_KINDS = ("url", "oci", "git", "wheels", "npm", "debs")
+
+
+def _kind(name: str) -> Kind:
+    """Return what knows one kind of source; others are not even loaded, which takes its time."""
+    if name == "url":
+        from kit.sources.url import UrlFiles
+
+        return UrlFiles()
+    if name == "oci":
+        from kit.sources.oci import OciImages
+
+        return OciImages()
+    if name == "git":
+        from kit.sources.repository import GitCommits
+
+        return GitCommits()
+    if name == "wheels":
+        from kit.sources.wheels import PythonWheels
+
+        return PythonWheels()
+    if name == "npm":
+        from kit.sources.npm import NpmPackages
+
+        return NpmPackages()
+    from kit.sources.debs import DebPackages
+
+    return DebPackages()
 
 
 @dataclass(frozen=True)
@@ -149,10 +163,10 @@ def _belongs(item: LockedArtifact, part: Part) -> bool:
 
 def _resolve(part: Part, means: Means) -> Resolved:
     both = Resolved()
-    for name, kind in _KINDS.items():
+    for name in _KINDS:
         only = part.only(name)
         if only.sources:
-            found = kind.resolve(only, means)
+            found = _kind(name).resolve(only, means)
             both.artifacts += found.artifacts
             both.images += found.images
             both.requirements += found.requirements
@@ -168,10 +182,10 @@ def _fetch(
             item.sha256 in missing for item in kept[part.path].artifacts
         ):
             continue
-        for name, kind in _KINDS.items():
+        for name in _KINDS:
             only = part.only(name)
             if only.sources:
-                kind.fetch(only, kept[part.path], missing, means)
+                _kind(name).fetch(only, kept[part.path], missing, means)
 
 
 def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:

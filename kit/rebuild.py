@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,16 @@ from kit.container.output import refused
 from kit.errors import show
 from kit.runbook.carried import has_runbook
 from kit.sources.collect import collect
+from kit.sources.fromkit import Gathered
 from kit.sources.inputs import Inputs
+from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from verifier.core.envelope import parse_page
 from verifier.core.errors import Rejected
 from verifier.core.frames import plan_frames
 from verifier.core.lists import CLASSES, SIG, SUMS, FrameTable, Index
 from verifier.core.manifest import encode_manifest
+from verifier.core.model import KitId
 from verifier.core.pipeline import Job, Opened, kit_id_of
 from verifier.core.trust import Root, parse_chain
 from verifier.run import default_workers, prove_file
@@ -40,11 +45,27 @@ class RebuildDiffers(Rejected):
     fix = "Look at what is named; diffoscope opens both kits and shows every difference."
 
 
-def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = None) -> Written:
+@dataclass(frozen=True)
+class Rebuilt:
+    """A kit that is what its spec makes.
+
+    Attributes:
+        from_kit: Paths of files that the store lacked, and that were taken out of the kit.
+    """
+
+    kit_id: KitId
+    content_id: str
+    size: int
+    from_kit: tuple[str, ...] = ()
+
+
+def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = None) -> Rebuilt:
     """Build ``spec`` again beside nothing and compare with ``kit``, byte by byte.
 
     Roots and signatures are taken from the kit, and the signature of SHA256SUMS with its public
-    key, which nobody without the private one can make again.
+    key, which nobody without the private one can make again; and so are fetched files that the
+    store lacks, once the kit is proved.  Their digests are those of the lock: nothing is taken on
+    trust.
 
     Raises:
         RebuildDiffers: At the first difference.
@@ -54,7 +75,9 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     check_same_root(kit_root, root)
     envelope = parse_page(page)
     opened = Opened()
-    signature = _prove(kit, Job(kit_id=kit_id_of(envelope)), opened)
+    signature, from_kit = _prove(kit, Job(kit_id=kit_id_of(envelope)), opened, options.taken)
+    if options.taken is not None:
+        options.taken.check_beside(spec)
     manifest = opened.manifest
     assert manifest is not None
     assert opened.index is not None
@@ -87,39 +110,61 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
         assert opened.table is not None
         _compare_frames(written.table, opened.table, opened.index)
         _compare_bytes(stream.fileno(), kit)
-    return written
+    return Rebuilt(written.kit_id, written.content_id, written.size, from_kit)
 
 
 class _Keep:
-    """Keeps the signature of SHA256SUMS while the kit is proved."""
+    """Keeps the signature of SHA256SUMS while the kit is proved, and what the store lacks."""
 
-    def __init__(self, member: int) -> None:
-        self._member = member
+    def __init__(self) -> None:
+        self._member = -1
         self.data = b""
         self.seen = False
+        self.gathered: Gathered | None = None
+
+    def begin(self, index: Index) -> None:
+        """Learn which member is the signature."""
+        if index.count(SIG):
+            self._member = index.bounds[SIG]
 
     def small(self, member: int, data: memoryview) -> None:
         """Keep a whole member."""
         if member == self._member:
             self.data, self.seen = bytes(data), True
+        if self.gathered is not None:
+            self.gathered.small(member, data)
 
     def piece(self, member: int, offset: int, data: memoryview) -> None:
-        """Nothing: a signature is small."""
+        """Keep a part of one that the store lacks; a signature is small."""
+        if self.gathered is not None:
+            self.gathered.piece(member, offset, data)
 
 
-def _prove(kit: Path, job: Job, opened: Opened) -> bytes:
-    """Prove the kit as far as its own page goes; return the signature of SHA256SUMS, decoded."""
-    keep = _Keep(-1)
+def _prove(
+    kit: Path, job: Job, opened: Opened, taken: Taken | None
+) -> tuple[bytes, tuple[str, ...]]:
+    """Prove the kit as far as its own page goes, and fill the store from it.
 
-    def make_sink(seen: Opened, wanted: list[range] | None) -> _Keep:
-        del wanted
-        assert seen.index is not None
-        if seen.index.count(SIG):
-            keep._member = seen.index.bounds[SIG]
-        return keep
+    Returns:
+        The signature of SHA256SUMS, decoded, and the paths of what was put into the store.
+    """
+    keep, stored = _Keep(), tuple[str, ...]()
 
-    job.make_sink, job.workers = make_sink, default_workers()
-    prove_file(os.fspath(kit), job, opened)
+    with contextlib.ExitStack() as stack:
+
+        def make_sink(seen: Opened, wanted: list[range] | None) -> _Keep:
+            del wanted
+            assert seen.index is not None
+            keep.begin(seen.index)
+            if taken is not None and taken.lacking:
+                scratch = stack.enter_context(tempfile.TemporaryFile())
+                keep.gathered = Gathered(seen.index, taken, scratch)
+            return keep
+
+        job.make_sink, job.workers = make_sink, default_workers()
+        prove_file(os.fspath(kit), job, opened)
+        if keep.gathered is not None:
+            stored = tuple(keep.gathered.store())
     try:
         signature = base64.b64decode(keep.data, validate=True)
     except ValueError:
@@ -127,7 +172,7 @@ def _prove(kit: Path, job: Job, opened: Opened) -> bytes:
     if keep.seen and not can_be_sums_signature(signature):
         what = f"has {len(signature)} bytes, which no ECDSA P-256 signature has"
         raise RebuildDiffers(what, where="SHA256SUMS.sig")
-    return signature
+    return signature, stored
 
 
 def _compare_manifests(written: Written, opened: Opened, kit: Path) -> None:

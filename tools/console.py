@@ -32,6 +32,7 @@ _CHANGING = [
     (re.compile(r"\b(?:[0-9a-f]{4} ){7}[0-9a-f]{4}\b"), "<half a sha256 in groups>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
     (re.compile(r"\bSHA256:[A-Za-z0-9+/]{43}"), "SHA256:<base64>"),  # of an SSH key
+    (re.compile(r"\.[0-9a-f]{8}\.link\b"), ".<keyid>.link"),
     (re.compile(r"\b\d+( of \d+)? bytes\b"), "<n> bytes"),
     (re.compile(r"\boffset \d+\b"), "offset <n>"),
     (re.compile(r"\bindex: \d+ members\b"), "index: <n> members"),

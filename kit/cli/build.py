@@ -285,12 +285,19 @@ def _rebuild(
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
-    with take(loaded, user_store()) as taken, progress(json_) as show:
+    with take(loaded, user_store(), whole=False) as taken, progress(json_) as show:
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         options = Options(workers=jobs, epoch=epoch, taken=taken, progress=show)
         same = rebuild(kit, loaded, options, root=trusted)
     if json_:
-        value = {"identical": True, "kitId": same.kit_id, "contentId": same.content_id}
+        value: dict[str, Any] = {"identical": True, "kitId": same.kit_id}
+        value["contentId"] = same.content_id
+        value["fromKit"] = list(same.from_kit)
         say(json.dumps({**value, "size": same.size}, indent=2, sort_keys=True))
     else:
+        if same.from_kit:
+            count, more = len(same.from_kit), ", ..." if len(same.from_kit) > 5 else ""
+            files = f"{count} file{'' if count == 1 else 's'}"
+            say(f"note: the store lacked {files}, taken out of the kit, which was proved before:")
+            say(f"  {', '.join(same.from_kit[:5])}{more}")
         say(f"identical: {same.size} bytes, kitId {same.kit_id}")

@@ -65,6 +65,11 @@ def now() -> int:
     return int(time.time())
 
 
+def seconds() -> float:
+    """Return the seconds of a clock that only goes forward, for those who measure."""
+    return time.monotonic()
+
+
 def note(text: str) -> None:
     """Print what somebody should know and what stops nothing."""
     print(f"note: {plain(text)}", file=sys.stderr)

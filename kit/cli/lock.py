@@ -6,14 +6,12 @@ import contextlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from kit.cli.common import Json, app, say, user_store
 from kit.cli.options import App
@@ -125,10 +123,15 @@ def _show(locked: Locked, *, check: bool) -> None:
 @contextlib.contextmanager
 def _transfers(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     """Show what is being fetched, file by file and in all, on a terminal only."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield None
         return
+    # slow to load, and a run whose output is piped shows nothing
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

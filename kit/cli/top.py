@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "runbook": ("runbook", "Check a runbook, and draw it."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
+    "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
+    "layout": ("intoto", "Make, sign and verify layouts of in-toto."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -114,6 +116,7 @@ def load_all() -> None:
         _load(module)
     from kit import lock  # noqa: F401  # what the commands load when they run
     from kit.attest import errors  # noqa: F401
+    from kit.intoto import errors as _  # noqa: F401
     from kit.net import keyless  # noqa: F401
     from kit.releases import history  # noqa: F401
 
@@ -129,6 +132,8 @@ def _load(module: str) -> None:
             from kit.cli import config  # noqa: F401
         case "digest":
             from kit.cli import digest  # noqa: F401
+        case "intoto":
+            from kit.cli import intoto  # noqa: F401
         case "keys":
             from kit.cli import keys  # noqa: F401
         case "kits":

@@ -116,7 +116,7 @@ class Downloads:
                     raise
                 except KitError as error:
                     failures.append(error)
-        raise _worst(failures)
+        raise _named(_worst(failures), wanted)
 
     def _fetch_from(self, url: str, wanted: Wanted, partial: Partial) -> Artifact:
         continued = partial.size > 0
@@ -181,7 +181,8 @@ class Downloads:
         total = wanted.size or partial.size + (declared or 0)
         if declared is not None and partial.size + declared > most:
             raise _too_large(partial.size + declared, most, wanted)
-        while data := response.read1(_STEP):  # what has come: a break loses none of it
+        # what has come: a break loses none of it; and as it came: its digest is of that
+        while data := response.read1(_STEP, decode_content=False):
             if self._stop.is_set():
                 raise _Stopped
             if partial.size + len(data) > most:
@@ -231,6 +232,14 @@ def _follows(response: Response, partial: Partial) -> bool:
 
 def _too_large(size: int, most: int, wanted: Wanted) -> ArtifactTooLarge:
     return ArtifactTooLarge(f"has at least {size} bytes, not {most}", where=wanted.name)
+
+
+def _named(error: KitError, wanted: Wanted) -> KitError:
+    """Return the error that also says which file is gone; its URL may say nothing to anybody."""
+    if not isinstance(error, ArtifactGone):
+        return error
+    digest = f" (sha256:{wanted.sha256})" if wanted.sha256 else ""
+    return ArtifactGone(f"{error.message}: {wanted.name!r}{digest}", where=error.where)
 
 
 def _worst(failures: Sequence[KitError]) -> KitError:

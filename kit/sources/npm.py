@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from kit.net.download import Wanted
+from kit.net.errors import ArtifactGone
 from kit.sources.errors import NpmLockUnusable
 from kit.sources.fetched import NPM_FILES, Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact
 from kit.sources.smallfile import read_small
 from kit.store import Artifact
+from verifier.core.errors import KitError
 from verifier.core.limits import MIB
 from verifier.core.names import fold
 
 MANIFEST, LOCK = NPM_FILES
 _MAX_LOCK = 64 * MIB
-_NAME = re.compile(r"(?:@[a-zA-Z0-9._~-]+/)?[a-zA-Z0-9._~-]+")
+_NAME = re.compile(r"(?:@[a-zA-Z0-9_~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9_~-][a-zA-Z0-9._~-]*")
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,128}")
 _STRENGTH = ("sha512", "sha384", "sha256")  # SHA-1 alone proves nothing
 _HEX = 12  # digits of the digest in the name of a tarball whose name another one has
@@ -77,7 +80,7 @@ class NpmPackages:
             project = _load(part.base / (source.npm or ""), where)
             registry = _registry(part.base)
             wanted = [_wanted(package, project, part, registry) for package in project.packages]
-            got = means.downloads.fetch_all(wanted)
+            got = _fetched(wanted, project, registry, part, means)
             for package, one, artifact in zip(project.packages, wanted, got, strict=True):
                 resolved.artifacts.append(_locked(part, one.name, artifact, package.purl))
             for name, data in _own_files(project).items():
@@ -99,7 +102,22 @@ class NpmPackages:
                 if one.name in known:
                     item = known[one.name]
                     wanted.append(Wanted(one.name, one.urls, item.sha256, item.size))
-            means.downloads.fetch_all(wanted)
+            _fetched(wanted, project, registry, part, means)
+
+
+def _fetched(
+    wanted: Sequence[Wanted], project: _Project, registry: str, part: Part, means: Means
+) -> list[Artifact]:
+    """Fetch tarballs; of one that is gone, say what would take its place."""
+    try:
+        return means.downloads.fetch_all(wanted)
+    except ArtifactGone as error:
+        names = {f"{part.path}/{project.files[one.integrity]}": one for one in project.packages}
+        gone = next((one for name, one in names.items() if repr(name) in error.message), None)
+        if gone is None or not registry:
+            raise
+        message = f"{error.message}; {_latest(gone, registry, means)}"
+        raise ArtifactGone(message, where=error.where) from None
 
 
 def _load(directory: Path, where: str) -> _Project:
@@ -201,6 +219,18 @@ def _wanted(package: _Package, project: _Project, part: Part, registry: str) -> 
         urls.append(package.resolved)
     name = f"{part.path}/{project.files[package.integrity]}"
     return Wanted(name, tuple(dict.fromkeys(urls)), "", other=package.integrity)
+
+
+def _latest(package: _Package, registry: str, means: Means) -> str:
+    """Return what would take the place of a package, in words (npm's registry API, dist-tags)."""
+    url = f"{registry.rstrip('/')}/-/package/{quote(package.name, safe='@')}/dist-tags"
+    version = None
+    with contextlib.suppress(KitError, ValueError, RecursionError), means.client.get(url) as answer:
+        value = json.loads(answer.read(MIB))
+        version = value.get("latest") if isinstance(value, dict) else None
+    if isinstance(version, str) and _VERSION.fullmatch(version):
+        return f"the latest of {package.name} is {version}"
+    return f"the registry says of no other {package.name}"
 
 
 def _registry(directory: Path) -> str:

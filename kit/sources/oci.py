@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kit.net.download import Wanted
+from kit.net.errors import ArtifactGone
 from kit.net.registry import INDEXES, MAX_MANIFEST, Registry, parse_reference
 from kit.sources import companions
 from kit.sources.errors import ImageNamesCollide
@@ -33,6 +34,7 @@ from kit.sources.images import (
 from kit.sources.lockfile import LockedArtifact, LockedImage
 from kit.spec import Source
 from kit.store import Artifact
+from verifier.core.errors import KitError
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'  # OCI image-spec 1.1, image-layout.md
 _REF_NAME = "org.opencontainers.image.ref.name"
@@ -113,11 +115,28 @@ class OciImages:
             where, source = by_reference.get(image.reference, ("", None))
             if source is None or image.beside == companions.REFERRERS:
                 continue
-            with _opened(image.reference, part, means, where) as (origin, _, _):
+            with (
+                _opened(image.reference, part, means, where) as (origin, asked, _),
+                _naming(image, asked, origin),
+            ):
                 if image.index is not None and image.index in missing:
                     means.store.add(origin.manifest(f"sha256:{image.index}")[0])
                 _take(image, source, part, origin, means, where)
         companions.write_indexes(locked.images, part.path, means.store)
+
+
+@contextlib.contextmanager
+def _naming(image: LockedImage, asked: str, origin: _Origin) -> Iterator[None]:
+    """Say of an image that is gone what its reference means now."""
+    try:
+        yield
+    except ArtifactGone as error:
+        with contextlib.suppress(KitError):
+            now = f"sha256:{hashlib.sha256(origin.manifest(asked)[0]).hexdigest()}"
+            if now.removeprefix("sha256:") not in {image.sha256, image.index}:
+                message = f"{error.message}; {image.reference} means {now} now"
+                error = ArtifactGone(message, where=error.where)
+        raise error from None
 
 
 @contextlib.contextmanager

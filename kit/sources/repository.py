@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.net.client import Client
+from kit.net.errors import ArtifactGone
 from kit.sources.errors import GitFailed, GitSubmodules, ToolMissing
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact
@@ -94,6 +95,7 @@ class _Repository:
         Raises:
             UrlRefused: The repository is asked for without TLS.
             GitFailed: The repository does not answer, or does not have it.
+            ArtifactGone: It no longer has a commit that was locked.
         """
         if url.startswith(("http:", "https:")):
             self._client.check(url)
@@ -103,10 +105,16 @@ class _Repository:
                 break
         else:
             raise GitFailed(_why(done, url), where=self._where)
-        target = "FETCH_HEAD" if asked == rev else rev
-        return self._git(
-            "rev-parse", "--verify", "--end-of-options", f"{target}^{{commit}}"
-        ).strip()
+        if asked == rev:
+            return self._commit("FETCH_HEAD")
+        if self._run("cat-file", "-e", f"{rev}^{{commit}}").returncode:
+            now = f"{instead!r} is commit {self._commit('FETCH_HEAD')} now"
+            raise ArtifactGone(f"{url!r} no longer has commit {rev}; {now}", where=self._where)
+        return self._commit(rev)
+
+    def _commit(self, target: str) -> str:
+        command = ("rev-parse", "--verify", "--end-of-options", f"{target}^{{commit}}")
+        return self._git(*command).strip()
 
     def bundle(self, commit: str, means: Means, source: Source) -> Artifact:
         """Put the bundle of a commit into the store.

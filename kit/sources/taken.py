@@ -11,7 +11,7 @@ from pathlib import Path
 from kit.errors import show
 from kit.sources.errors import LockMissing, LockStale
 from kit.sources.fetched import parts, stale_parts
-from kit.sources.lockfile import NAME, Lock, load_lock
+from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock
 from kit.spec import KitSpec
 from kit.store import Store
 from kit.store.errors import ArtifactAbsent, ArtifactDiffers
@@ -32,11 +32,13 @@ class Taken:
 
     Attributes:
         file: The lock itself; it travels as evidence.
+        lacking: What the store does not have yet, where that may still come.
     """
 
     lock: Lock
     file: Path
     store: Store
+    lacking: tuple[LockedArtifact, ...] = ()
 
     @property
     def top(self) -> bytes:
@@ -76,6 +78,17 @@ class Taken:
                 why = "the file in the store is not what the lock names"
                 raise ArtifactDiffers(why, where=item.path)
 
+    def check_beside(self, spec: KitSpec) -> None:
+        """Hold what is locked to what should stand beside images.
+
+        Raises:
+            CompanionAbsent: It is not locked, or speaks of another image.
+        """
+        if any(source.beside for part in parts(spec) for _, source in part.sources):
+            from kit.sources.companions import check_companions  # slow to load
+
+            check_companions(spec, self.lock, self.store)
+
     def _all(self) -> Iterator[tuple[str | None, bytes, bytes]]:
         for item in self.lock.artifacts:
             file = self.top + f"/{item.sha256[:2]}/{item.sha256}".encode()
@@ -83,8 +96,11 @@ class Taken:
 
 
 @contextlib.contextmanager
-def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
+def take(spec: KitSpec, store: Store, *, whole: bool = True) -> Iterator[Taken | None]:
     """Give what a build takes out of the store, and keep it there meanwhile; None: nothing.
+
+    Args:
+        whole: Whether all of it must be there already; otherwise the caller sees to the rest.
 
     Raises:
         LockMissing: The spec has sources that are fetched, and there is no lock.
@@ -98,17 +114,14 @@ def take(spec: KitSpec, store: Store) -> Iterator[Taken | None]:
     path = lock_path(spec)
     lock = check_fits(spec, load_lock(path), path)
     with store.hold(item.artifact for item in lock.artifacts) as missing:
-        if missing:
-            raise absent(lock, {item.sha256 for item in missing}, store)
-        if any(image.beside for image in lock.images) or _asks_beside(spec):
-            from kit.sources.companions import check_companions  # slow to load
-
-            check_companions(spec, lock, store)
-        yield Taken(lock, path, store)
-
-
-def _asks_beside(spec: KitSpec) -> bool:
-    return any(source.beside for part in parts(spec) for _, source in part.sources)
+        digests = {item.sha256 for item in missing}
+        if missing and whole:
+            raise absent(lock, digests, store)
+        lacking = tuple(item for item in lock.artifacts if item.sha256 in digests)
+        taken = Taken(lock, path, store, lacking)
+        if not lacking:
+            taken.check_beside(spec)
+        yield taken
 
 
 def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:

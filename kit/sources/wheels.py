@@ -17,7 +17,7 @@ from typing import Any
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from kit.net.download import Wanted
-from kit.sources.errors import WheelAbsent
+from kit.sources.errors import ResolveFailed, WheelAbsent
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact, LockedRequirement
 from kit.sources.pylock import Package, Wheel, load_pylock
@@ -28,6 +28,7 @@ from kit.spec import Source
 
 REQUIREMENTS = "requirements.txt"
 _HEAD = "# Of this directory: pip install --no-index {links} DIR --require-hashes -r DIR/{name}\n"
+_MAX_OFFERS = 20  # files that are named with what would take their place
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")  # PEP 751, "File Name"
 
 
@@ -74,11 +75,14 @@ class PythonWheels:
                     there |= _by_digest(asked.packages(source, where))
             left = {item.purl for item in files if item.sha256 not in there}
             lines = [_line(one) for one in locked.requirements if _purl_of(one) in left]
-            packages = asked.exactly(part, lines) if lines else []
-        there |= _by_digest(packages)
-        gone = [item for item in files if item.sha256 not in there]
-        if gone:
-            raise WheelAbsent(_gone(gone, packages), where=part.path)
+            packages = asked.exactly(part, lines)
+            there |= _by_digest(packages)
+            gone = [item for item in files if item.sha256 not in there]
+            if gone:
+                names = sorted({name for name, _ in map(_name_and_version, gone)})
+                raise WheelAbsent(
+                    _gone(gone, [*packages, *asked.now(part, names)]), where=part.path
+                )
         means.downloads.fetch_all([_wanted(part, there[item.sha256]) for item in files])
 
 
@@ -107,10 +111,21 @@ class _Asked:
         return [_held(one, allowed) for one in load_pylock(answer, targets, where)]
 
     def exactly(self, part: Part, lines: Sequence[str]) -> list[Package]:
-        """Return packages at given versions, without what they need."""
+        """Return packages at given versions, without what they need; none if one is gone."""
         pythons = [python for _, source in part.sources for python in source.pythons]
         lowest = min(pythons, key=_as_numbers)
-        return load_pylock(self.uv.resolve(lines, lowest, part.path, deps=False), [], part.path)
+        try:
+            answer = self.uv.resolve(lines, lowest, part.path, deps=False) if lines else None
+        except ResolveFailed:
+            return self._one_by_one(part, lines) if len(lines) > 1 else []
+        return load_pylock(answer, [], part.path) if answer else []
+
+    def _one_by_one(self, part: Part, lines: Sequence[str]) -> list[Package]:
+        return [package for line in lines for package in self.exactly(part, [line])]
+
+    def now(self, part: Part, names: Sequence[str]) -> list[Package]:
+        """Return what packages an index has under names, in the versions that it would give now."""
+        return self.exactly(part, names[:_MAX_OFFERS])
 
     def tools(self) -> dict[str, str]:
         """Return the version of uv, if it decided something."""
@@ -228,13 +243,24 @@ def _wanted(part: Part, wheel: Wheel) -> Wanted:
 
 
 def _gone(gone: Sequence[LockedArtifact], packages: Sequence[Package]) -> str:
-    now = {wheel.name: wheel.sha256 for package in packages for wheel in package.wheels}
+    """Say which files an index no longer has, and what would take their place."""
+    now = {wheel.name for package in packages for wheel in package.wheels}
     said = []
-    for item in gone[:20]:
-        name = item.path.rpartition("/")[2]
-        there = f", which is another file now (sha256:{now[name]})" if name in now else ""
-        said.append(f"{name}{there}")
+    for item in gone[:_MAX_OFFERS]:
+        file, (name, version) = item.path.rpartition("/")[2], _name_and_version(item)
+        others = {one.version for one in packages if one.name == name and one.version != version}
+        if file in now:
+            said.append(f"{file}, which is another file now")
+        elif others:
+            said.append(f"{file}; it has {name} {', '.join(sorted(others))}")
+        else:
+            said.append(f"{file}, nor any other of {name} for these targets")
     return f"the index no longer has {'; '.join(said)}"
+
+
+def _name_and_version(item: LockedArtifact) -> tuple[str, str]:
+    name, _, version = (item.purl or "").removeprefix("pkg:pypi/").rpartition("@")
+    return name, version
 
 
 def _as_numbers(python: str) -> tuple[int, ...]:

@@ -122,6 +122,20 @@ def test_a_branch_that_moves_is_moved_on_purpose(repository: Repository, tmp_pat
     assert run(tmp_path / "h", source, update=True).lock.artifacts[0].commit == moved
 
 
+def test_a_commit_that_is_gone_is_named_with_what_would_replace_it(
+    repository: Repository, tmp_path: Path
+) -> None:
+    source = f'git = "{repository.directory.as_uri()}"\nrev = "main"'
+    old = run(tmp_path / "h", source).lock.artifacts[0].commit
+    repository("commit", "--quiet", "--amend", "--message", "again")
+    repository("reflog", "expire", "--expire=now", "--all")
+    repository("gc", "--quiet", "--prune=now")
+    new = repository("rev-parse", "main")
+    with pytest.raises(KitError, match=f"{old}; 'main' is commit {new} now") as caught:
+        run(tmp_path / "h", source, "fresh")
+    assert caught.value.code == "artifact-gone"
+
+
 @pytest.fixture
 def served(repository: Repository, tmp_path: Path) -> Iterator[str]:
     """Serve the repository over HTTP, as files."""

@@ -19,6 +19,7 @@ from kit.seal import seal
 from kit.signing import load_signer
 from kit.sources.taken import take
 from kit.spec import load_spec
+from kit.store import Store
 from tests.conftest import Judge
 from tests.services.test_image_companions import put
 from tests.services.test_registry_sources import GZIP, ZSTD, Host, Lying
@@ -211,3 +212,20 @@ def test_a_login_does_not_answer_where_one_was_sent(tmp_path: Path) -> None:
         assert caught.value.code == "fetch-unauthorized"
         assert [one.path for one in storage.asked] == ["/bytes"]
         assert all("Authorization" not in one.headers for one in storage.asked)
+
+
+def test_an_image_that_is_gone_is_named_with_what_its_tag_means_now(tmp_path: Path) -> None:
+    with web() as running:
+        lying = Lying(running, tmp_path / "layout")
+        host = Host(tmp_path / "h", f'oci = "{lying.host}/a:1"')
+        old = host.lock().lock.images[0].sha256
+        value = {**json.loads(lying.manifest), "annotations": {"built": "again"}}
+        new = json.dumps(value).encode()
+        lying.serve(new)
+        del running.routes[f"/v2/a/manifests/sha256:{old}"]
+        host.store = Store(tmp_path / "fresh")
+        digest = hashlib.sha256(new).hexdigest()
+        with pytest.raises(KitError, match=f"/a:1 means sha256:{digest} now") as caught:
+            host.lock()
+        assert caught.value.code == "artifact-gone"
+        assert old in str(caught.value)

@@ -20,7 +20,7 @@ from kit.net.registry import Logins
 from kit.spec import load_spec
 from kit.store import Store
 from tests.conftest import Judge
-from tests.support.webserver import Web, web, whole
+from tests.support.webserver import Web, status, web, whole
 from verifier.core.errors import KitError
 
 SPEC = """\
@@ -192,6 +192,45 @@ def test_a_lock_that_npm_wrote_again_is_locked_again(project: Project) -> None:
         project.lock(offline=True)
     assert caught.value.code == "lock-stale"
     assert len(project.lock().lock.artifacts) == len(first.lock.artifacts) + 1
+
+
+def test_a_tarball_that_is_gone_is_named_with_what_would_replace_it(
+    project: Project, judge: Judge
+) -> None:
+    judge("npm")  # says which registry is asked
+    project.lock()
+    del project.registry.routes["/@scope/plain/-/plain-2.0.0.tgz"]
+    tags = "/-/package/@scope%2Fplain/dist-tags"
+    project.registry.routes[tags] = status(200, {}, b'{"latest": "2.0.1"}')
+    with pytest.raises(KitError, match=r"the latest of @scope/plain is 2\.0\.1") as caught:
+        project.lock("fresh")
+    assert caught.value.code == "artifact-gone"
+    assert "web/tarballs/scope-plain-2.0.0.tgz" in str(caught.value)
+    project.registry.routes[tags] = status(200, {}, b'{"latest": "\\u001b[2J"}')
+    with pytest.raises(KitError, match="says of no other @scope/plain"):
+        project.lock("fresh")
+
+
+HOSTILE_NAMES = ["../../evil", "@a/../b", "a/b/c", ".", "..", "C:evil", "a\x00b", "a\u202eb"]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_name_that_leads_elsewhere(name: str, project: Project) -> None:
+    project.add("odd", "1.0.0")
+    project.packages["node_modules/odd"]["name"] = name
+    with pytest.raises(KitError) as caught:
+        project.lock()
+    assert caught.value.code == "npm-lock-unusable"
+    assert not (project.directory / "kit.lock").exists()
+
+
+@pytest.mark.parametrize("version", ["../1", "1/2", "", "1 2", "1.0.0\n", "x" * 200])
+def test_a_version_that_leads_elsewhere(version: str, project: Project) -> None:
+    project.add("odd", "1.0.0")
+    project.packages["node_modules/odd"]["version"] = version
+    with pytest.raises(KitError) as caught:
+        project.lock()
+    assert caught.value.code == "npm-lock-unusable"
 
 
 def test_a_tarball_that_is_another_one(project: Project) -> None:

@@ -384,6 +384,24 @@ LIES: dict[str, tuple[Callable[[Lying], None], str]] = {
         ),
         "image-malformed",
     ),
+    "100,000 layers": (
+        lambda it: it.serve(
+            _changed(
+                it.manifest,
+                layers=[
+                    {"mediaType": GZIP, "digest": f"sha256:{n:064x}", "size": 1}
+                    for n in range(100_000)
+                ],
+            )
+        ),
+        "artifact-too-large",
+    ),
+    "a layer of 10 GB that is not": (
+        lambda it: it.serve(
+            _changed(it.manifest, layers=[{**it.descriptor, "size": 10_000_000_000}])
+        ),
+        "artifact-differs",
+    ),
     "a manifest of 5 MB": (
         lambda it: it.serve(_changed(it.manifest, annotations={"a": "a" * 5_000_000})),
         "artifact-too-large",

@@ -149,6 +149,18 @@ def test_a_file_that_the_index_exchanged_is_named(index: Web, tmp_path: Path) ->
     assert caught.value.code == "wheel-absent"
 
 
+def test_a_version_that_is_gone_is_named_with_what_would_replace_it(
+    index: Web, tmp_path: Path
+) -> None:
+    run(tmp_path / "h", source("app<2", "color"))
+    files = [("app", *wheel("app", "1.5", "py3-none-any"))]
+    serve(index, [*files, ("color", *wheel("color", "1.0", "py2.py3-none-any"))])
+    with pytest.raises(KitError, match=r"app-1\.0-py3-none-any\.whl; it has app 1\.5") as caught:
+        run(tmp_path / "h", source("app<2", "color"), "fresh")
+    assert caught.value.code == "wheel-absent"
+    assert "color" not in str(caught.value)
+
+
 def test_a_file_that_is_not_what_the_index_says(index: Web, tmp_path: Path) -> None:
     index.routes["/files/back-1.0-py3-none-any.whl"] = whole(
         wheel("back", "1.0", "py3-none-any", ["x; python_version < '3'"])[1]

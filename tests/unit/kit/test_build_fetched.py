@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +131,51 @@ def test_two_sources_in_one_place_are_refused(run: Run, tmp_path: Path) -> None:
     status, _, err = build(run)
     assert status == 2
     assert "sources-collide" in err
+
+
+# --- a store that lacks what the kit has ------------------------------------------------------
+
+
+def test_a_rebuild_takes_out_of_the_kit_what_the_store_lacks(run: Run, tmp_path: Path) -> None:
+    assert run("lock")[0] == 0
+    (tmp_path / "tool").unlink()
+    assert build(run)[0] == 0
+    kit = tmp_path / "out" / "app-1" / "app-1.tar.zst"
+    shutil.rmtree(tmp_path / "store")
+    assert run("build", "kit.toml", "--root", str(ROOT_FILE), "--out", "other")[0] == 3
+    status, out, err = run("rebuild", "--check", str(kit), "kit.toml")
+    assert (status, err) == (0, "")
+    assert "the store lacked 2 files, taken out of the kit" in out
+    assert "app/bin/tool" in out
+    assert "identical" in out
+    status, out, _ = run("rebuild", "--check", str(kit), "kit.toml", "--json")
+    assert json.loads(out)["fromKit"] == [], "now it has them"
+
+
+def test_a_kit_that_has_another_file_gives_nothing(run: Run, tmp_path: Path) -> None:
+    assert run("lock")[0] == 0
+    assert build(run)[0] == 0
+    kit = tmp_path / "out" / "app-1" / "app-1.tar.zst"
+    (tmp_path / "tool").write_bytes(DATA + b"more")
+    digest = hashlib.sha256(DATA + b"more").hexdigest()
+    spec = (tmp_path / "kit.toml").read_text().replace(hashlib.sha256(DATA).hexdigest(), digest)
+    (tmp_path / "kit.toml").write_text(spec)
+    assert run("lock")[0] == 0
+    shutil.rmtree(tmp_path / "store")
+    status, _, err = run("rebuild", "--check", str(kit), "kit.toml")
+    assert status == 3
+    assert "artifact-absent" in err
+    assert not list((tmp_path / "store").rglob(digest))
+
+
+def test_a_damaged_kit_gives_nothing(run: Run, tmp_path: Path) -> None:
+    assert run("lock")[0] == 0
+    assert build(run)[0] == 0
+    kit = tmp_path / "out" / "app-1" / "app-1.tar.zst"
+    kit.chmod(0o644)
+    data = bytearray(kit.read_bytes())
+    data[-20] ^= 1
+    kit.write_bytes(data)
+    shutil.rmtree(tmp_path / "store")
+    assert run("rebuild", "--check", str(kit), "kit.toml")[0] == 4
+    assert not list((tmp_path / "store").rglob(hashlib.sha256(DATA).hexdigest()))
