@@ -28,8 +28,10 @@ COMMANDS = {
     "plan": "Say what a run of a kit would do here, and look whether it can.",
     "run": "Accept a kit, and run its runbook.",
     "resume": "Go on with a run, from wherever it is.",
-    "status": "Say where a run is.",
+    "watch": "Sample the probes of a run whose steps are done, until its window ends.",
+    "status": "Say where a run is; --metrics says it for Prometheus.",
     "rollback": "Take back what a run has done, in reverse.",
+    "approve": "Sign at a gate that asks for people, or write what is to be signed.",
     "abort": "End a run without taking anything back.",
     "mark": "Say of a step what only a person can: that it is done, or to be done again.",
     "explain": "Explain an error code.",
@@ -76,12 +78,12 @@ def _add_options(command: Parser, name: str) -> None:
     if name == "run":
         command.add_argument("--runs", metavar="DIR", default=RUNS, help="where runs are kept")
         command.add_argument("--name", metavar="NAME", default="", help="the name of the run")
-    if name in ("resume", "rollback"):
+    if name in ("resume", "watch", "rollback"):
         command.add_argument("--settings", metavar="FILE", default="", help="where secrets are now")
         command.add_argument(
             "--end-survivors", action="store_true", help="end what an earlier runner left at work"
         )
-    if name in ("run", "resume", "rollback"):
+    if name in ("run", "resume", "watch", "rollback"):
         command.add_argument(
             "--answer",
             action="append",
@@ -90,13 +92,15 @@ def _add_options(command: Parser, name: str) -> None:
             help="answer a gate or a question; may be given several times",
         )
         command.add_argument("--yes", action="store_true", help="answer gates that allow it")
-    if name in ("resume", "rollback", "abort", "mark"):
+    if name in ("resume", "watch", "rollback", "abort", "mark", "approve"):
         command.add_argument(
             "--take-over", metavar="REASON", default="", help="another host worked on it last"
         )
         command.add_argument(
             "--changed", metavar="REASON", default="", help="settings, Python or runner changed"
         )
+    if name == "status":
+        command.add_argument("--metrics", action="store_true", help="print Prometheus text")
     _add_rare(command, name)
     command.add_argument("--json", action="store_true", help="print events and results as JSON")
     if name not in ("plan", "status"):
@@ -114,6 +118,13 @@ def _add_rare(command: Parser, name: str) -> None:
     if name == "mark":
         command.add_argument("step", metavar="STEP", help="a step")
         command.add_argument("to", metavar="done|redo", choices=("done", "redo"), help="what it is")
+    if name == "approve":
+        command.add_argument("step", metavar="STEP", help="a gate")
+        command.add_argument(
+            "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="has operators.json"
+        )
+        command.add_argument("--out", metavar="FILE", default="", help="write what is to be signed")
+        command.add_argument("--signature", metavar="FILE", default="", help="a signature over it")
     if name in ("mark", "abort"):
         command.add_argument("--reason", metavar="TEXT", required=True, help="why")
 
@@ -152,9 +163,11 @@ def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
         "plan": _plan,
         "run": _begin,
         "resume": _resume,
+        "watch": _resume,
         "rollback": _resume,
         "status": _status,
         "abort": _abort,
+        "approve": _approve,
         "mark": _mark,
     }[options.command](options, here)
 
@@ -285,9 +298,11 @@ def _allowed(options: argparse.Namespace) -> Allowed:
 
 
 def _go(options: argparse.Namespace, here: Here, place: str) -> int:
-    settings = options.settings if options.command in ("resume", "rollback") else ""
+    settings = "" if options.command == "run" else options.settings
     run = orders.open_run(place, here, _allowed(options), settings)
     try:
+        if options.command == "watch" and run.state.phase not in ("complete", "watching"):
+            raise RunStands(f"the run is {run.state.phase}: there is nothing to watch yet")
         status = orders.go(
             run,
             here,
@@ -307,7 +322,9 @@ def _go(options: argparse.Namespace, here: Here, place: str) -> int:
 def _status(options: argparse.Namespace, here: Here) -> int:
     state = orders.look(options.run)
     place = os.path.abspath(options.run)
-    if options.json:
+    if options.metrics:
+        print("\n".join(telling.metrics_lines(state)))
+    elif options.json:
         print(telling.json_line(telling.status_value(state, place)))
     else:
         print("\n".join(telling.status_lines(state, place)))
@@ -323,6 +340,31 @@ def _abort(options: argparse.Namespace, here: Here) -> int:
         )
         for line in telling.staying_lines(run.book, run.state):
             print(line)
+    finally:
+        run.close()
+    return RunStatus.DONE
+
+
+def _approve(options: argparse.Namespace, here: Here) -> int:
+    if bool(options.out) == bool(options.signature):
+        raise UsageError(
+            "approve wants --out or --signature",
+            fix="Write what is to be signed with --out FILE; sign it with `ssh-keygen -Y sign -n "
+            "offline-kit -f KEY FILE`; then give --signature FILE.sig.",
+        )
+    run = orders.open_run(options.run, here, _allowed(options))
+    try:
+        step = run.book.step(options.step)
+        if step is None or not step.people.get(run.settings.environment, 0):
+            raise UsageError(f"{options.step!r} is no gate that asks for people here")
+        if options.out:
+            orders.write_statement(run, step, options.out)
+            print(f"wrote {options.out}")
+            return RunStatus.DONE
+        signer = orders.approve(run, step, here, options.trust, options.signature)
+        needed = step.people[run.settings.environment]
+        signed = len(run.state.approvals[step.id])
+        print(f"{step.id}: approved by {signer}, {signed} of {needed}")
     finally:
         run.close()
     return RunStatus.DONE

@@ -188,6 +188,28 @@ class RunStands(Usage):
     fix = "Look at `kit-run status RUN`: it names the commands that do."
 
 
+class ApprovalInvalid(Rejected):
+    """The signature is not one of an operator over this run, this step and this plan.
+
+    It may be over another run, over a plan that has changed, or by somebody whom operators.json
+    does not name.
+    """
+
+    code = "approval-invalid"
+    fix = "Sign the file that `kit-run approve RUN STEP --out FILE` writes now."
+
+
+class OperatorsMissing(Usage):
+    """There is no root of operators in the trust directory, or it names a key of the publisher.
+
+    A gate that asks for people wants signatures of operators: `operators.json`, a root as the
+    publisher has one, with other keys.
+    """
+
+    code = "operators-missing"
+    fix = "Make one with `offline-kit root init` and put it there as operators.json, mode 0644."
+
+
 class JournalDamaged(Rejected):
     """The journal of the run is not what was written: a line is changed, missing or out of order.
 

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from runner import __version__, kitside, preflight, processes
+from runner.approving import MAX_SIGNATURE, load_operators, signer_of, statement
 from runner.back import Backward
-from runner.book.model import Runbook
+from runner.book.model import Runbook, Step
 from runner.chain import Record
 from runner.engine import Forward
 from runner.errors import (
@@ -26,10 +27,13 @@ from runner.settings import Settings, load_settings, parse_settings, read_secret
 from runner.site import Site, Surroundings
 from runner.state import GONE, RunState, fold, take
 from runner.status import RunStatus
+from verifier.core.errors import UsageError
 from verifier.core.model import format_time
 from verifier.core.pipeline import Opened
+from verifier.host import files
 from verifier.host.accept import Host
 from verifier.host.directory import TrustDirectory
+from verifier.rootfile import read_file
 from verifier.typed import Any, record
 
 RUNS = "/var/lib/offline-kit/runs"
@@ -314,6 +318,36 @@ def note(run: Run, journal: Stamped, what: Record) -> None:
     """Write a record, and know it."""
     journal.append(what)
     take(run.state, what)
+
+
+def write_statement(run: Run, step: Step, out: str) -> None:
+    """Write what each person signs at a gate into a new file.
+
+    Raises:
+        UsageError: The file is there already, or cannot be written.
+    """
+    try:
+        files.create(os.path.abspath(out), statement(run.bound, step.id, step.ask), 0o644)
+    except OSError as error:
+        raise UsageError(error.strerror or str(error), where=repr(out)) from None
+
+
+def approve(run: Run, step: Step, here: Here, trust: str, signature: str) -> str:
+    """Record the signature of a person at a gate, and return who it is.
+
+    Raises:
+        ApprovalInvalid: It is no operator's over this run, step and plan.
+        KitError: There is no root of operators, or the host refuses.
+    """
+    publisher = TrustDirectory(trust).load().root
+    operators = load_operators(trust, publisher)
+    raw = read_file(signature, MAX_SIGNATURE)
+    signer = signer_of(statement(run.bound, step.id, step.ask), raw, operators)
+    stamped = start(run, here, Allowed())
+    text = raw.decode("ascii", "replace")
+    what = {"type": "approval", "step": step.id, "signer": signer, "signature": text}
+    note(run, stamped, {**what, "operatorsVersion": operators.version})
+    return signer
 
 
 def go(

@@ -13,6 +13,7 @@ from runner.errors import JournalDamaged
 from verifier.typed import Any, field, record
 
 PENDING, UNKNOWN, DONE, FAILED, BROKEN, REDO = "pending unknown done failed broken redo".split()
+STATUSES = (PENDING, UNKNOWN, DONE, FAILED, BROKEN, REDO)
 UNDONE, OTHER = "undone", "other"
 PHASES = (
     "running stopped waiting complete watching closed rolling-back rolled-back stuck abandoned"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from runner.book.brought import BROUGHT
 from runner.book.model import Runbook, Step
 from runner.settings import Settings
-from runner.state import RunState
+from runner.state import PHASES, STATUSES, RunState
 from verifier.show.plain import plain
 from verifier.typed import Any
 
@@ -167,6 +167,31 @@ def status_lines(state: RunState, directory: str) -> Iterator[str]:
         yield f"  in spite of a rule: {reason}"
     if state.phase in _NEXT:
         yield f"next: {_NEXT[state.phase]}"
+
+
+def metrics_lines(state: RunState) -> Iterator[str]:
+    """Yield what ``status --metrics`` prints: the text format of Prometheus, version 0.0.4."""
+    bound = state.bound
+    labels = f'run="{_label(bound["run"])}",environment="{_label(bound["environment"])}"'
+    yield "# HELP offline_kit_run_phase Whether a run is in a phase (1) or not (0)."
+    yield "# TYPE offline_kit_run_phase gauge"
+    for phase in PHASES:
+        value = int(phase == state.phase)
+        yield f'offline_kit_run_phase{{{labels},phase="{phase}"}} {value}'
+    yield "# HELP offline_kit_run_steps Steps of a run by what they are."
+    yield "# TYPE offline_kit_run_steps gauge"
+    for status in STATUSES:
+        count = sum(step.status == status for step in state.steps.values())
+        yield f'offline_kit_run_steps{{{labels},status="{status}"}} {count}'
+    yield "# HELP offline_kit_run_alerts_total Alerts of a run by probe."
+    yield "# TYPE offline_kit_run_alerts_total counter"
+    for probe in sorted({one["probe"] for one in state.alerts}):
+        count = sum(one["probe"] == probe for one in state.alerts)
+        yield f'offline_kit_run_alerts_total{{{labels},probe="{_label(probe)}"}} {count}'
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def staying_lines(book: Runbook, state: RunState) -> Iterator[str]:
