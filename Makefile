@@ -12,7 +12,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
+.PHONY: help demo lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
@@ -20,6 +20,12 @@ help: ## Show this list
 
 demo: venv ## Build the LNM kit, verify it without a network, then watch three bad copies fail
 	$(RUN) tools/demo.py
+
+lnm-image: venv ## Lock the full LNM kit, build its runner image twice without a network, and run it
+	$(RUN) tools/lnm.py image
+
+lnm-full: venv ## The same, then SBOMs, and the whole kit twice, compared and judged
+	$(RUN) tools/lnm.py full
 
 test: venv ## Run every test on all cores; ARGS='-k names -x' is handed to pytest
 	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)

@@ -16,12 +16,13 @@ from kit.container.pyz import make_pyz, make_runner_pyz, runner_files, verifier_
 from kit.container.readme import readme_text
 from kit.errors import SourceNameUnsafe, show
 from kit.runbook.carried import check_runbooks, has_runbook
+from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
 from kit.sources.collect import collect
 from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
-from verifier.core.errors import Usage
+from verifier.core.errors import ExitStatus, KitError, Usage
 from verifier.core.limits import MAX_TIME
 from verifier.core.lists import DATA, RUNNER_TOOL, VERIFIER_TOOL
 from verifier.core.model import (
@@ -67,6 +68,21 @@ class SelfCheckFailed(Usage):
 
     code = "self-check-failed"
     fix = "Build again; if it fails again at the same place, report it with the message."
+
+
+class KindBroken(Usage):
+    """A component is not what its kind promises; the file was removed.
+
+    FORMAT 17 says what each kind promises.  Each fault has the code by which a site would refuse
+    the kit; `explain` knows it.
+    """
+
+    code = "kind-broken"
+    fix = "Mend the sources of the component, or leave out its `kind` if it is something else."
+
+    def __init__(self, faults: list[str]) -> None:
+        more = [f"and {len(faults) - MAX_SHOWN} more"] if len(faults) > MAX_SHOWN else []
+        super().__init__("\n  ".join([f"{len(faults)} found", *faults[:MAX_SHOWN], *more]))
 
 
 @dataclass(frozen=True)
@@ -158,7 +174,14 @@ def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
         built=Built("", 0),
         subjects=(),
         components=tuple(
-            Component(item.id, item.version, (item.path,), item.lands, item.placeholder or "")
+            Component(
+                item.id,
+                item.version,
+                (item.path,),
+                item.lands,
+                item.placeholder or "",
+                item.what,
+            )
             for item in spec.components
         ),
         exemptions=tuple(Exemption(tuple(item.paths), item.reason) for item in spec.exemptions),
@@ -220,6 +243,7 @@ def build(
     check_runbooks(spec, inputs.index)
     empty = tuple(show(name) for name in collected.empty_directories)
     notes = collected.notes
+    unchecked: list[str] = []
     del collected
     level = 0 if options.store else spec.kit.level
     report = None
@@ -234,7 +258,7 @@ def build(
         coverage = judge(inputs) if judge else None
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:
-            report = self_check(output.partial_of(path), written.kit_id, options)
+            report = self_check(output.partial_of(path), written, options, unchecked)
         if signers:
             page = sign_page(written.payload, {}, signers, written.manifest.page_size)
             write_page(descriptor, page)
@@ -247,7 +271,7 @@ def build(
         size=size,
         members=members,
         empty_directories=empty,
-        notes=tuple(notes.sentences()),
+        notes=(*notes.sentences(), *unchecked),
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
         coverage=coverage,
@@ -323,19 +347,39 @@ def write(
     )
 
 
-def self_check(path: Path, kit_id: KitId, options: Options) -> Report:
+def self_check(path: Path, written: Written, options: Options, unchecked: list[str]) -> Report:
     """Have the verifier prove an unsigned kit, with its kitId in place of signatures.
+
+    Args:
+        unchecked: Gets a sentence for each promise of a kind that nobody can look into.
 
     Raises:
         SelfCheckFailed: It refuses, or could not find out.
+        KindBroken: A component is not what its kind promises.
     """
+    from verifier.evidence.kinds.registry import KINDS
+    from verifier.kindjudge import KindJudge
 
     def progress(done: int, total: int) -> None:
         if options.progress is not None:
             options.progress("checking", done, total)
 
-    job = Job(kit_id=kit_id, workers=options.workers or default_workers(), progress=progress)
-    report = run(os.fspath(path), job, opened=Opened())
+    def is_unchecked(_: Opened, fault: KitError) -> bool:
+        if fault.status is ExitStatus.REJECTED:
+            return False
+        unchecked.append(f"{fault.where} {fault.message}; no site can look into it either")
+        return True
+
+    kinds = any(component.kind in KINDS for component in written.manifest.components)
+    job = Job(kit_id=written.kit_id, workers=options.workers or default_workers())
+    job.progress = progress
+    judges = [KindJudge(passes=is_unchecked, sha512=True)] if kinds else []
+    opened = Opened()
+    report = run(os.fspath(path), job, opened=opened, judges=judges)
+    if opened.judged.faults:
+        raise KindBroken(
+            [f"{fault.code}: {fault.where}: {fault.message}" for fault in report.faults]
+        )
     if report.error is not None:
         raise SelfCheckFailed(str(report.error), where=show(path))
     return report

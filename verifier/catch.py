@@ -7,6 +7,7 @@ after the verdict of the core, and can only lower it.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,7 +15,7 @@ from verifier.core.errors import KitError
 from verifier.core.limits import MIB
 from verifier.core.members import Sink
 from verifier.core.pipeline import Job, Opened
-from verifier.typed import Protocol, record
+from verifier.typed import Protocol, field, record
 
 MEMBER = 4 * MIB  # bytes of one member
 KIT = 64 * MIB  # bytes of all that one judge wants
@@ -25,16 +26,33 @@ NOT_DECODED = "its frames were not decoded (--quick)"
 
 
 @record(frozen=True)
+class Beginning:
+    """A wish for the first bytes of a member, whatever its size."""
+
+    member: int
+    size: int
+
+
+@record(frozen=True)
+class Sha512:
+    """A wish for the SHA-512 of a member, whatever its size: the index has the SHA-256."""
+
+    member: int
+
+
+@record(frozen=True)
 class Caught:
     """Members that a judge wanted.
 
     Attributes:
-        data: From path to contents, as they were proved.
+        data: From path to contents, or to their beginning, as they were proved.
         missed: From path to the reason why there is nothing to look into.
+        sha512: From path to hexadecimal digits.
     """
 
     data: Mapping[str, bytes]
     missed: Mapping[str, str]
+    sha512: Mapping[str, str] = field(default_factory=dict)
 
 
 class Judge(Protocol):
@@ -51,7 +69,7 @@ class Judge(Protocol):
     @property
     def kit(self) -> int: ...
 
-    def choose(self, opened: Opened) -> Iterable[int]:
+    def choose(self, opened: Opened) -> Iterable[int | Beginning | Sha512]:
         """Return the numbers of the members it wants, what it needs most first.
 
         Envelope and index are proved by now.
@@ -59,6 +77,55 @@ class Judge(Protocol):
 
     def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
         """Return what stands against the kit; all of it is proved by now."""
+
+
+class _Wishes:
+    """What one judge gets: bytes of each member, SHA-512 of others, and what it does not get."""
+
+    def __init__(self, judge: Judge, opened: Opened) -> None:
+        assert opened.index is not None
+        self.sizes: dict[int, int] = {}
+        self.hashed: list[int] = []
+        self.missed: dict[int, str] = {}
+        total = 0
+        for wish in dict.fromkeys(judge.choose(opened)):
+            if isinstance(wish, Sha512):
+                self.hashed.append(wish.member)
+                continue
+            if isinstance(wish, Beginning):
+                member = wish.member
+                size = kept = min(wish.size, opened.index.sizes[member])
+            else:
+                member = wish
+                size = opened.index.sizes[member]
+                kept = min(size, judge.member)
+            if size > kept:
+                self.missed[member] = TOO_LARGE.format(judge.member)
+            elif total + kept > judge.kit:
+                self.missed[member] = TOO_MUCH.format(judge.kit)
+            else:
+                total += kept
+                self.sizes[member] = kept
+
+
+class _Chain:
+    """The SHA-512 of a member whose parts come from several threads, nearly in order."""
+
+    def __init__(self) -> None:
+        self.hashed = hashlib.sha512()
+        self.done = 0
+        self._early: dict[int, bytes] = {}
+
+    def add(self, offset: int, data: memoryview) -> None:
+        """Take a part; one that comes early waits, and the walk bounds how early it can be."""
+        if offset != self.done:
+            self._early[offset] = bytes(data)
+            return
+        part: bytes | memoryview | None = data
+        while part is not None:
+            self.hashed.update(part)
+            self.done += len(part)
+            part = self._early.pop(self.done, None)
 
 
 class Catching:
@@ -71,8 +138,10 @@ class Catching:
 
     def __init__(self, job: Job, judges: Sequence[Judge]) -> None:
         self._judges = judges
-        self._wanted: list[tuple[list[int], dict[int, str]]] = []
+        self._wishes: list[_Wishes] = []
+        self._sizes: dict[int, int] = {}
         self._kept: dict[int, bytearray] = {}
+        self._chains: dict[int, _Chain] = {}
         self._inner: Sink | None = None
         self._make_inner = job.make_sink
         self._change = threading.Lock()
@@ -80,25 +149,13 @@ class Catching:
 
     def _choose(self, opened: Opened) -> list[int]:
         """Return the members that are kept, after the limits of each judge."""
-        assert opened.index is not None
-        sizes = opened.index.sizes
-        self._wanted = []
-        for judge in self._judges:
-            total, take = 0, list[int]()
-            missed: dict[int, str] = {}
-            for member in dict.fromkeys(judge.choose(opened)):
-                size = sizes[member]
-                if size > judge.member:
-                    missed[member] = TOO_LARGE.format(judge.member)
-                elif total + size > judge.kit:
-                    missed[member] = TOO_MUCH.format(judge.kit)
-                else:
-                    total += size
-                    take.append(member)
-            self._wanted.append((take, missed))
-        self._kept = {member: bytearray() for take, _ in self._wanted for member in take}
-        self._sizes = sizes
-        return sorted(self._kept)
+        self._wishes = [_Wishes(judge, opened) for judge in self._judges]
+        for wishes in self._wishes:
+            for member, size in wishes.sizes.items():
+                self._sizes[member] = max(size, self._sizes.get(member, 0))
+            for member in wishes.hashed:
+                self._chains[member] = _Chain()
+        return sorted({*self._sizes, *self._chains})
 
     def _sink(self, opened: Opened, wanted: list[range] | None) -> Sink:
         if self._make_inner is not None:
@@ -107,31 +164,47 @@ class Catching:
 
     def small(self, member: int, data: memoryview) -> None:
         """Keep a whole member; see `verifier.core.members.Sink`."""
-        if member in self._kept:
-            self._kept[member] = bytearray(data)
+        if member in self._sizes:
+            self._kept[member] = bytearray(data[: self._sizes[member]])
+        if member in self._chains:
+            self._chains[member].add(0, data)
         if self._inner is not None:
             self._inner.small(member, data)
 
     def piece(self, member: int, offset: int, data: memoryview) -> None:
         """Keep a part of a member; see `verifier.core.members.Sink`."""
-        if member in self._kept:
+        size = self._sizes.get(member, 0)
+        if offset < size:
             with self._change:
-                buffer = self._kept[member]
-                if not buffer:
-                    buffer.extend(bytes(self._sizes[member]))
-            buffer[offset : offset + len(data)] = data
+                if member not in self._kept:
+                    self._kept[member] = bytearray(size)
+            end = min(size, offset + len(data))
+            self._kept[member][offset:end] = data[: end - offset]
+        if member in self._chains:
+            with self._change:
+                self._chains[member].add(offset, data)
         if self._inner is not None:
             self._inner.piece(member, offset, data)
 
     def judge(self, opened: Opened) -> list[KitError]:
         """Return what the judges have against a kit that is proved; what was kept is let go."""
         assert opened.index is not None
-        index, sizes, faults = opened.index, self._sizes, list[KitError]()
-        for judge, (take, missed) in zip(self._judges, self._wanted):
-            got = [member for member in take if len(self._kept[member]) == sizes[member]]
-            unread = dict.fromkeys(set(take) - set(got), NOT_DECODED)
-            why = {index.path(member): text for member, text in {**missed, **unread}.items()}
-            data = {index.path(member): bytes(self._kept[member]) for member in got}
-            faults += judge.judge(opened, Caught(data, why))
+        index, faults = opened.index, list[KitError]()
+        for judge, wishes in zip(self._judges, self._wishes):
+            data, missed = {}, {index.path(at): why for at, why in wishes.missed.items()}
+            for member, size in wishes.sizes.items():
+                kept = self._kept.get(member)
+                if kept is not None:
+                    data[index.path(member)] = bytes(kept[:size])
+                elif size:
+                    missed[index.path(member)] = NOT_DECODED
+                else:
+                    data[index.path(member)] = b""
+            sha512 = {
+                index.path(member): self._chains[member].hashed.hexdigest()
+                for member in wishes.hashed
+                if self._chains[member].done == index.sizes[member]
+            }
+            faults += judge.judge(opened, Caught(data, missed, sha512))
         self._kept = {}
         return faults

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, app, say
+from kit.cli.common import Json, app, say, user_store
 from kit.cli.defaults import SPEC, SpecArgument
 from kit.cli.options import App, Group
 from kit.spec import load_spec
@@ -49,15 +49,25 @@ def _check(
     for_kit: Annotated[
         bool, typer.Option("--for-kit", help="Also say what would keep it from covering files.")
     ] = False,
+    inside: Annotated[
+        str,
+        typer.Option(
+            "--inside", metavar="IMAGE", help="Also compare files with this image: oci:DIR:NAME."
+        ),
+    ] = "",
     json_: Json = False,
 ) -> None:
     """Judge SBOMs (SPDX 2.2 to 3.0.1, CycloneDX 1.2 to 1.7); exit status 4 if one is bad."""
-    from kit.sbom.check import check_file
+    from kit.sbom.check import check_file, check_inside
+    from kit.sbom.inside import files_of
 
     status = ExitStatus.VERIFIED
     values = []
+    there = files_of(inside, Path()) if inside else None
     for path in files:
         checked = check_file(path, for_kit=for_kit)
+        if there is not None:
+            checked = check_inside(checked, there)
         status = max(status, checked.status)
         if json_:
             values.append(_value(checked))
@@ -112,9 +122,11 @@ def _write(
 ) -> None:
     """Write an SBOM for each component that has files no other one describes, and list it."""
     from kit.sbom.generate import check_plan, plan_sboms, write_sboms
+    from kit.sources.taken import take
 
     loaded = load_spec(spec)
-    plan = plan_sboms(loaded)
+    with take(loaded, user_store()) as taken:
+        plan = plan_sboms(loaded, taken)
     if check:
         check_plan(loaded, plan)
     else:
@@ -126,10 +138,8 @@ def _write(
         say(f"listed {name} in {spec}")
     for name in plan.idle:
         say(f"note: {name} describes nothing any more; remove it and its [[sbom]]")
-    for name in plan.images:
-        say(f"note: {name} is an image: its SBOM takes a tool that looks into images")
     if not plan.made:
-        say("nothing to describe: every file is in another SBOM, exempt, or in an image")
+        say("nothing to describe: all of it is in another SBOM, or exempt")
 
 
 @sbom_app.command("merge")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from kit.errors import show
 from kit.sbom.cyclonedx import check_cyclonedx
 from kit.sbom.errors import (
     SbomDescribesNothing,
+    SbomInsideDiffers,
     SbomMalformed,
     SbomMissing,
     SbomTooLarge,
@@ -22,6 +23,7 @@ from kit.sbom.errors import (
     SbomZeroChecksum,
 )
 from kit.sbom.findings import Findings
+from kit.sbom.inside import compare_inside
 from kit.sbom.spdx2 import check_spdx2
 from kit.sbom.spdx3 import check_spdx3
 from kit.sbom.values import TooMany
@@ -151,3 +153,21 @@ def _check_use(sbom: Sbom, findings: Findings) -> None:
         for algorithm in element.zero:
             message = f"the {algorithm.upper()} of {element.name!r} is nothing but zeros"
             findings.add(SbomZeroChecksum, element.place, message)
+
+
+def check_inside(checked: Checked, files: dict[str, dict[str, str]]) -> Checked:
+    """Return what a check found, and what the files of an image say to it.
+
+    Args:
+        files: From `kit.sbom.inside.files_of`.
+    """
+    if checked.sbom is None:
+        return checked
+    found = compare_inside(checked.sbom, files)
+    errors = [SbomInsideDiffers(line, where=checked.file) for line in found.lines()]
+    notes = [f"{found.same} files of the image are as described"]
+    if found.unproved:
+        notes.append(f"{found.unproved} files are named without a digest that can be compared")
+    if found.unlisted:
+        notes.append(f"{len(found.unlisted)} files of the image are not described")
+    return replace(checked, errors=(*checked.errors, *errors), notes=(*checked.notes, *notes))

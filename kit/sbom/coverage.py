@@ -9,7 +9,7 @@ from itertools import chain
 
 from kit.errors import SourceChanged, show
 from kit.sbom.check import check_file
-from kit.sbom.errors import SbomCoverage, SbomRefused
+from kit.sbom.errors import SbomCoverage, SbomLinkBroken, SbomRefused
 from kit.sources.inputs import Inputs
 from kit.spec import KitSpec
 from verifier.core.lists import DATA, EVIDENCE, Index
@@ -23,7 +23,7 @@ from verifier.evidence.coverage import (
     units,
 )
 from verifier.evidence.foreign import NotForeign, read_foreign
-from verifier.evidence.sbom import Sbom
+from verifier.evidence.sbom import Element, Sbom
 
 MAX_SHOWN = 20  # files named in one message; the rest is counted
 MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
@@ -68,6 +68,7 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
 
     Raises:
         SourceChanged: A document is another one than was judged.
+        SbomLinkBroken: A link of the spec does not hold.
         SbomCoverage: The spec demands that everything is covered, and something is not.
     """
     index = inputs.index
@@ -75,6 +76,7 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
         member = index.find(document.path.encode())
         if member is None or index.digest(member).hex() != document.sha256:
             raise SourceChanged("was written to while the kit was built", where=document.path)
+    _check_links(spec, documents, index)
     wanted = {
         bytes.fromhex(element.sha256)
         for document in documents
@@ -83,7 +85,7 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
     members = chain(_members(index, DATA), _members(index, EVIDENCE))
     carried = wanted.intersection(map(index.digest, members))
     found = compare(
-        units(inputs.index, _layouts(inputs)),
+        units(inputs.index, _layouts(inputs), [(item.path, item.what) for item in spec.components]),
         [(document.path, document.sbom) for document in documents],
         Exempt(path for entry in spec.exemptions for path in entry.paths),
         lambda sha256: bytes.fromhex(sha256) in carried,
@@ -91,6 +93,33 @@ def judge_coverage(spec: KitSpec, documents: list[Document], inputs: Inputs) -> 
     if spec.kit.coverage == "require" and (found.uncovered or found.absent):
         raise SbomCoverage(list(describe(found)), where=spec.where("kit", "coverage"))
     return found
+
+
+def _check_links(spec: KitSpec, documents: list[Document], index: Index) -> None:
+    """Hold each ``[[sbom.link]]`` to document and kit (element to member)."""
+    broken = []
+    for number, (entry, document) in enumerate(zip(spec.sboms, documents, strict=True)):
+        elements = {element.id: element for element in document.sbom.elements}
+        for at, link in enumerate(entry.links):
+            why = _why_broken(elements.get(link.element), link.member, index)
+            if why:
+                where = spec.where("sbom", number, "link", at)
+                broken.append(f"{where}: {entry.file}: {link.element!r} {why}")
+    if broken:
+        raise SbomLinkBroken(broken)
+
+
+def _why_broken(element: Element | None, path: str, index: Index) -> str:
+    if element is None:
+        return "is no element of the document"
+    if not element.sha256:
+        return "has no SHA-256, and nothing else is compared"
+    member = index.find(path.encode())
+    if member is None:
+        return f"should describe {show(path)}, which the kit does not carry"
+    if index.digest(member).hex() != element.sha256:
+        return f"should describe {show(path)}, which has another SHA-256"
+    return ""
 
 
 def describe(found: Coverage) -> Iterator[str]:

@@ -169,3 +169,44 @@ class SbomNone(Usage):
 
     code = "sbom-none"
     fix = "Run `offline-kit sbom SPEC` first, or name SBOMs in [[sbom]]."
+
+
+class SbomImageUnreadable(Usage):
+    """The image that an SBOM is to be compared with is none, or is above a bound.
+
+    It is an OCI layout or an archive, as a source of a spec names it, with one platform.
+    """
+
+    code = "sbom-image-unreadable"
+    fix = "Give oci:DIR:NAME, oci-archive:FILE:NAME or docker-archive:FILE:TAG."
+
+
+class SbomInsideDiffers(Rejected):
+    """An SBOM describes files of an image that the image does not have, or has otherwise.
+
+    Files are compared by SHA-256, or by SHA-1 where a document gives nothing better.
+    """
+
+    code = "sbom-inside-differs"
+    fix = "Make the SBOM again from the image that is carried."
+
+
+class SbomLinkBroken(Usage):
+    """A link of an SBOM in the spec does not hold; all such links are listed.
+
+    A link says that an element of a document describes one member of the kit. The document has that
+    element, the element has a SHA-256, and the member is there and has it.
+    """
+
+    code = "sbom-link-broken"
+    fix = "Correct the link, or make the SBOM again from what the kit carries."
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n  ".join([f"{len(lines)} found", *lines[:20]]))
+
+
+class SbomScanFailed(Undecided):
+    """syft could not look into an image, or wrote something that is no SBOM."""
+
+    code = "sbom-scan-failed"
+    fix = "Run syft on the image yourself to see more, or write the SBOM with another tool."

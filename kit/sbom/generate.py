@@ -2,7 +2,7 @@
 
 A document says nothing that changes from run to run or host to host, so that one that differs is
 stale.  Files that another SBOM of the spec describes, that are exempt, or that belong to an image
-are left out: images take a tool that looks into them.
+are left out: syft looks into images (`kit.sbom.scan`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from pathlib import Path
 
 from kit.container.output import refused, replace_file
 from kit.errors import SourceChanged, SourceUnreadable, show
-from kit.sbom.check import check_file
+from kit.sbom.check import check_file, check_sbom
 from kit.sbom.errors import SbomRefused, SbomStale
 from kit.sbom.packages import Package, read_package
+from kit.sbom.scan import file_name, images_of, scan
 from kit.sbom.writing import Draft, Part, write_cyclonedx
 from kit.sources.collect import Collection, collect
+from kit.sources.taken import Taken
 from kit.spec import Component, KitSpec, parse_spec
 from verifier.core.model import format_time
+from verifier.evidence.coverage import ABOUT
 
 FOLDER = "sboms"
 _LAYOUT = b"/oci-layout"
@@ -52,14 +55,12 @@ class Plan:
         made: Every document of ours, as it should be.
         stale: Those of them that are not there, or are otherwise.
         unlisted: Those that the spec does not name yet.
-        images: Directories with an image, which no document of ours describes.
         idle: Documents of ours that are listed and describe nothing any more.
     """
 
     made: tuple[Made, ...]
     stale: tuple[str, ...]
     unlisted: tuple[str, ...]
-    images: tuple[str, ...]
     idle: tuple[str, ...]
 
 
@@ -68,17 +69,32 @@ def file_of(component: Component) -> str:
     return f"{FOLDER}/{component.id}.cdx.json"
 
 
-def plan_sboms(spec: KitSpec) -> Plan:
+def _is_of_image(component: Component, file: str) -> bool:
+    """Whether a file is a document of ours of an image."""
+    return file.startswith(f"{FOLDER}/{component.id}-image-") and file.endswith(".spdx.json")
+
+
+def plan_sboms(spec: KitSpec, taken: Taken | None = None) -> Plan:
     """Look at the sources of a spec and make the documents that it lacks; nothing is written.
 
+    Args:
+        taken: What comes out of the store, for sources that are fetched.
+
     Raises:
+        ToolMissing: An image is described by nobody, and syft is not installed.
         SbomRefused: An SBOM of somebody else is bad, so that nobody knows what it covers.
         KitError: A source is at fault.
     """
     ours = {file_of(component) for component in spec.components}
+    ours |= {
+        entry.file
+        for entry in spec.sboms
+        for component in spec.components
+        if _is_of_image(component, entry.file)
+    }
     covered = set(_covered_by_others(spec, ours))
     # the documents themselves may not be there yet
-    data = collect(spec.model_copy(update={"sboms": ()})).data
+    data = collect(spec.model_copy(update={"sboms": ()}), taken=taken).data
     names = [data.path(i) for i in range(len(data))]
     layouts = tuple(sorted(name[: -len(_LAYOUT) + 1] for name in names if name.endswith(_LAYOUT)))
     exempt = tuple(path.encode() for entry in spec.exemptions for path in entry.paths)
@@ -90,16 +106,21 @@ def plan_sboms(spec: KitSpec) -> Plan:
     made = []
     for component in spec.components:
         below = component.path.encode() + b"/"
-        inside = [(i, name) for i, name in files if name.startswith(below)]
+        ending = ABOUT.get(component.what, "").encode()
+        inside = [
+            (i, name) for i, name in files if name.startswith(below) and name.endswith(ending)
+        ]
         found = _document(spec, component, data, inside, covered)
         if found is not None:
             made.append(found)
+        for layout in layouts:
+            if layout.startswith(below) and not _is_below(layout.rstrip(b"/"), exempt):
+                made += _images(spec, component, data, layout, covered)
     listed = {entry.file for entry in spec.sboms}
     return Plan(
         made=tuple(made),
         stale=tuple(one.file for one in made if _on_disk(spec, one.file) != one.data),
         unlisted=tuple(one.file for one in made if one.file not in listed),
-        images=tuple(os.fsdecode(layout.rstrip(b"/")) for layout in layouts),
         idle=tuple(sorted(ours & listed - {one.file for one in made})),
     )
 
@@ -203,6 +224,28 @@ def _document(
     draft = Draft(root, parts, edges, format_time(int(spec.kit.created.timestamp())))
     count = len(packages)
     return Made(file_of(component), write_cyclonedx(draft), len(parts) - count, count)
+
+
+def _images(
+    spec: KitSpec, component: Component, data: Collection, layout: bytes, covered: set[str]
+) -> Iterator[Made]:
+    """Yield a document for each image of a layout that nobody else describes."""
+    names = {data.path(i): i for i in range(len(data)) if data.path(i).startswith(layout)}
+    files = {
+        name[len(layout) :].decode("utf-8"): Path(os.fsdecode(data.source(i)))
+        for name, i in names.items()
+    }
+    created = format_time(int(spec.kit.created.timestamp()))
+    for image in images_of(files):
+        if covered.issuperset(image.digests):
+            continue
+        made = scan(image, files, created)
+        checked = check_sbom(made, image.name, for_kit=True)
+        if checked.errors:
+            raise SbomRefused([str(error) for error in checked.errors])
+        packages = len(checked.sbom.elements) - len(image.digests) if checked.sbom else 0
+        name = f"{FOLDER}/{component.id}-image-{file_name(image)}.spdx.json"
+        yield Made(name, made, 0, packages)
 
 
 def _part(path: str, digest: str, package: Package | None) -> Part:

@@ -84,14 +84,14 @@ class LayoutFiles:
 
     def manifest(self, name: str) -> tuple[bytes, str]:
         """Return a manifest by its digest, which is compared."""
-        data = _read(self._blob(name), self._where)
+        data = _read(self.blob(name), self._where)
         if hashlib.sha256(data).hexdigest() != name.removeprefix("sha256:"):
             raise ImageFileUnusable(f"{name} is another file", where=self._where)
         return data, self._media.get(name, "")
 
     def wanted(self, descriptor: Descriptor, name: str) -> Wanted:
         """Say where a blob is."""
-        url = self._blob(descriptor.digest).absolute().as_uri()
+        url = self.blob(descriptor.digest).absolute().as_uri()
         return Wanted(name, (url,), descriptor.sha256, descriptor.size)
 
     def small_blob(self, digest: str) -> bytes:
@@ -132,7 +132,8 @@ class LayoutFiles:
         value = _object(_read(self._directory / "index.json", self._where))
         return _dicts(value.get("manifests"))
 
-    def _blob(self, digest: str) -> Path:
+    def blob(self, digest: str) -> Path:
+        """Return the file of a blob; nothing of it is compared."""
         digits = digest.removeprefix("sha256:")
         if not HEX256.fullmatch(digits):
             raise ImageFileUnusable(f"has the digest {digest!r:.100}", where=self._where)

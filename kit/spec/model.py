@@ -52,6 +52,14 @@ from verifier.core.manifest import MAX_COMPONENTS
 from verifier.show.plain import plain
 
 MAX_SPEC = 16 * limits.MIB  # bytes
+_KIND_OF = {  # from kinds of sources that are fetched to those of components
+    "oci": "oci",
+    "wheels": "wheels",
+    "wheels_from": "wheels",
+    "debs": "debs",
+    "npm": "npm",
+    "git": "git",
+}
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
 
 
@@ -85,6 +93,12 @@ class Component(Table):
         description="where it belongs on the site, a line of 1 to 500 characters for people",
         examples=["/opt/lnm/migrations/21-101"],
     )
+    kind: Literal["files", "oci", "wheels", "debs", "npm", "git"] | None = Field(
+        None,
+        description="what the files are together, and so what is promised of them: the build and "
+        "the site check it; that of its sources if they are fetched and all of one kind",
+        examples=["wheels"],
+    )
     placeholder: Text | None = Field(
         None,
         description="why the component may be empty for now, a line of 1 to 500 characters",
@@ -93,6 +107,26 @@ class Component(Table):
     sources: tuple[Source, ...] = Field(
         (), alias="source", strict=False, description="an array of tables, [[component.source]]"
     )
+
+    @property
+    def what(self) -> str:
+        """Its kind: as stated, or as all its sources are; empty if it promises nothing."""
+        if self.kind is not None:
+            return self.kind
+        found = {_KIND_OF.get(source.fetched or "", "") for source in self.sources}
+        return found.pop() if len(found) == 1 else ""
+
+    @model_validator(mode="after")
+    def _is_what_it_fetches(self) -> Component:
+        found = {_KIND_OF.get(source.fetched or "", "") for source in self.sources}
+        others = sorted(found - {"", self.kind})
+        if self.kind not in {None, "files"} and others:
+            raise mistake(
+                f'has `kind = "{self.kind}"` and a source of {others[0]}',
+                expected="the kind that its sources have",
+                fix="remove `kind`, or make a component of its own",
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_source(self) -> Component:
@@ -134,6 +168,18 @@ class Exemption(Table):
     )
 
 
+class SbomLink(Table):
+    """What an element of an SBOM describes, said explicitly: the build holds it to that."""
+
+    element: Text = Field(
+        description="the element, by its id in the document: SPDXID, spdxId or bom-ref",
+        examples=["SPDXRef-Package-runner"],
+    )
+    member: KitPath = Field(
+        description="the file of the kit that it describes", examples=["tools/runner.bin"]
+    )
+
+
 class SbomFile(Table):
     """A document that says what the kit carries: SPDX or CycloneDX, as JSON.
 
@@ -142,6 +188,13 @@ class SbomFile(Table):
 
     file: SourcePath = Field(
         description="one file, relative to the spec", examples=["sboms/runner.spdx.json"]
+    )
+    links: tuple[SbomLink, ...] = Field(
+        (),
+        alias="link",
+        strict=False,
+        max_length=MAX_COMPONENTS,
+        description=f"an array of at most {MAX_COMPONENTS} tables, [[sbom.link]]",
     )
 
     @property

@@ -19,7 +19,7 @@ HOMES = {
 }
 READERS_OF_TAR = ("tarfile", "shutil.unpack_archive", "shutil.make_archive")
 # They look into other people's packages and images, never into a kit (ADR 26).
-OF_OTHERS = ("kit/sources/debfile.py", "kit/sources/imagefiles.py")
+OF_OTHERS = ("kit/sbom/inside.py", "kit/sources/debfile.py", "kit/sources/imagefiles.py")
 
 
 def said_once(source: Source) -> Iterator[str]:

@@ -18,15 +18,18 @@ import pytest
 
 from kit.container.pyz import make_pyz, verifier_files
 from tests.support.cases.every import every_case
-from tests.support.judging import Verdict, judge, pinned
+from tests.support.judging import MemorySource, Verdict, decoder, judge, pinned
 from tests.support.people import ROOT_FILE
 from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
+from verifier.catch import Catching
 from verifier.core.errors import RootInvalid, all_errors
 from verifier.core.members import Decoder
-from verifier.core.pipeline import Expectation, Job, Opened
+from verifier.core.pipeline import Expectation, Job, Opened, prove
 from verifier.core.trust import Root, parse_root
 from verifier.decoders import FINDERS, PythonDecoder, Seconded
 from verifier.evidence.components import component_digest
+from verifier.evidence.kinds import errors as kind_errors
+from verifier.kindjudge import KindJudge
 from verifier.rootfile import load_root
 from verifier.run import parse_expectation, run
 from verifier.show.report import Report, make_report
@@ -157,6 +160,27 @@ def test_vector_extracted(vector: Vector, tmp_path: Path) -> None:
         for name, path in sorted(found.items())
         if name not in HEAD
     ]
+
+
+KINDS = [name for name in NAMES if name.startswith("kind_")]
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds_are_judged_after_the_verdict(name: str, *, pipe: bool) -> None:
+    vector = Vector(name)
+    job = Job(root=pinned(), make_decoder=decoder(), workers=2)
+    opened, catching = Opened(), Catching(job, [KindJudge(sha512=True)])
+    prove(MemorySource(vector.kit, sequential=pipe), job, opened)
+    found = catching.judge(opened)
+    assert [fault.code for fault in found] == vector.expected["kinds"], [*map(str, found)]
+    assert all(fault.where.startswith("component 'c'") for fault in found)
+
+
+def test_every_code_of_a_kind_has_a_vector() -> None:
+    codes = {code for name in KINDS for code in Vector(name).expected["kinds"]}
+    raised = {error.code for error in all_errors() if error.__module__ == kind_errors.__name__}
+    assert codes == raised
 
 
 def decoders() -> dict[str, Callable[[], Decoder]]:

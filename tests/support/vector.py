@@ -41,6 +41,7 @@ class Case:
             of signers vouches for.
         root: The root to pin; empty for that of the test keys, None for no root at all.
         quick: Code with ``--quick``, empty for verified; None if it is `code`.
+        kinds: Codes of what is found when its kinds are judged; None where that is not asked.
         readable: Makes of a good kit one that stock programs can read, with the same members.
         pipe: Code when the kit comes through a pipe, where its length is not known before; None if
             it is `code`.
@@ -56,6 +57,7 @@ class Case:
     args: tuple[str, ...] = ()
     quick: str | None = None
     pipe: str | None = None
+    kinds: tuple[str, ...] | None = None
     readable: Callable[[bytes], bytes] = bytes
 
     @property
@@ -87,6 +89,8 @@ class Case:
             value.update(contents(self.readable(kit)))
         if self.quick is not None:
             value["quick"] = outcome(self.quick)
+        if self.kinds is not None:
+            value["kinds"] = list(self.kinds)
         if self.pipe is not None:
             value["pipe"] = outcome(self.pipe)
         return value

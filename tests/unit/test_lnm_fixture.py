@@ -32,7 +32,7 @@ Exit = common.Exit
 # --- generated files and the spec -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script", ["make_runner_image.py", "make_sbom.py"])
+@pytest.mark.parametrize("script", ["make_packages.py", "make_runner_image.py", "make_sbom.py"])
 def test_generated_files_are_what_their_generator_makes_now(script: str, tmp_path: Path) -> None:
     command = [sys.executable, "-B", str(LNM / script), "--check"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -74,6 +74,7 @@ def test_kit_carries_the_release_plan() -> None:
     assert [name for name in members if "cache" in name or name.endswith(".pyc")] == []
     evidence = contents(collect(spec).evidence)
     assert sorted(evidence) == [
+        "evidence/sbom/packages.spdx.json",
         "evidence/sbom/runner.spdx.json",
         "evidence/sbom/tooling.spdx.json",
     ]
@@ -320,14 +321,14 @@ def test_sbom_of_the_runner_lists_the_files_of_the_image_and_no_other() -> None:
     assert package["packageFileName"].endswith(image()[0])
 
 
-def test_sbom_of_the_tooling_lists_all_that_is_neither_image_nor_exempt() -> None:
+def test_sbom_of_the_tooling_lists_all_that_is_no_package_image_or_exempt() -> None:
     spec = load_spec(SPEC)
     exempt = {path for exemption in spec.exemptions for path in exemption.paths}
     members = contents(collect(spec).data)
     expected = {
         name: checksums(path.read_bytes())
         for name, path in members.items()
-        if not name.startswith("images/") and name not in exempt
+        if not name.startswith(("images/", "packages/")) and name not in exempt
     }
     assert listed(sbom("tooling.spdx.json")) == expected
 

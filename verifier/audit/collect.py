@@ -90,7 +90,8 @@ def _fill(audit: Audit, opened: Opened, index: Index, read: Documents, catch: Ca
     described = Described(read.sboms)
     carried_images = _images(catch)
     found = _Found(index, described, places, read.origins)
-    found.read(units(index, carried_images), Exempt(_exempt(opened)))
+    kinds = [(path, item.kind) for item in opened.manifest.components for path in item.paths]
+    found.read(units(index, carried_images, kinds), Exempt(_exempt(opened)))
     audit.coverage = found.coverage(read, index)
     audit.components += (_component(opened, item, found) for item in opened.manifest.components)
     audit.sboms += (_sbom(path, sbom, found.used.get(path, 0)) for path, sbom in read.sboms)

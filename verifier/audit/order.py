@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from verifier.audit.catch import Catch
 from verifier.audit.collect import make_audit
@@ -12,9 +12,14 @@ from verifier.audit.model import Audit
 from verifier.core.errors import KitError
 from verifier.core.pipeline import Job, Opened
 from verifier.host.accept import Host
+from verifier.host.kinds import KindsByPolicy
+from verifier.kindjudge import KindJudge
 from verifier.run import run
 from verifier.show.report import Report
-from verifier.typed import record, replace
+from verifier.typed import TYPE_CHECKING, record, replace
+
+if TYPE_CHECKING:
+    from verifier.catch import Judge
 
 
 class _Patient(Host):
@@ -34,6 +39,10 @@ class _Patient(Host):
             super().judge(opened)
         except KitError as error:
             self.fault = error
+
+    def judges(self) -> Sequence[Judge]:
+        """Return who looks into members, but for kinds, which an audit always asks about."""
+        return [judge for judge in super().judges() if not isinstance(judge, KindsByPolicy)]
 
 
 @record(frozen=True)
@@ -63,7 +72,8 @@ def audit_kit(
 ) -> Audit:
     """Prove a kit, all of it, and say everything that is known of it.
 
-    Verdict and exit status are those of `verify` with the same root, policy and expectation.
+    Verdict and exit status are those of `verify` with the same root, policy and expectation, but
+    that what kinds promise is judged whether the policy asks or not, by SHA-512 too (FORMAT 17).
 
     Args:
         path: The kit.
@@ -75,10 +85,15 @@ def audit_kit(
         raise ValueError("an audit is of a whole kit")
     catch = Catch()
     patient = _Patient(host) if host is not None else None
-    proved = run(path, job, host=patient, judges=(catch,))
+    kinds = KindJudge(sha512=True)
+    if patient is not None:
+        kinds = KindsByPolicy(patient, always=True, sha512=True)
+    proved = run(path, job, host=patient, judges=(catch, kinds))
     audit = make_audit(_refused(proved, patient), catch, later)
     if proved.error is not None and proved.error is not audit.report.error:
         audit.decisions.append(refusal("proof", proved.error))
+    more = [fault for fault in kinds.faults if fault is not proved.error]
+    audit.decisions += (refusal("kind", fault) for fault in more)
     return audit
 
 

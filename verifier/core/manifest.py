@@ -251,6 +251,7 @@ def _component(item: _Object) -> Component:
         paths=_some_paths(item),
         lands=item.text("lands", _TEXT),
         placeholder=item.text("placeholder", _SOME_TEXT) if item.has("placeholder") else "",
+        kind=item.text("kind", NAME) if item.has("kind") else "",
     )
     item.done()
     return made
@@ -364,4 +365,6 @@ def _component_value(component: Component) -> dict[str, Any]:
     }
     if component.placeholder:
         value["placeholder"] = component.placeholder
+    if component.kind:
+        value["kind"] = component.kind
     return value

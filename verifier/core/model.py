@@ -67,6 +67,7 @@ class Component:
         paths: Members or directories; every payload member lies at or below exactly one.
         lands: Where it belongs on the site, for people.
         placeholder: Why it is empty for now; empty if it is not.
+        kind: What it is, and so what it promises (FORMAT 17); empty if it promises nothing.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Component:
     paths: tuple[str, ...]
     lands: str
     placeholder: str = ""
+    kind: str = ""
 
 
 @record(frozen=True)

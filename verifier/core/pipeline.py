@@ -91,25 +91,19 @@ class Job:
 
 @record
 class Beside:
-    """What a program that is not ours was asked about, in sentences for the report."""
-
-    done: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-
-
-@record
-class Judged:
-    """What judges of contents say of a kit that is proved (`verifier.catch`).
+    """What somebody beside the core was asked: a program that is not ours, or judges of contents.
 
     Attributes:
-        faults: What stands against it; the first one decides.
         done: Sentences: what they found good.
         left: Sentences: what they did not look into.
+        faults: What stands against the kit; the first one decides.
+        about: Names of what was judged, such as ``kinds``.
     """
 
-    faults: list[KitError] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    faults: list[KitError] = field(default_factory=list)
+    about: set[str] = field(default_factory=set)
 
 
 @record
@@ -123,8 +117,8 @@ class Opened:
         signing: Who signed, under that root.
         wanted: The members that were asked for; None for all.
         done: What was checked, for the report, in order.
-        beside: What somebody else was asked about.
-        judged: What judges of contents say; they come after the verdict and can only lower it.
+        beside: What a program that is not ours says.
+        judged: What judges of contents say (`verifier.catch`): after the verdict, to lower it.
         noted: Sentences about what this host could not do.
     """
 
@@ -144,7 +138,7 @@ class Opened:
     wanted: list[range] | None = None
     done: list[str] = field(default_factory=list)
     beside: Beside = field(default_factory=Beside)
-    judged: Judged = field(default_factory=Judged)
+    judged: Beside = field(default_factory=Beside)
     noted: list[str] = field(default_factory=list)
 
 

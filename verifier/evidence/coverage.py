@@ -104,19 +104,30 @@ def _is_beside(entry: Mapping[str, Any]) -> bool:
     return isinstance(annotations, dict) and BESIDE in annotations
 
 
-def units(index: Index, layouts: Mapping[str, Sequence[str]]) -> Iterator[Unit]:
+ABOUT = {"wheels": ".whl", "debs": ".deb", "npm": ".tgz"}  # what a kind is about, by its end
+
+
+def units(
+    index: Index, layouts: Mapping[str, Sequence[str]], kinds: Iterable[tuple[str, str]]
+) -> Iterator[Unit]:
     """Yield every file of a kit, and in place of the files of an OCI layout its images.
+
+    Of wheels, Debian packages and npm projects the packages are described: what lists them is part
+    of the kind (FORMAT 17).
 
     Args:
         index: The members.
         layouts: Of each directory that is a layout, with a slash at its end, the images in it.
+        kinds: The directory and the kind of each component.
     """
+    about = [(f"{path}/", ABOUT[kind]) for path, kind in kinds if kind in ABOUT]
     for rank, first, last in index.runs():
         if rank != DATA:
             continue
         for number, path in enumerate(index.paths(first, last), first):
             name = path.decode("utf-8")
-            if not any(name.startswith(layout) for layout in layouts):
+            ending = next((end for place, end in about if name.startswith(place)), "")
+            if name.endswith(ending) and not any(name.startswith(layout) for layout in layouts):
                 yield Unit(name, index.digest(number).hex())
     for layout, images in layouts.items():
         for sha256 in images:

@@ -6,7 +6,8 @@ proved, under the lock, from what is in the trust directory at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 from verifier.core.envelope import check_threshold, evaluate
 from verifier.core.errors import KitError
@@ -16,6 +17,7 @@ from verifier.core.trust import Root, parse_chain
 from verifier.host.directory import TrustDirectory, set_back
 from verifier.host.errors import StateUnwritable, TrustUnwritable
 from verifier.host.judge import Facts, Judgement, judge
+from verifier.host.policy import LinePolicy, Policy, parse_policy
 from verifier.host.state import (
     EMPTY,
     State,
@@ -68,7 +70,24 @@ class Host:
 
     def judges(self) -> Sequence[Judge]:
         """Return who looks into members for this host when a kit is proved."""
-        return ()
+        if not any(rules.kinds for policy in self._policies() for rules in policy.lines):
+            return ()
+        from verifier.host.kinds import KindsByPolicy  # here, since a zipapp compiles it
+
+        return (KindsByPolicy(self),)
+
+    def _policies(self) -> Iterator[Policy]:
+        """Yield the policies that may be in force: the root that a kit brings decides."""
+        for data in (self._trusted.policy, self._trusted.coming):
+            with contextlib.suppress(KitError):  # said when it is chosen
+                if data is not None:
+                    yield parse_policy(data)
+
+    def rules_for(self, opened: Opened) -> LinePolicy | None:
+        """Return what the policy says of the line of a kit that was judged."""
+        assert self.judgement is not None
+        assert opened.manifest is not None
+        return self.judgement.chosen.policy.rules_for(opened.manifest.kit.line)
 
     def judge(self, opened: Opened) -> None:
         """Judge a kit that is authentic; see `verifier.core.pipeline.Job.judge`.
@@ -135,6 +154,7 @@ class Host:
         self._trusted = self.directory.load()
         self._follow_again(opened)
         self.judge(opened)
+        self._check_kinds(opened)
         assert self.judgement is not None
         outcome = AGAIN if self.judgement.freshness == "same" else ACCEPTED
         state = self._remembered(opened)
@@ -155,6 +175,14 @@ class Host:
             raise
         self.directory.commit_state(prepared)
         self.outcome = outcome
+
+    def _check_kinds(self, opened: Opened) -> None:
+        """Refuse what was not looked into, when the policy has come to ask for it meanwhile."""
+        rules = self.rules_for(opened)
+        if rules is not None and rules.kinds and "kinds" not in opened.judged.about:
+            from verifier.evidence.kinds.errors import KindUnchecked
+
+            raise KindUnchecked("the policy asks what kinds promise, since this run began")
 
     def _follow_again(self, opened: Opened) -> None:
         """Count the signatures again if the root was changed since they were counted."""

@@ -24,6 +24,7 @@ MAX_AGE_DAYS = 36_500  # a hundred years: more is no limit
 OVERRIDABLE = (
     "attestation-unchecked",
     "clock-differs",
+    "kind-unchecked",
     "kit-equivocation",
     "kit-expired",
     "kit-older",
@@ -62,12 +63,14 @@ class LinePolicy:
 
     Attributes:
         maximum_age_days: How old a kit may be; 0 for any age.
+        kinds: Whether components must keep what their kinds promise; else it is only said.
     """
 
     line: str
     signer_sets: tuple[SignerSet, ...] = ()
     attestations: tuple[Requirement, ...] = ()
     maximum_age_days: int = 0
+    kinds: bool = False
 
 
 @record(frozen=True)
@@ -302,6 +305,7 @@ def _line(fields: _Fields) -> LinePolicy:
         signer_sets=tuple(_signer_set(item) for item in fields.objects("signerSets")),
         attestations=tuple(_requirement(item) for item in fields.objects("attestations")),
         maximum_age_days=fields.number("maximumAgeDays", MAX_AGE_DAYS, 0),
+        kinds=fields.word("kinds", "report", "verify"),
     )
     fields.done()
     _once([item.name for item in rules.signer_sets], "signer set")

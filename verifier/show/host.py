@@ -276,6 +276,8 @@ def _line_lines(rules: LinePolicy) -> list[str]:
         lines.append(f"  {on} needs {wanted.predicate_type}, which this verifier cannot check")
     if rules.maximum_age_days:
         lines.append(f"  a kit is at most {rules.maximum_age_days} days old")
+    if rules.kinds:
+        lines.append("  components must keep what their kinds promise")
     if len(lines) == 1:
         lines.append("  the threshold of the root is enough, at any age")
     return lines

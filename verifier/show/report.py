@@ -179,13 +179,32 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
         left.append("the index of the evidence: this version does not know it")
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
-    left += opened.beside.left + opened.judged.left
+    left += opened.beside.left + opened.judged.left + _kinds_left(opened)
     left += _not_judged(opened, host)
     for keyid, scheme in sorted(opened.signing.not_evaluated.items() if opened.signing else ()):
         left.append(f"the signature of key {keyid!r}: its scheme {scheme!r} is not known here")
     left += [f"unknown field {name!r}" for name in opened.manifest.unknown]
     left += _not_compared(opened.manifest, index)
     return left
+
+
+_NO_PROMISE = ("", "files")  # kinds that promise nothing but files
+_KINDS = ("oci", "wheels", "debs", "npm", "git")  # known here (verifier.evidence.kinds.registry)
+
+
+def _kinds_left(opened: Opened) -> list[str]:
+    """Return what kinds promise and nobody looked at."""
+    assert opened.manifest is not None
+    named = [(item.id, item.kind) for item in opened.manifest.components]
+    unknown = [
+        f"what kind {kind!r} of component {name!r} promises: it is not known here"
+        for name, kind in named
+        if kind not in _NO_PROMISE + _KINDS
+    ]
+    known = [f"{name} ({kind})" for name, kind in named if kind in _KINDS]
+    if not known or "kinds" in opened.judged.about:
+        return unknown
+    return [f"what kinds promise: {', '.join(known)}", *unknown]
 
 
 def _rest(error: KitError | None) -> str:
@@ -308,7 +327,8 @@ def _kit_lines(report: Report) -> list[str]:
     manifest = opened.manifest or opened.claims
     for component in manifest.components if manifest else ():
         note = f" - placeholder: {shown(component.placeholder)}" if component.placeholder else ""
-        text = f"{component.id} {component.version} -> {shown(component.lands)}{note}"
+        kind = f" ({component.kind})" if component.kind else ""
+        text = f"{component.id} {component.version}{kind} -> {shown(component.lands)}{note}"
         rows.append(("component", text))
     for item in manifest.exemptions if manifest else ():
         rows.append(("exempt", f"{', '.join(map(shown, item.paths))}: {shown(item.reason)}"))
@@ -396,6 +416,7 @@ def _kit_value(report: Report) -> dict[str, Any] | None:
                 "paths": list(component.paths),
                 "lands": component.lands,
                 "placeholder": component.placeholder or None,
+                "kind": component.kind or None,
             }
             for component in manifest.components
         ],

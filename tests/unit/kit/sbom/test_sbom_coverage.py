@@ -12,7 +12,7 @@ import pytest
 from kit.build import BuiltKit, Options, build
 from kit.errors import SourceMissing
 from kit.sbom.coverage import describe
-from kit.sbom.errors import SbomCoverage, SbomRefused
+from kit.sbom.errors import SbomCoverage, SbomLinkBroken, SbomRefused
 from kit.spec import parse_spec
 from tests.support.making import ROOT_FILE
 from verifier.evidence.coverage import Unit, compare
@@ -195,3 +195,36 @@ def test_the_comparison_is_a_pure_function() -> None:
         1,
         ["y"],
     )
+
+
+# --- explicit links ----------------------------------------------------------------------------
+
+
+def link(element: str, member: str) -> str:
+    return f'{SBOM}[[sbom.link]]\nelement = "{element}"\nmember = "{member}"\n'
+
+
+def linked() -> dict[str, Any]:
+    return document({**A, "bom-ref": "a"}, {**B, "bom-ref": "b"}, {**file("c", ""), "bom-ref": "c"})
+
+
+def test_link_that_holds_is_no_matter(tmp_path: Path) -> None:
+    built(tmp_path, linked(), rest=link("a", "tools/a"))
+
+
+@pytest.mark.parametrize(
+    ("element", "member", "why"),
+    [
+        ("x", "tools/a", "is no element of the document"),
+        ("c", "tools/a", "has no SHA-256"),
+        ("a", "tools/x", "which the kit does not carry"),
+        ("a", "tools/b", "which has another SHA-256"),
+    ],
+)
+def test_link_that_does_not_hold_makes_no_kit(
+    tmp_path: Path, element: str, member: str, why: str
+) -> None:
+    with pytest.raises(SbomLinkBroken, match=why) as raised:
+        built(tmp_path, linked(), rest=link(element, member))
+    assert "sbom[0].link[0]" in str(raised.value)
+    assert not list(tmp_path.glob("demo*"))
