@@ -14,9 +14,8 @@ from kit.container.archive import SumsSign, Written, write_archive
 from kit.container.page import sign_page, write_page
 from kit.container.pyz import make_pyz, make_runner_pyz, runner_files, verifier_files
 from kit.container.readme import readme_text
-from kit.errors import SourceNameUnsafe, show
-from kit.runbook.carried import check_runbooks, has_runbook
 from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
+from kit.runbook.carried import check_runbooks, has_runbook
 from kit.sources.collect import collect
 from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
