@@ -20,7 +20,7 @@ from verifier.host.accept import Host
 from verifier.run import Into, default_workers, prove_file
 from verifier.typed import record
 
-MEMBER = "runbook.json"  # RUNBOOK 1.2
+KIND, MEMBER = "runbook", "runbook.json"  # RUNBOOK 1.2
 
 
 @record(frozen=True)
@@ -101,7 +101,7 @@ def find_runbook(manifest: Manifest, index: Index) -> tuple[str, int]:
     """
     found = []
     for component in manifest.components:
-        for path in component.paths:
+        for path in component.paths if component.kind == KIND else ():
             at = index.find(f"{path}/{MEMBER}".encode())
             if at is not None:
                 found.append((f"{path}/{MEMBER}", at))

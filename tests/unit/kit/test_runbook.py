@@ -137,3 +137,9 @@ def test_the_example_keeps_to_the_rules() -> None:
         "switch",
         "wait-http",
     ]
+
+
+def test_a_component_of_a_runbook_says_that_it_is_one(tmp_path: Path) -> None:
+    built = build(load_spec(make(tmp_path)), [pinned()], tmp_path / "out", Options())
+    kinds = {item.id: item.kind for item in built.manifest.components}
+    assert kinds == {"tools": "", "runbook": "runbook"}
