@@ -16,7 +16,7 @@ from kit.container.pyz import make_pyz, make_runner_pyz, runner_files, verifier_
 from kit.container.readme import readme_text
 from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
 from kit.runbook.carried import check_runbooks, has_runbook
-from kit.sources.collect import collect
+from kit.sources.collect import Collected, collect
 from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
 from kit.spec import KitSpec
@@ -39,9 +39,8 @@ from verifier.core.trust import Root, chain_bytes
 from verifier.run import default_workers, run
 from verifier.show.report import Report
 
-_EVIDENCE_INDEX = b"evidence/evidence.index"  # FORMAT 9.2
-
 if TYPE_CHECKING:
+    from kit.evidence.index import Evidence
     from kit.signing import KitSigner, SumsSigner  # slow to load, and a build may need no key
     from verifier.evidence.coverage import Coverage
 
@@ -203,6 +202,34 @@ def own_members(info: KitInfo, *, runner: bool = False) -> dict[bytes, bytes]:
     return own
 
 
+def make_inputs(
+    spec: KitSpec, collected: Collected, info: KitInfo, *, signed_sums: bool
+) -> tuple[Inputs, Evidence | None]:
+    """Return what a kit carries, and its evidence, if it has any; that is read and judged now.
+
+    Raises:
+        LayoutUnmet: The steps of the build are not what the layout of the spec says.
+        SourceNameUnsafe: A file has the name of the index of the evidence.
+        EvidenceRefused: A document of evidence cannot be read by any site.
+    """
+    from kit.evidence.index import INDEX, Evidence  # slow to load, and mostly there is none
+
+    if collected.evidence.find(INDEX) >= 0:
+        raise SourceNameUnsafe([(INDEX, "this name is kept for the index of evidence")])
+    own = own_members(info, runner=has_runbook(spec))
+    if len(collected.evidence):
+        own[INDEX] = b""
+    inputs = Inputs(collected, own, signed_sums=signed_sums, mtime=info.mtime)
+    evidence = Evidence(inputs) if INDEX in own else None
+    if evidence is not None:
+        evidence.plan()
+    if spec.layout is not None and evidence is not None:
+        from kit.intoto.judge import judge_spec  # an extra, and few specs have steps
+
+        judge_spec(spec, info.mtime, evidence.digests)
+    return inputs, evidence
+
+
 def build(
     spec: KitSpec,
     chain: Sequence[Root],
@@ -231,14 +258,7 @@ def build(
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options), options.taken)
-    inputs = Inputs(
-        collected,
-        own_members(draft.kit, runner=has_runbook(spec)),
-        signed_sums=sums is not None,
-        mtime=draft.kit.mtime,
-    )
-    if inputs.index.find(_EVIDENCE_INDEX) is not None:
-        raise SourceNameUnsafe([(_EVIDENCE_INDEX, "this name is kept for the index of evidence")])
+    inputs, evidence = make_inputs(spec, collected, draft.kit, signed_sums=sums is not None)
     check_runbooks(spec, inputs.index)
     empty = tuple(show(name) for name in collected.empty_directories)
     notes = collected.notes
@@ -255,6 +275,9 @@ def build(
             options.taken.check(inputs.index)
         members = inputs.index.count(DATA)
         coverage = judge(inputs) if judge else None
+        if evidence is not None:
+            evidence.check_attested(spec, inputs.index, draft)
+        strangers = list(evidence.strangers(inputs.index, draft)) if evidence else []
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:
             report = self_check(output.partial_of(path), written, options, unchecked)
@@ -270,7 +293,7 @@ def build(
         size=size,
         members=members,
         empty_directories=empty,
-        notes=(*notes.sentences(), *unchecked),
+        notes=(*notes.sentences(), *strangers, *unchecked),
         signers=tuple(sorted({signer.signer for signer in signers})),
         report=report,
         coverage=coverage,

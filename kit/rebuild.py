@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.build import Options, created_of, draft_manifest, own_members, write
+from kit.build import Options, created_of, draft_manifest, make_inputs, write
 from kit.container.archive import Written, can_be_sums_signature, compressor_name
 from kit.container.head import check_same_root, read_head
 from kit.container.output import refused
 from kit.errors import show
-from kit.runbook.carried import has_runbook
 from kit.sources.collect import collect
 from kit.sources.fromkit import Gathered
-from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from verifier.core.envelope import parse_page
@@ -84,12 +82,7 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
     collected = collect(spec, taken=options.taken)
-    inputs = Inputs(
-        collected,
-        own_members(draft.kit, runner=has_runbook(spec)),
-        signed_sums=has_sums,
-        mtime=draft.kit.mtime,
-    )
+    inputs, _ = make_inputs(spec, collected, draft.kit, signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
     with tempfile.TemporaryFile() as stream:
         try:

@@ -118,10 +118,10 @@ def run(command: Sequence[str], expected: int, *, directory: Path, wrap: Sequenc
     return text
 
 
-def build(out: str, *signers: str) -> str:
+def build(out: str, *signers: str, spec: str = "fixtures/lnm/kit.toml") -> str:
     """Build the kit below the top with the public test keys; return what was printed."""
     keys = [word for name in signers for word in ("--key", f"{KEYS}/{name}.pem")]
-    command = ["offline-kit", "build", "fixtures/lnm/kit.toml", "--root", f"{KEYS}/root.json"]
+    command = ["offline-kit", "build", spec, "--root", f"{KEYS}/root.json"]
     command += ["--out", out, *keys, "--sums-key", f"{KEYS}/sums.pem"]
     return run(command, 0, directory=TOP)
 
@@ -231,6 +231,40 @@ def bad() -> None:
         raise Unexpected("a kit without a root is called verified")
 
 
+def drop(name: str) -> str:
+    """Copy the sources of the attested kit without one attestation; return the copy's spec."""
+    copy = DEMO / "dropped" / "source"
+    shutil.copytree(TOP / "fixtures" / "lnm", copy)
+    spec = copy / "attested.toml"
+    tables = spec.read_text("utf-8").split("[[attestation]]\n")
+    spec.write_text("[[attestation]]\n".join(t for t in tables if name not in t), "utf-8")
+    return spec.relative_to(TOP).as_posix()
+
+
+def strict() -> None:
+    """Show that a policy that demands evidence takes the kit that has it, and no other."""
+    say()
+    say("== The same release with what is attested of it: tests, provenance, signatures, VEX ==")
+    text = build("build/demo/attested", "alice", "bob", spec="fixtures/lnm/attested.toml")
+    expect(text, "signed by  alice, bob")
+    say()
+    say("== A site whose policy demands all of that ==")
+    root = hashlib.sha256((RELEASE / "root.json").read_bytes()).hexdigest()
+    policy = "../../../fixtures/lnm/supply/policy.json"
+    command = ["python3", "-I", "-S", "kit-verify.pyz", "trust", "init", "--root", "root.json"]
+    command += ["--fingerprint", root, "--policy", policy, "--trust", "../trust"]
+    run(command, 0, directory=RELEASE, wrap=isolation())
+    trusted = ("--trust", "../trust")
+    text = verify(f"../attested/{NAME}/{KIT}", 0, *trusted, root=False)
+    expect(text, "VERIFIED: lnm", "attestation https://in-toto.io/attestation/test-result/v0.1")
+    say()
+    say("== The same site, and a release whose test attestation was dropped ==")
+    text = build("build/demo/dropped", "alice", "bob", spec=drop("tests.dsse.json"))
+    expect(text, "signed by  alice, bob")
+    text = verify(f"../dropped/{NAME}/{KIT}", 4, *trusted, root=False)
+    expect(text, "REJECTED: attestation-missing\n", "test-result/v0.1")
+
+
 def main() -> int:
     """Run the demo and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
@@ -243,12 +277,13 @@ def main() -> int:
     try:
         good()
         bad()
+        strict()
     except Unexpected as error:
         say()
         print(f"demo: {error}", file=sys.stderr)
         return 1
     say()
-    say("== Done: one kit proved, three that did not pass, each as it should be ==")
+    say("== Done: one kit proved, four that did not pass, each as it should be ==")
     return 0
 
 

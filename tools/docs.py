@@ -44,6 +44,7 @@ from kit.spec import (
     Evidence,
     Exemption,
     KitTable,
+    LayoutTable,
     Release,
     SbomFile,
     Source,
@@ -268,6 +269,7 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[[evidence]]", Evidence),
     ("[[sbom]]", SbomFile),
     ("[[exemption]]", Exemption),
+    ("[layout]", LayoutTable),
     ("[release]", Release),
 ]
 

@@ -24,6 +24,7 @@ from verifier.typed import TYPE_CHECKING, NoReturn, TextIO, replace
 if TYPE_CHECKING:
     from verifier.core.trust import Root
     from verifier.host.accept import Host
+    from verifier.host.attestations import Given
 
 _OF_A_KIT = ("verify", "accept", "list", "inspect", "diff", "audit")
 _OF_THE_HOST = ("trust", "policy", "receipt")  # these have a command line of their own
@@ -188,6 +189,13 @@ def _add_proof(command: Parser) -> None:
     command.add_argument(
         "--openssl", default="", metavar="PROGRAM", help="let openssl check P-256 signatures too"
     )
+    command.add_argument(
+        "--evidence",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="evidence that came later; counts by who signed it; may be given several times",
+    )
     command.add_argument("--receipt", metavar="FILE", help="write the report as a Statement")
     command.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="threads")
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -318,7 +326,16 @@ def _host(options: argparse.Namespace, clock: int) -> Host | None:
     from verifier.host.accept import Host
     from verifier.host.directory import TrustDirectory
 
-    return Host(TrustDirectory(place), clock, __version__)
+    return Host(TrustDirectory(place), clock, __version__, _given(options))
+
+
+def _given(options: argparse.Namespace) -> Sequence[Given]:
+    """Return the files of evidence that were given beside the kit."""
+    if not getattr(options, "evidence", None):
+        return ()
+    from verifier.host.attestations import read_given  # here, as above
+
+    return read_given(options.evidence)
 
 
 def _check_together(options: argparse.Namespace, host: Host | None) -> None:
@@ -351,6 +368,11 @@ def _check_together(options: argparse.Namespace, host: Host | None) -> None:
         raise UsageError(
             "--receipt does not go with --only: a receipt is of a whole kit",
             fix="Leave out --only; `--json` reports what a partial run found.",
+        )
+    if options.evidence and host is None:
+        raise UsageError(
+            "--evidence is judged by the policy of a trust directory, and there is none",
+            fix="Name yours with --trust DIR.",
         )
     if options.accept and host is None:
         raise UsageError(

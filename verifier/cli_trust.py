@@ -12,7 +12,7 @@ from verifier.core import limits
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
-from verifier.host.directory import TrustDirectory, parse_digits
+from verifier.host.directory import MAX_TRUSTED_ROOT, TrustDirectory, parse_digits
 from verifier.host.errors import PolicyUnmeetable
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
@@ -23,19 +23,23 @@ from verifier.show.host import (
     policy_lines,
     receipt_lines,
     trusted_lines,
+    trusted_root_lines,
     unmeetable,
 )
 from verifier.show.people import root_changes
 from verifier.source import open_source
 
 _TRUST = """\
-kit-verify trust init --root FILE --fingerprint HEX [--policy FILE] [--trust DIR]
+kit-verify trust init --root FILE --fingerprint HEX [--policy FILE] [--trusted-root FILE]
+                      [--trust DIR]
   pins a root of trust; HEX is its SHA-256 from another channel, in any grouping;
   --shared-parent: also where others may rename what is in the directory above
 kit-verify trust show [--trust DIR]
   says for reading aloud whom this host believes and what it remembers
-kit-verify trust update KIT [--policy FILE] [--trust DIR]
+kit-verify trust update [KIT] [--policy FILE] [--trusted-root FILE] [--trust DIR]
   takes the newer root that a kit brings, and the policy that goes with it; accepts no kit
+  --trusted-root: adds a trusted_root.json of sigstore, which a policy names by its SHA-256; may be
+  given several times, and replaces none
 kit-verify trust reset LINE --take KITID|any --reason TEXT [--trust DIR]
   forgets the accepted kits of a line, and takes the kit named first; what was made before it
   stays old.  `any` takes any kit first, an old one too.  That is recorded and shown."""
@@ -77,9 +81,10 @@ def _parser() -> Parser:
             made.add_argument("--fingerprint", metavar="HEX", required=True, nargs="+")
             made.add_argument("--shared-parent", action="store_true")
         if name == "update":
-            made.add_argument("kit", metavar="KIT")
+            made.add_argument("kit", metavar="KIT", nargs="?")
         if name in ("init", "update"):
             made.add_argument("--policy", metavar="FILE")
+            made.add_argument("--trusted-root", metavar="FILE", action="append", default=[])
         if name == "reset":
             made.add_argument("line", metavar="LINE")
             made.add_argument("--take", metavar="KITID", required=True, nargs="+")
@@ -115,18 +120,51 @@ def command(arguments: Sequence[str]) -> ExitStatus:
     clock = told_time(time.time())
     named = getattr(options, "policy", None)
     policy = read_other(named, MAX_POLICY, "a policy") if named else None
+    roots = [
+        read_other(path, MAX_TRUSTED_ROOT, "a trusted root")
+        for path in getattr(options, "trusted_root", ())
+    ]
+    _check_roots(roots)
     if options.action == "init":
         _init(options, directory, policy)
+        _add_roots(directory, roots)
     elif options.action == "update":
-        _update(options, directory, policy)
+        if options.kit is None and (policy is not None or not roots):
+            raise UsageError(
+                "KIT is missing",
+                fix="Give the kit that brings the newer root, or only --trusted-root FILE.",
+            )
+        if options.kit is not None:
+            _update(options, directory, policy)
+        _add_roots(directory, roots)
     elif options.action == "reset":
         take = " ".join(options.take)
         take = "" if take == "any" else parse_digits(take, "--take")
         state = directory.reset(options.line, options.reason, clock, take=take)
         print("\n".join(memory_lines(state)))
         return ExitStatus.VERIFIED
-    print("\n".join(trusted_lines(directory.load(), directory.path)))
+    lines = trusted_lines(directory.load(), directory.path)
+    print("\n".join(lines + trusted_root_lines(directory.known_trusted_roots())))
     return ExitStatus.VERIFIED
+
+
+def _check_roots(roots: Sequence[bytes]) -> None:
+    """Read trusted roots before anything is pinned or changed.
+
+    Raises:
+        TrustedRootMalformed: One of them is none.
+    """
+    for data in roots:
+        from verifier.evidence.sigstore.roots import (
+            parse_trusted_root,  # here: mostly none is given
+        )
+
+        parse_trusted_root(data)
+
+
+def _add_roots(directory: TrustDirectory, roots: Sequence[bytes]) -> None:
+    if roots:
+        print("\n".join(trusted_root_lines(directory.add_trusted_roots(roots))))
 
 
 def _chain(path: str) -> list[Root]:

@@ -269,7 +269,8 @@ def run(
     opened = opened if opened is not None else Opened()
     if host is not None:
         job.root, job.judge = host.root, host.judge
-        judges = (*judges, *host.judges())
+        if job.stop_after == "members":
+            judges = (*judges, *host.judges())
     if openssl:
         job.judge = _asking(openssl, job.judge)
     try:

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "runbook": ("runbook", "Check a runbook, and draw it."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
+    "approve": ("approve", "Audit a kit under a policy, and sign that it may be used."),
     "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
     "layout": ("intoto", "Make, sign and verify layouts of in-toto."),
     "config": ("config", "Show what the commands take where nothing is given."),
@@ -114,7 +115,7 @@ def load_all() -> None:
     """Load every module, so that every class of errors exists and can be explained."""
     for module, _ in COMMANDS.values():
         _load(module)
-    from kit import lock  # noqa: F401  # what the commands load when they run
+    from kit import approve, lock  # noqa: F401  # what the commands load when they run
     from kit.attest import errors  # noqa: F401
     from kit.intoto import errors as _  # noqa: F401
     from kit.net import keyless  # noqa: F401
@@ -124,6 +125,8 @@ def load_all() -> None:
 def _load(module: str) -> None:
     """Load one of the modules with commands, which registers them."""
     match module:
+        case "approve":
+            from kit.cli import approve  # noqa: F401
         case "attest":
             from kit.cli import attest  # noqa: F401
         case "build":

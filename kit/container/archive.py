@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import zstandard
@@ -28,6 +28,7 @@ from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SIG, SUMS, FrameTable, 
 from verifier.core.manifest import encode_manifest
 from verifier.core.model import Blob, Built, KitId, Manifest, Subject
 from verifier.core.names import HEAD
+from verifier.core.pipeline import EVIDENCE_INDEX
 from verifier.typed import replace
 
 SumsSign = Callable[[bytes], bytes]
@@ -136,8 +137,9 @@ def write_archive(
     )
     end = maker.run()
     digest_mixed(plan, maker.table, index, maker.offsets, output)
+    derived = _finish_late(inputs)
     sums = _finish_sums(index, sums_sign)
-    _write_deferred(output, maker, plan, headers, index, sums)
+    _write_deferred(output, maker, plan, headers, index, sums, derived)
     size = _write_end(output, head, plan, maker, end)
     index_digest = _write_list(output, head, HEAD[2], headers, index.text())
     frames_digest = _write_list(output, head, HEAD[3], headers, maker.table.text())
@@ -172,8 +174,11 @@ def _manifest(
     draft: Manifest, index: Index, chain: bytes, index_digest: str, frames_digest: str, frames: int
 ) -> Manifest:
     index_blob = Blob(index.text_size(), {"sha256": index_digest})
+    evidence = index.find(EVIDENCE_INDEX)
+    digest = {"sha256": index.digest(evidence).hex()} if evidence is not None else {}
     return replace(
         draft,
+        evidence_index=None if evidence is None else Blob(index.sizes[evidence], digest),
         index=index_blob,
         frames=Blob(frames, {"sha256": frames_digest}),
         roots=Blob(len(chain), {"sha256": hashlib.sha256(chain).hexdigest()}),
@@ -206,6 +211,19 @@ def _fit_page(
 def can_be_sums_signature(signature: bytes) -> bool:
     """Whether its line has two digits as its size, as the size of the index was planned."""
     return 10 <= 4 * -(-len(signature) // 3) <= 99
+
+
+def _finish_late(inputs: Inputs) -> dict[int, bytes]:
+    """Make the members that speak about others, which have their digests by now."""
+    made = {}
+    index = inputs.index
+    for member, make in inputs.late:
+        data = made[member] = make(index)
+        inputs.made[index.paths(member, member + 1)[0]] = data
+        if len(data) != index.sizes[member]:
+            raise ValueError(f"{index.path(member)} was planned with {index.sizes[member]} bytes")
+        index.digests[32 * member : 32 * member + 32] = hashlib.sha256(data).digest()
+    return made
 
 
 def _finish_sums(index: Index, sums_sign: SumsSign | None) -> bytes:
@@ -262,14 +280,24 @@ def _write_list(
 
 
 def _write_deferred(
-    output: int, maker: FrameMaker, plan: Plan, headers: Headers, index: Index, sums: bytes
+    output: int,
+    maker: FrameMaker,
+    plan: Plan,
+    headers: Headers,
+    index: Index,
+    sums: bytes,
+    derived: Mapping[int, bytes],
 ) -> None:
-    """Write SHA256SUMS and its signature into the frames that waited for them."""
+    """Write SHA256SUMS, its signature and what was made late into the frames that waited."""
     member = index.bounds[SUMS]
-    size = index.sizes[member]
-    if size >= limits.BIG:
-        frames = plan.frames_of(range(member, member + 1))
-        stream = _member(headers, "SHA256SUMS", size, index.sums())
+    texts: dict[int, Iterable[bytes]] = {member: index.sums()}
+    texts.update((late, [data]) for late, data in derived.items())
+    for late, text in texts.items():
+        size = index.sizes[late]
+        if size < limits.BIG:
+            continue
+        frames = plan.frames_of(range(late, late + 1))
+        stream = _member(headers, index.path(late), size, text)
         for frame, content in zip(
             frames, _contents((plan.content[f] for f in frames), stream), strict=True
         ):
@@ -279,8 +307,8 @@ def _write_deferred(
         for number in range(plan.first[frame], plan.last[frame]):
             path, size = index.paths(number, number + 1)[0], index.sizes[number]
             start = at + header_size(path, size)
-            if number == member:
-                data[start : start + size] = b"".join(index.sums())
+            if number in texts:
+                data[start : start + size] = b"".join(texts[number])
             elif number == index.bounds[SIG] and index.count(SIG):
                 data[at:start] = headers(path, size, False)
                 data[start : start + 512] = sums.ljust(512, b"\0")

@@ -69,7 +69,8 @@ class FrameMaker:
     Attributes:
         table: The payload's lines, complete when `run` returns, except the digests of mixed
             members (see `digest_mixed`).
-        deferred: Frames that hold SHA256SUMS or its signature: filled but for these, not written.
+        deferred: Frames that hold SHA256SUMS, its signature or a member that is made late: filled
+            but for these, not written.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class FrameMaker:
         derived = [self._index.bounds[SUMS]]
         if self._index.count(SIG):
             derived.append(self._index.bounds[SIG])
+        derived += [member for member, _ in inputs.late]
         self._derived = frozenset(derived)
 
     def run(self) -> int:

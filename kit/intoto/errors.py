@@ -45,25 +45,3 @@ class LayoutExpired(Rejected):
 
     code = "layout-expired"
     fix = "Have the owner sign a layout with a later date, or build with the right `created`."
-
-
-class LayoutInspects(Rejected):
-    """An in-toto layout has inspections: commands that whoever verifies would run.
-
-    Nobody else's commands run here or at a site, and a chain whose inspections did not run is not
-    verified.
-    """
-
-    code = "layout-inspects"
-    fix = "Have the owner sign a layout without `inspect`; do what they do as steps."
-
-
-class LayoutUnmet(Rejected):
-    """The links of an in-toto layout do not show that each step was done by those who may.
-
-    A link is missing, was signed by somebody else, contradicts another one of its step, or breaks
-    a rule; or the owners of the layout did not all sign it.
-    """
-
-    code = "layout-unmet"
-    fix = "Do the step that is named again, by those who may, or have the layout corrected."

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.attest.errors import ReportUnreadable
 from kit.attest.inputs import Input, read_input
-from kit.intoto.errors import LayoutExpired, LayoutInspects, LayoutInvalid, LayoutUnmet
+from kit.errors import SourceChanged
+from kit.intoto.errors import LayoutExpired, LayoutInvalid
 from kit.intoto.layout import LayoutFile, load_layout, public_key
 from kit.intoto.library import library, short
+from kit.spec import KitSpec
 from verifier.core.errors import KitError
 from verifier.core.model import format_time, parse_time
+from verifier.evidence.errors import LayoutInspects, LayoutUnmet
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.statement import read_envelope
 
+_MEND = "Do the step that is named again, by those who may, or have the layout corrected."
 _NEVER = "9999-12-31T23:59:59Z"
 
 
@@ -55,7 +59,11 @@ def judge_chain(layout: Path, links: Path, owners: Sequence[Path], at: int) -> C
     read = load_layout(layout)
     where = read.given.where
     if read.value["inspect"]:
-        raise LayoutInspects("its inspections are commands to be run", where=where)
+        raise LayoutInspects(
+            "its inspections are commands to be run",
+            where=where,
+            fix="Have the owner sign a layout without `inspect`; do what they do as steps.",
+        )
     expires = parse_time(read.value["expires"])
     if expires is None:
         raise LayoutInvalid("`expires` is no time", where=where)
@@ -66,6 +74,30 @@ def judge_chain(layout: Path, links: Path, owners: Sequence[Path], at: int) -> C
         told = f"expired at {read.value['expires']}, and is judged at {format_time(at)}"
         raise LayoutExpired(told, where=where)
     return Chain(read.given, found)
+
+
+def judge_spec(spec: KitSpec, at: int, carried: Mapping[str, str]) -> Chain:
+    """Hold the steps of a build to the layout of its spec, at the moment that the kit names.
+
+    Args:
+        spec: One with a layout.
+        at: ``created``, in seconds: a kit can be built again when its layout has expired.
+        carried: From path in the kit to SHA-256, for what the kit will carry as evidence.
+
+    Raises:
+        SourceChanged: What was judged is not what the kit would carry.
+        KitError: As `judge_chain`.
+    """
+    wanted = spec.layout
+    if wanted is None:
+        raise ValueError("the spec has no layout")
+    owners = [spec.base / path for path in wanted.keys]
+    chain = judge_chain(spec.base / wanted.file, spec.base / wanted.links, owners, at)
+    for given in (chain.layout, *(each for step in chain.links.values() for each in step)):
+        path = f"evidence/{wanted.path}/{given.path.name}"
+        if carried.get(path) != given.sha256:
+            raise SourceChanged("was written to while the kit was built", where=given.where)
+    return chain
 
 
 def _links(layout: LayoutFile, directory: Path) -> dict[str, tuple[Input, ...]]:
@@ -90,15 +122,15 @@ def _check_link(given: Input, name: str) -> None:
     try:
         link = read_foreign(read_envelope(given.data, given.where).payload)
     except NotForeign as error:
-        raise LayoutUnmet(str(error), where=given.where) from None
+        raise LayoutUnmet(str(error), where=given.where, fix=_MEND) from None
     except KitError as error:
-        raise LayoutUnmet(error.message, where=given.where) from None
+        raise LayoutUnmet(error.message, where=given.where, fix=_MEND) from None
     if not isinstance(link, dict) or link.get("_type") != "link" or link.get("name") != name:
-        raise LayoutUnmet(f"is no link of the step {name!r}", where=given.where)
+        raise LayoutUnmet(f"is no link of the step {name!r}", where=given.where, fix=_MEND)
     byproducts = link.get("byproducts")
     status = byproducts.get("return-value") if isinstance(byproducts, dict) else None
     if status is not None and status != 0:
-        raise LayoutUnmet(f"its command ended with {status!r:.20}", where=given.where)
+        raise LayoutUnmet(f"its command ended with {status!r:.20}", where=given.where, fix=_MEND)
 
 
 def _verify(
@@ -129,4 +161,4 @@ def _verify(
             raise
         except Exception as error:  # the library's, securesystemslib's
             what = f"{type(error).__name__}: {short(error)}"
-            raise LayoutUnmet(what, where=where) from None
+            raise LayoutUnmet(what, where=where, fix=_MEND) from None

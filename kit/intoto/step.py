@@ -92,29 +92,47 @@ def do_step(step: Step, signer: KitSigner, directory: Path) -> Recorded:
         from kit.attest.errors import AttestationExists
 
         raise AttestationExists("is there already", where=show(path))
-    materials = _record(step.materials)
+    materials = record_artifacts(step.materials)
     begun = step.clock()
     status, output = _run(step)
     milliseconds = int((step.clock() - begun) * 1000)
-    products = _record(step.products)
-    byproducts: dict[str, Any] = {
-        "return-value": status,
-        "stdout": output[0],
-        "stderr": output[1],
-        "duration-milliseconds": milliseconds,
-    }
+    products = record_artifacts(step.products)
+    link = make_link(step, (materials, products), status, milliseconds, output)
+    write_attestation(path, envelope_bytes(compact(link), [signer]))
+    return Recorded(path, status, len(materials), len(products), milliseconds)
+
+
+def make_link(
+    step: Step,
+    artifacts: tuple[dict[str, Any], dict[str, Any]],
+    status: int,
+    milliseconds: int,
+    output: tuple[str, str] = ("", ""),
+) -> dict[str, Any]:
+    """Return the link of a step that was done.
+
+    Args:
+        artifacts: Materials and products, as `record_artifacts` returns them.
+
+    Raises:
+        StepUnusable: The library could not read it.
+    """
     link = {
         "_type": "link",
         "name": step.name,
         "command": list(step.command),
-        "materials": materials,
-        "products": products,
-        "byproducts": byproducts,
+        "materials": artifacts[0],
+        "products": artifacts[1],
+        "byproducts": {
+            "return-value": status,
+            "stdout": output[0],
+            "stderr": output[1],
+            "duration-milliseconds": milliseconds,
+        },
         "environment": {},
     }
     _check(link)
-    write_attestation(path, envelope_bytes(compact(link), [signer]))
-    return Recorded(path, status, len(materials), len(products), milliseconds)
+    return link
 
 
 def _check(link: dict[str, Any]) -> None:
@@ -130,8 +148,12 @@ def _check(link: dict[str, Any]) -> None:
         raise StepUnusable(short(error), where=f"step {link['name']}") from None
 
 
-def _record(paths: Sequence[str]) -> dict[str, Any]:
-    """Return artifacts by path, each with its digests, as the library records them."""
+def record_artifacts(paths: Sequence[str]) -> dict[str, Any]:
+    """Return artifacts by path, each with its digests, as the library records them.
+
+    Raises:
+        StepUnusable: One is not a file or directory below here.
+    """
     for path in paths:
         parts = Path(path).parts
         if os.path.isabs(path) or ".." in parts or ":" in path:

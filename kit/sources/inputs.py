@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 
 from kit.errors import KitError, SourceChanged, SourceSecret, SourceUnreadable, show
 from kit.sources.collect import Collected, Collection
@@ -24,15 +25,23 @@ from verifier.core.lists import (
     Index,
 )
 
+Late = Callable[[Index], bytes]
+"""Makes the contents of a member when those that it speaks about have their digests."""
+
 SIGNATURE_SIZE = 96  # base64 of 70 to 72 bytes of DER; corrected when it is made
 
 
 class Inputs:
     """The index of a kit to be built, without digests, and the contents behind it.
 
+    Attributes:
+        late: Members that are made when others have their digests, in order.
+        made: What was made of them, by path.
+
     Args:
         collected: Files of this host.
-        own: Members that the builder makes itself: from path to contents.
+        own: Members that the builder makes itself: from path to contents; those below evidence/
+            take their place among the others, and may be made late (`make_late`).
         signed_sums: Whether the kit will have SHA256SUMS.sig.
         mtime: The time of what is in a packed tree, in seconds.
     """
@@ -57,8 +66,12 @@ class Inputs:
         below = {path: data for path, data in own.items() if path.startswith(b"verifier/")}
         self._add_own(VERIFIER, below)
         self._collections: list[tuple[int, Collection]] = []
-        for rank, collection in ((EVIDENCE, collected.evidence), (DATA, collected.data)):
-            self._add_collection(rank, collection)
+        self._inserted: list[int] = []
+        self.late: list[tuple[int, Late]] = []
+        self.made: dict[bytes, bytes] = {}
+        mine = {path: data for path, data in own.items() if path.startswith(b"evidence/")}
+        self._add_evidence(collected.evidence, mine)
+        self._add_collection(DATA, collected.data)
         self.index.digests = bytearray(32 * len(self.index))
         self.index.sizes[0] = self.index.sums_size()
 
@@ -69,6 +82,35 @@ class Inputs:
         for path in sorted(members):
             self._own[len(self.index)] = members[path]
             self._add(rank, [path], [len(members[path])])
+
+    def _add_evidence(self, collection: Collection, own: Mapping[bytes, bytes]) -> None:
+        """Append evidence in the order of paths, with what the builder makes of it itself."""
+        found = collection.names.split(b"\n")[:-1]
+        sizes = dict(zip(found, collection.sizes, strict=True))
+        sizes.update((path, len(data)) for path, data in own.items())
+        names = sorted({*found, *own})
+        first = len(self.index)
+        self._collections.append((first, collection))
+        for member, path in enumerate(names, first):
+            if path in own:
+                self._own[member] = own[path]
+                self._inserted.append(member)
+        self._add(EVIDENCE, names, [sizes[path] for path in names])
+        collection.names = b""
+
+    def make_late(self, path: bytes, size: int, make: Late) -> None:
+        """Have one of the builder's own members made when the payload and earlier ones are there.
+
+        Args:
+            path: A member that `own` names.
+            size: Of what will be made; known before.
+            make: Makes it; called in the order in which members were named here.
+        """
+        member = self.index.find(path)
+        assert member is not None
+        assert member in self._own
+        self.index.sizes[member] = size
+        self.late.append((member, make))
 
     def _add_collection(self, rank: int, collection: Collection) -> None:
         self._collections.append((len(self.index), collection))
@@ -83,7 +125,8 @@ class Inputs:
     def _place(self, member: int) -> tuple[Collection, int]:
         evidence, data = self._collections
         first, collection = data if member >= data[0] else evidence
-        return collection, member - first
+        before = 0 if member >= data[0] else bisect_left(self._inserted, member)
+        return collection, member - first - before
 
     def _source(self, member: int, path: bytes) -> tuple[Base, Collection, int]:
         collection, at = self._place(member)

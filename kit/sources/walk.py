@@ -23,7 +23,15 @@ from kit.sources.packed import Packed, Rendered
 from kit.sources.packing import pack_tree
 from kit.sources.places import KINDS, Base, Directories
 from kit.sources.taken import LOCK_PATH, Taken
-from kit.spec import Component, Evidence, KitSpec, SbomFile, Source
+from kit.spec import (
+    AttestationFile,
+    Component,
+    Evidence,
+    KitSpec,
+    LayoutTable,
+    SbomFile,
+    Source,
+)
 from kit.spec.patterns import Glob
 from verifier.core import limits
 from verifier.core.errors import KitError
@@ -85,13 +93,23 @@ class Walk:
             (entry.path.encode(), self._streams(entry, b"", "component", index))
             for index, entry in enumerate(spec.components)
         ]
-        self.evidence = [
-            (entry.path.encode(), self._streams(entry, b"evidence/", "evidence", index))
-            for index, entry in enumerate(spec.evidence)
-        ] + [
-            (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
-            for index, entry in enumerate(spec.sboms)
-        ]
+        self.evidence = (
+            [
+                (entry.path.encode(), self._streams(entry, b"evidence/", "evidence", index))
+                for index, entry in enumerate(spec.evidence)
+            ]
+            + [
+                (entry.path.encode(), self._streams(entry, b"evidence/", "sbom", index))
+                for index, entry in enumerate(spec.sboms)
+            ]
+            + [
+                (entry.path.encode(), self._streams(entry, b"evidence/", "attestation", index))
+                for index, entry in enumerate(spec.attestations)
+            ]
+        )
+        if spec.layout is not None:
+            streams = self._streams(spec.layout, b"evidence/", "layout", 0)
+            self.evidence.append((spec.layout.path.encode(), streams))
         if taken is not None:
             lock = os.fsencode(taken.file.absolute())
             above = lock.rpartition(b"/")[0] or b"/"
@@ -116,7 +134,11 @@ class Walk:
     # --- where the sources are
 
     def _streams(
-        self, entry: Component | Evidence | SbomFile, above: bytes, key: str, index: int
+        self,
+        entry: Component | Evidence | SbomFile | AttestationFile | LayoutTable,
+        above: bytes,
+        key: str,
+        index: int,
     ) -> list[Iterator[Found]]:
         prefix = above + entry.path.encode()
         optional = isinstance(entry, Component) and entry.placeholder is not None
@@ -128,8 +150,11 @@ class Walk:
         for number, source in enumerate(entry.sources):
             if source.fetched is not None:
                 continue
-            of_file = isinstance(entry, SbomFile)
-            named = (key, index, "file") if of_file else (key, index, "source", number)
+            named: tuple[str | int, ...] = (key, index, "source", number)
+            if isinstance(entry, LayoutTable):
+                named = (key, ("file", "links")[number])
+            elif isinstance(entry, (SbomFile, AttestationFile)):
+                named = (key, index, "file")
             where = self._spec.where(*named)
             place = self._locate(source, where)
             if place is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from kit.spec.model import (
+    AttestationFile,
     Component,
     Evidence,
     Exemption,
     KitSpec,
     KitTable,
+    LayoutTable,
     SbomFile,
     load_spec,
     parse_spec,
@@ -23,7 +25,9 @@ __all__ = [
     "Exemption",
     "KitSpec",
     "KitTable",
+    "LayoutTable",
     "Release",
+    "AttestationFile",
     "SbomFile",
     "Source",
     "load_spec",

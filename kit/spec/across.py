@@ -20,6 +20,7 @@ def check_across(values: dict[str, Any], lines: Lines) -> Iterator[Problem]:
     """Yield what is wrong between fields: ids, nested paths, times, characters."""
     yield from _ids(values, lines)
     yield from _nested(values, lines)
+    yield from _attested(values, lines)
     kit = values.get("kit")
     if not isinstance(kit, dict):
         return
@@ -53,6 +54,17 @@ def _ids(values: dict[str, Any], lines: Lines) -> Iterator[Problem]:
             found = f"{show_value(name)}, which component[{first[name]}] has too ({other})"
             fix = "give one of the two another id"
             yield Problem(lines[place], field_name(place), found, "an id that is unique", fix)
+
+
+def _attested(values: dict[str, Any], lines: Lines) -> Iterator[Problem]:
+    ids = [component.get("id") for _, component in _tables(values, "component")]
+    for index, entry in _tables(values, "attestation"):
+        name = entry.get("component")
+        if isinstance(name, str) and name not in ids:
+            place: Place = ("attestation", index, "component")
+            fix = "write the id of one of the [[component]] tables"
+            expected = "the id of a component"
+            yield Problem(lines[place], field_name(place), show_value(name), expected, fix)
 
 
 def _nested(values: dict[str, Any], lines: Lines) -> Iterator[Problem]:

@@ -188,6 +188,11 @@ Exclude = Annotated[
 ]
 
 
+AttestedSubject = Annotated[
+    str, AfterValidator(_data_path), WithJsonSchema(_PATH_SCHEMA)
+]  # a word, or a path
+
+
 def filled(value: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return ``value`` if it has an entry."""
     # not `min_length`: pydantic counts only the entries without a mistake

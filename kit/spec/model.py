@@ -29,6 +29,7 @@ from kit.errors import Problem, SpecInvalid, SpecMissing, SpecUnreadable
 from kit.spec.across import check_across
 from kit.spec.fields import (
     FILLED,
+    AttestedSubject,
     DataPath,
     EvidencePath,
     KitId,
@@ -218,6 +219,75 @@ class SbomFile(Table):
         return (Source.model_validate({"file": self.file}),)
 
 
+class AttestationFile(Table):
+    """A document that attests something of one component: a statement, signed or not.
+
+    It lands below evidence/attestations/ in the directory of its component, under its own name.
+    """
+
+    file: SourcePath = Field(
+        description="one file, relative to the spec", examples=["attestations/runner.dsse.json"]
+    )
+    component: Name = Field(
+        description="the id of the component that it is about", examples=["runner-image"]
+    )
+    subject: AttestedSubject = Field(
+        "component",
+        description='what of it: "component" for all or any of it, "image" for one of its images, '
+        "or the path of a file of it in the kit",
+        examples=["image"],
+    )
+
+    @property
+    def path(self) -> str:
+        """The directory below evidence/ that it lands in."""
+        return f"attestations/{self.component}"
+
+    @property
+    def kit_path(self) -> str:
+        """Where it lands in the kit."""
+        return f"evidence/{self.path}/{self.file.rpartition('/')[2]}"
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where it comes from, as an entry of evidence has it."""
+        return (Source.model_validate({"file": self.file}),)
+
+
+class LayoutTable(Table):
+    """The in-toto layout that the kit was built by, and the links of its steps.
+
+    Both are judged before anything is built, at `created`, and land below evidence/in-toto/.
+    """
+
+    file: SourcePath = Field(
+        description="the layout, one file, relative to the spec", examples=["supply/root.layout"]
+    )
+    links: SourcePath = Field(
+        description="the directory of the links, STEP.KEYID.link, relative to the spec",
+        examples=["supply/links"],
+    )
+    keys: Annotated[tuple[SourcePath, ...], AfterValidator(filled)] = Field(
+        strict=False,
+        max_length=64,
+        json_schema_extra=FILLED,
+        description="an array of files of public keys, relative to the spec: the owners of the "
+        "layout, each of whom must have signed it",
+        examples=[["supply/owner.pub"]],
+    )
+
+    @property
+    def path(self) -> str:
+        """The directory below evidence/ that it lands in."""
+        return "in-toto"
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where it comes from, as an entry of evidence has it."""
+        links = f"{self.links.rstrip('/')}/*.link"
+        return tuple(Source.model_validate(each) for each in ({"file": self.file}, {"glob": links}))
+
+
 class KitTable(Table):
     """The kit as a whole."""
 
@@ -296,6 +366,13 @@ class KitSpec(Table):
         max_length=MAX_COMPONENTS,
         description=f"an array of at most {MAX_COMPONENTS} tables, [[sbom]]",
     )
+    attestations: tuple[AttestationFile, ...] = Field(
+        (),
+        alias="attestation",
+        strict=False,
+        max_length=4 * MAX_COMPONENTS,
+        description=f"an array of at most {4 * MAX_COMPONENTS} tables, [[attestation]]",
+    )
     exemptions: tuple[Exemption, ...] = Field(
         (),
         alias="exemption",
@@ -303,6 +380,7 @@ class KitSpec(Table):
         max_length=MAX_COMPONENTS,
         description=f"an array of at most {MAX_COMPONENTS} tables, [[exemption]]",
     )
+    layout: LayoutTable | None = Field(None, description="a table [layout], of in-toto")
     release: Release | None = Field(None, description="a table [release]")
 
     _file: Path = PrivateAttr(default=Path("kit.toml"))

@@ -35,7 +35,7 @@ BROUGHT_ALONG = frozenset(
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
-ORDERS = tuple(f"kit.{name}" for name in "build cli lock rebuild repair seal sign".split())
+ORDERS = tuple(f"kit.{name}" for name in "approve build cli lock rebuild repair seal sign".split())
 ASKED_FOR = ("verifier/evidence/", "verifier/audit/")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")

@@ -63,7 +63,7 @@ def sign(key: PrivateKey, message: bytes) -> bytes:
         return key.sign(message)
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
-    return key.sign(message, ec.ECDSA(hash_of(key)))
+    return key.sign(message, ec.ECDSA(hash_of(key), deterministic_signing=True))
 
 
 def subject(name: str) -> x509.Name:

@@ -142,7 +142,8 @@ class Site:
 
     def files(self) -> dict[str, bytes]:
         """Return every file of the trust directory."""
-        return {path.name: path.read_bytes() for path in sorted(self.trust.iterdir())}
+        files = (path for path in sorted(self.trust.rglob("*")) if path.is_file())
+        return {path.relative_to(self.trust).as_posix(): path.read_bytes() for path in files}
 
 
 def code(report: Report) -> str:

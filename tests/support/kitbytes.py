@@ -6,6 +6,7 @@ import tempfile
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kit.container.archive import Written, write_archive
 from kit.container.page import write_page
@@ -34,8 +35,11 @@ class MemoryInputs(Inputs):
         signed_sums: bool,
     ) -> None:
         # not super's: it wants files
+        self.late: list[Any] = []
+        self.made: dict[bytes, bytes] = {}
         self.index = Index()
         self._bytes: dict[int, bytes] = {}
+        self.late, self.made = [], {}  # nothing is made late
         own = {README: [b"README.txt"], TOOL: [b"kit-verify.pyz"], VERIFIER: []}
         own[VERIFIER] = sorted(path for path in OWN_FILES if path.startswith(b"verifier/"))
         self._put(SUMS, {b"SHA256SUMS": b""}, ())

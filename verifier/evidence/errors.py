@@ -81,6 +81,83 @@ class ArtifactNeeded(Undecided):
     fix = "Give the file itself in place of its digest."
 
 
+class EvidenceIndexFalse(Rejected):
+    """The index of the evidence says something else than the documents of the kit.
+
+    It follows from them (FORMAT 18), so whoever wrote it made a mistake, or hid something.
+    """
+
+    code = "evidence-index-false"
+    fix = "Do not rely on this kit's evidence; ask its builder how the index was written."
+
+
+# --- what policy asks for ----------------------------------------------------------------------
+
+
+class AttestationMissing(Rejected):
+    """The policy requires an attestation, and there is none of its type about what it names.
+
+    It is not in the kit and was not given with `--evidence`; or what there is has another predicate
+    type, or is about something else.
+    """
+
+    code = "attestation-missing"
+    fix = "Ask the sender for it, and give it with --evidence FILE; or record an override."
+
+
+class AttestationUntrusted(Rejected):
+    """There is such an attestation, and not enough of those whom the policy names signed it.
+
+    It counts by who signed it, never by where it lies.  All must have signed the same statement:
+    what two builds attest is not put together.
+    """
+
+    code = "attestation-untrusted"
+    fix = "Compare the signers named with `attesters` of the policy; do not add one to fit."
+
+
+class EvidenceUnread(Undecided):
+    """What decides about an attestation was not read in this run.
+
+    A member is larger than what is looked into, or `--quick` did not decode it.
+    """
+
+    code = "evidence-unread"
+    fix = "Run it in full, without --quick; larger evidence can be given with --evidence FILE."
+
+
+class AttestationFalse(Rejected):
+    """The attestation that the policy requires says something that the policy does not take.
+
+    Another builder or source, tests that did not pass, a material that is not locked, a finding
+    that nobody answered, or it is too old.
+    """
+
+    code = "attestation-false"
+    fix = "Ask the sender for a release that meets what is named; an override cannot relax it."
+
+
+class LayoutInspects(Rejected):
+    """An in-toto layout has inspections: commands that whoever verifies would run.
+
+    This verifier executes nothing, and a chain whose inspections did not run is not verified.
+    """
+
+    code = "layout-inspects"
+    fix = "Ask the sender for a layout without `inspect`; they belong on the release host."
+
+
+class LayoutUnmet(Rejected):
+    """The links of an in-toto layout do not show that each step was done by those who may.
+
+    A link is missing, was signed by somebody else, contradicts another one of its step, or has
+    products that are not what the kit carries.
+    """
+
+    code = "layout-unmet"
+    fix = "Ask the sender for the missing link; a link counts by its key, each key once."
+
+
 # --- sigstore: what this host has --------------------------------------------------------------
 
 

@@ -31,13 +31,18 @@ def read_evidence(data: bytes, where: str) -> list[Bundle | Envelope]:
         CertificateMalformed: A certificate in it is none.
     """
     found: list[Bundle | Envelope] = []
-    for value, place in _values(data, where):
-        found += _read(value, place)
+    for value, place in values_of(data, where):
+        found += read_value(value, place)
     return found
 
 
-def _values(data: bytes, where: str) -> Iterator[tuple[Any, str]]:
-    """Yield the JSON values of a file: of each line, if it has several and each is an object."""
+def values_of(data: bytes, where: str) -> Iterator[tuple[Any, str]]:
+    """Yield the JSON values of a file: of each line, if it has several and each is an object.
+
+    Raises:
+        EvidenceMalformed: It is no JSON.
+        EvidenceTooLarge: It is above a limit.
+    """
     if len(data) > MAX_BYTES:
         raise EvidenceTooLarge(f"more than {MAX_BYTES} bytes", where=where)
     lines = [line.strip() for line in data.split(b"\n")]
@@ -52,7 +57,12 @@ def _values(data: bytes, where: str) -> Iterator[tuple[Any, str]]:
         yield parse_foreign(line, place), place
 
 
-def _read(value: Any, where: str) -> Iterator[Bundle | Envelope]:
+def read_value(value: Any, where: str) -> Iterator[Bundle | Envelope]:
+    """Yield the bundles and envelopes in a value of JSON.
+
+    Raises:
+        KitError: As `read_evidence` says.
+    """
     fields = Fields(value, where, EvidenceMalformed)
     if fields.has("mediaType"):
         yield read_bundle(value)

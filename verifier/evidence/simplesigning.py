@@ -17,6 +17,7 @@ from verifier.evidence.fields import Fields
 from verifier.evidence.foreign import parse_foreign
 from verifier.evidence.sigstore.bundle import MAX_CERTIFICATES, Bundle, LogEntry, Message
 from verifier.evidence.sigstore.x509 import Certificate, parse_certificate
+from verifier.evidence.statement import Envelope
 from verifier.typed import Any, record
 
 MEDIA_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -87,6 +88,32 @@ def read_layer(annotations: Mapping[str, str]) -> Bundle:
         EvidenceMalformed: They are not what cosign writes.
         CertificateMalformed: A certificate is none.
     """
+    try:
+        signature = parse_base64(annotations.get(SIGNATURE), "the signature")
+    except NotStrict as reason:
+        raise EvidenceMalformed(str(reason), where=_WHERE) from None
+    if not signature:
+        raise EvidenceMalformed("no signature", where=_WHERE)
+    return _bundle(annotations, Message("", b"", signature), None)
+
+
+def read_attestation(annotations: Mapping[str, str], envelope: Envelope) -> Bundle | Envelope:
+    """Return a layer that is an envelope with its annotations; a bare one where there are none.
+
+    Raises:
+        EvidenceMalformed: They are not what cosign writes.
+        CertificateMalformed: A certificate is none.
+    """
+    if len(envelope.signatures) != 1 or not any(
+        annotations.get(name) for name in (CERTIFICATE, LOG_ENTRY, TIMESTAMP)
+    ):
+        return envelope
+    return _bundle(annotations, None, envelope)
+
+
+def _bundle(
+    annotations: Mapping[str, str], message: Message | None, envelope: Envelope | None
+) -> Bundle:
     certificates = _certificates(annotations)
     entries, timestamps = [], []
     if annotations.get(LOG_ENTRY):
@@ -94,20 +121,14 @@ def read_layer(annotations: Mapping[str, str]) -> Bundle:
     if annotations.get(TIMESTAMP):
         value = parse_foreign(annotations[TIMESTAMP].encode("utf-8"), _WHERE)
         timestamps.append(Fields(value, _WHERE, EvidenceMalformed).data("SignedRFC3161Timestamp"))
-    try:
-        signature = parse_base64(annotations.get(SIGNATURE), "the signature")
-    except NotStrict as reason:
-        raise EvidenceMalformed(str(reason), where=_WHERE) from None
-    if not signature:
-        raise EvidenceMalformed("no signature", where=_WHERE)
     return Bundle(
         1,
         certificates[0] if certificates else None,
         tuple(each for each in certificates[1:] if not each.self_signed),
         tuple(entries),
         tuple(timestamps),
-        Message("", b"", signature),
-        None,
+        message,
+        envelope,
     )
 
 

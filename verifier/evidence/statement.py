@@ -114,6 +114,16 @@ def parse_statement(envelope: Envelope, where: str) -> Statement:
         value = parse_foreign(envelope.payload, where)
     except EvidenceMalformed as error:
         raise StatementMalformed(error.message, where=where) from None
+    return read_statement(value, where)
+
+
+def read_statement(value: Any, where: str) -> Statement:
+    """Return the statement in a value of foreign JSON.
+
+    Raises:
+        EvidenceFormUnknown: It is a Statement of another version.
+        StatementMalformed: It is no Statement.
+    """
     fields = Fields(value, where, StatementMalformed)
     kind = fields.text("_type")
     if kind not in STATEMENT_TYPES:

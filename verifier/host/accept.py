@@ -7,7 +7,7 @@ proved, under the lock, from what is in the trust directory at that moment.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from verifier.core.envelope import check_threshold, evaluate
 from verifier.core.errors import KitError
@@ -29,6 +29,7 @@ from verifier.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verifier.catch import Judge
+    from verifier.host.attestations import EvidenceJudge, Given, Judged
 
 LOOKED, ACCEPTED, AGAIN, NOT_RECORDED = "looked", "accepted", "accepted before", "not recorded"
 
@@ -42,15 +43,19 @@ class Host:
         outcome: ``looked``, ``accepted``, ``accepted before`` (nothing had to be written) or ``not
             recorded``.
         why: Why it is not recorded.
+        given: Files of evidence that came beside the kit.
     """
 
-    def __init__(self, directory: TrustDirectory, clock: int, verifier: str) -> None:
+    def __init__(
+        self, directory: TrustDirectory, clock: int, verifier: str, given: Sequence[Given] = ()
+    ) -> None:
         """Read the trust directory.
 
         Args:
             directory: The trust directory.
             clock: Seconds since the epoch by the clock of this host.
             verifier: The version of this verifier.
+            given: Files of evidence that came beside the kit.
 
         Raises:
             KitError: The directory is missing, unsafe or damaged.
@@ -62,6 +67,8 @@ class Host:
         self.judgement: Judgement | None = None
         self.outcome = LOOKED
         self.why = ""
+        self.given = given
+        self._evidence: EvidenceJudge | None = None
 
     @property
     def root(self) -> Root:
@@ -69,12 +76,31 @@ class Host:
         return self._trusted.root
 
     def judges(self) -> Sequence[Judge]:
-        """Return who looks into members for this host when a kit is proved."""
-        if not any(rules.kinds for policy in self._policies() for rules in policy.lines):
-            return ()
-        from verifier.host.kinds import KindsByPolicy  # here, since a zipapp compiles it
+        """Return who looks into members for this host when a kit is proved.
 
-        return (KindsByPolicy(self),)
+        From now on what a policy requires of evidence is decided then, and not before.
+        """
+        found: list[Judge] = []
+        asked = [rules for policy in self._policies() for rules in policy.lines]
+        if any(rules.kinds for rules in asked):
+            from verifier.host.kinds import KindsByPolicy  # here, since a zipapp compiles it
+
+            found.append(KindsByPolicy(self))
+        if any(rules.attestations for rules in asked):
+            from verifier.host.attestations import EvidenceJudge  # here, as above
+
+            self._evidence = EvidenceJudge(self)
+            found.append(self._evidence)
+        return found
+
+    @property
+    def evidence(self) -> Judged | None:
+        """What the evidence comes to; None if nothing was required, or the run ended before."""
+        return self._evidence.judged if self._evidence is not None else None
+
+    def trusted_roots(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the trusted roots of this host that have these SHA-256, as far as it has them."""
+        return self.directory.trusted_roots(names)
 
     def _policies(self) -> Iterator[Policy]:
         """Yield the policies that may be in force: the root that a kit brings decides."""
@@ -112,7 +138,7 @@ class Host:
             opened.kit_id,
             tuple(opened.signing.signers),
             opened.reached,
-            tuple(component.id for component in opened.manifest.components),
+            self._evidence is not None,
         )
         return judge(facts, chosen, memory, self._clock, self._verifier)
 
@@ -154,6 +180,7 @@ class Host:
         self._trusted = self.directory.load()
         self._follow_again(opened)
         self.judge(opened)
+        self._judge_evidence(opened)
         self._check_kinds(opened)
         assert self.judgement is not None
         outcome = AGAIN if self.judgement.freshness == "same" else ACCEPTED
@@ -194,6 +221,14 @@ class Host:
             check_threshold(opened.signing, reached.root.targets, reached.older())
         opened.reached = reached
 
+    def _judge_evidence(self, opened: Opened) -> None:
+        """Judge the evidence by the policy as it is now; what was judged already is not again."""
+        if self._evidence is None:
+            return
+        faults = self._evidence.again(opened)
+        for fault in sorted(faults, key=lambda fault: -fault.status):
+            raise fault
+
     def _remembered(self, opened: Opened) -> State:
         assert self.judgement is not None
         assert opened.manifest is not None
@@ -226,6 +261,7 @@ class Host:
             KitError: The policy refuses the kit, or requires that it is recorded.
         """
         self.judge(opened)
+        self._judge_evidence(opened)
         assert self.judgement is not None
         if self.judgement.chosen.policy.state_required:
             note = "; its members were extracted" if done else ""

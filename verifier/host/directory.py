@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.core import limits
 from verifier.core.errors import KitError, RootInvalid, UsageError
-from verifier.core.manifest import LINE
+from verifier.core.manifest import HEX256, LINE
 from verifier.core.names import printable
 from verifier.core.rootchain import Reached, follow
 from verifier.core.trust import Root, parse_root
@@ -43,6 +43,8 @@ from verifier.host.state import (
 from verifier.typed import record
 
 ROOT, POLICY, NEXT, STATE = "root.json", "policy.json", "policy.next.json", "state.json"
+SIGSTORE = "sigstore"
+MAX_TRUSTED_ROOT = 4 << 20  # bytes
 _TRIES = 8  # a change of all files takes milliseconds; who meets eight is told
 _PUBLIC, _PRIVATE = 0o644, 0o600
 
@@ -139,6 +141,30 @@ class TrustDirectory:
                 memory = error
         return Trusted(parse_root(root), hashlib.sha256(root).hexdigest(), policy, coming, memory)
 
+    def trusted_roots(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return trusted roots of sigstore by the SHA-256 that names them; those that are there.
+
+        Raises:
+            TrustUnsafe: Somebody else may change one.
+        """
+        found = {}
+        for name in names:
+            try:
+                data = files.read(self._file(f"{SIGSTORE}/{name}.json"), MAX_TRUSTED_ROOT)
+            except (TrustMissing, OSError):
+                continue
+            if data is not None:
+                found[name] = data
+        return found
+
+    def known_trusted_roots(self) -> list[str]:
+        """Return the SHA-256 of each trusted root of sigstore that is here, sorted."""
+        try:
+            names = os.listdir(self._file(SIGSTORE))
+        except OSError:
+            return []
+        return sorted(n[:-5] for n in names if n.endswith(".json") and HEX256.fullmatch(n[:-5]))
+
     # --- changing ------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -218,6 +244,27 @@ class TrustDirectory:
                 state = with_root(state, reached.root.version)
                 files.replace(self._file(STATE), encode_state(state), _PRIVATE)
         return reached
+
+    def add_trusted_roots(self, given: Sequence[bytes]) -> list[str]:
+        """Add trusted roots of sigstore, each under its SHA-256; none is ever overwritten.
+
+        Returns:
+            The SHA-256 of each.
+
+        Raises:
+            KitError: One of them is none, or the host refuses.
+        """
+        from verifier.evidence.sigstore.roots import parse_trusted_root  # here: when asked for
+
+        names = [parse_trusted_root(data).sha256 for data in given]
+        with self.locked():
+            place = self._file(SIGSTORE)
+            files.make_directory(place)
+            files.check_directory(place)
+            for name, data in zip(names, given):
+                with contextlib.suppress(FileExistsError):
+                    files.create(os.path.join(place, f"{name}.json"), data, _PUBLIC)
+        return names
 
     def advance(
         self, trusted: Trusted, reached: Reached, clock: int, *, given: bool = False

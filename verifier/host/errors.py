@@ -128,13 +128,13 @@ class SignerSetUnmet(Rejected):
 
 
 class AttestationUnchecked(Undecided):
-    """The policy requires an attestation that this verifier cannot establish.
+    """The policy requires an attestation, and this run does not read the evidence of the kit.
 
-    What cannot be checked does not count as passed.
+    `list` and `inspect` read the signed lists only.  What was not checked does not count as passed.
     """
 
     code = "attestation-unchecked"
-    fix = "Get a verifier that checks it, or record an override in the policy."
+    fix = "Run `kit-verify KIT`, which reads the evidence; or record an override in the policy."
 
 
 class VerifierTooOld(Undecided):

@@ -53,14 +53,14 @@ class Facts:
 
     Attributes:
         signers: Who signed, under the effective root.
-        components: Ids of the kit's components.
+        evidence: Whether the evidence is read in this run, so that it is judged afterwards.
     """
 
     kit: KitInfo
     kit_id: str
     signers: tuple[str, ...]
     reached: Reached
-    components: tuple[str, ...] = ()
+    evidence: bool = False
 
 
 @record(frozen=True)
@@ -162,7 +162,9 @@ def judge(
     found += _expired(facts, policy, max(now, min(kit.mtime, clock + DAY)))
     notices, faults = [], []
     for item in found:
-        relaxed_by = item.relaxed_by or _override(policy, item.fault.code, facts, now)
+        relaxed_by = item.relaxed_by or override_of(
+            policy, item.fault.code, facts.kit.line, facts.kit_id, now
+        )
         if item.noted or relaxed_by:
             by = "" if item.noted else relaxed_by
             notices.append(Notice(item.fault.code, item.fault.message, by))
@@ -185,9 +187,10 @@ def judge(
     )
 
 
-def _override(policy: Policy, code: str, facts: Facts, now: int) -> str:
+def override_of(policy: Policy, code: str, line: str, kit_id: str, now: int) -> str:
+    """Return the override that relaxes a code for a kit, in words; empty if there is none."""
     for item in policy.overrides:
-        if item.covers(code, facts.kit.line, facts.kit_id, now):
+        if item.covers(code, line, kit_id, now):
             return f"override {item.name!r}: {item.reason}"
     return ""
 
@@ -224,12 +227,9 @@ def _allowed(
                 f"of {item.name!r} ({', '.join(map(repr, item.of))}) {item.threshold} must sign"
             )
             yield _Found(SignerSetUnmet(f"{message}, and {names} did"))
-    for wanted in rules.attestations:
-        where = "every component" if wanted.component == "*" else f"component {wanted.component!r}"
-        missing = wanted.component not in ("*", *facts.components)
-        note = ", which this kit does not have" if missing else ""
-        message = f"the policy requires {wanted.predicate_type!r} for {where}{note}"
-        yield _Found(AttestationUnchecked(f"{message}; this verifier checks no attestations"))
+    for wanted in rules.attestations if not facts.evidence else ():
+        message = f"the policy requires {wanted.predicate_type!r} for {wanted.where}"
+        yield _Found(AttestationUnchecked(f"{message}, and this run reads no evidence"))
 
 
 # --- what was accepted before --------------------------------------------------------------------

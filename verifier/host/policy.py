@@ -7,23 +7,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from verifier.core.jsonstrict import NotStrict, parse_json
-from verifier.core.manifest import HEX256, LINE, NAME
+from verifier.core.manifest import HEX256, LINE
 from verifier.core.model import parse_time
-from verifier.core.names import printable
 from verifier.core.trust import Root
 from verifier.host.errors import PolicyInvalid, PolicyMismatch, PolicyMissing
-from verifier.typed import Any, record
+from verifier.host.fields import Fields, label, once, sentence
+from verifier.host.requirements import (
+    MAX_AGE_DAYS,
+    check_attesters,
+    read_attester,
+    read_requirement,
+)
+from verifier.typed import TYPE_CHECKING, record
+
+if TYPE_CHECKING:
+    from verifier.evidence.rules import Attester, Requirement
 
 POLICY_TYPE = "https://offline-kit.example/policy/v1"
 MAX_POLICY = 256 * 1024  # bytes
-MAX_ITEMS = 1024  # lines, overrides, requirements and members of a set, each
-MAX_AGE_DAYS = 36_500  # a hundred years: more is no limit
 OVERRIDABLE = (
+    "artifact-needed",
+    "attestation-missing",
     "attestation-unchecked",
+    "certificate-unknown-extension",
     "clock-differs",
+    "evidence-algorithm-unknown",
+    "evidence-form-unknown",
+    "evidence-too-large",
+    "evidence-unread",
     "kind-unchecked",
     "kit-equivocation",
     "kit-expired",
@@ -34,10 +48,10 @@ OVERRIDABLE = (
     "root-expired",
     "root-older",
     "signer-set-unmet",
+    "trusted-root-malformed",
+    "trusted-root-missing",
 )
 _RELEASE = re.compile(r"(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){0,3}")
-_COMPONENT = re.compile(r"\*|" + NAME.pattern)
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,490}")
 
 
 @record(frozen=True)
@@ -47,14 +61,6 @@ class SignerSet:
     name: str
     of: tuple[str, ...]
     threshold: int
-
-
-@record(frozen=True)
-class Requirement:
-    """An attestation that a component must have; ``*`` stands for every component."""
-
-    component: str
-    predicate_type: str
 
 
 @record(frozen=True)
@@ -108,11 +114,13 @@ class Policy:
         other_lines: Whether kits of lines that are not named are taken.
         downgrade: Whether a lower sequence than one accepted is taken.
         state_required: Whether nothing is decided without the memory of earlier kits.
+        attesters: Whose evidence counts; requirements call them by their names.
         enforce_root_expiry: Whether an expired root refuses; else it is reported.
         enforce_kit_expiry: Whether an expired kit is refused; else it is reported.
     """
 
     name: str
+    attesters: tuple[Attester, ...] = ()
     lines: tuple[LinePolicy, ...] = ()
     other_lines: bool = False
     minimum_verifier: str = "0"
@@ -198,93 +206,21 @@ def parse_policy(data: bytes) -> Policy:
     try:
         if len(data) > MAX_POLICY:
             raise NotStrict(f"a policy is at most {MAX_POLICY} bytes")
-        return _policy(_Fields(parse_json(data), ""))
+        return _policy(Fields(parse_json(data), ""))
     except NotStrict as reason:
         raise PolicyInvalid(str(reason), where="policy.json") from None
 
 
-class _Fields:
-    """Takes the fields of an object one by one; what is left at the end is not known."""
-
-    def __init__(self, value: Any, name: str) -> None:
-        self._name = name
-        if not isinstance(value, dict):
-            raise NotStrict(f"{name or 'the policy'!r} is not an object")
-        self._left = dict(value)
-
-    def _path(self, name: str) -> str:
-        return f"{self._name}.{name}" if self._name else name
-
-    def _take(self, name: str) -> Any:
-        if name not in self._left:
-            raise NotStrict(f"{self._path(name)!r} is missing")
-        return self._left.pop(name)
-
-    def text(self, name: str, good: Callable[[str], object], default: str | None = None) -> str:
-        """Return a string that ``good`` finds good, or the default if there is none."""
-        if default is not None and not self.has(name):
-            return default
-        value = self._take(name)
-        if not isinstance(value, str) or not good(value):
-            raise NotStrict(f"{self._path(name)!r} is not a text of the form it should have")
-        return value
-
-    def word(self, name: str, default: str, other: str) -> bool:
-        """Whether a field has the other of two words."""
-        return self.text(name, (default, other).__contains__, default) == other
-
-    def number(self, name: str, most: int, default: int | None = None) -> int:
-        """Return an integer from 1 on, or the default if there is none."""
-        if default is not None and not self.has(name):
-            return default
-        value = self._take(name)
-        if type(value) is not int or not 1 <= value <= most:
-            raise NotStrict(f"{self._path(name)!r} is not a number from 1 to {most}")
-        return value
-
-    def items(self, name: str) -> list[Any]:
-        """Return the items of an array; a missing one is empty."""
-        value = self._take(name) if self.has(name) else []
-        if not isinstance(value, list) or len(value) > MAX_ITEMS:
-            raise NotStrict(f"{self._path(name)!r} is not an array of at most {MAX_ITEMS}")
-        return value
-
-    def objects(self, name: str) -> list[_Fields]:
-        """Return the items of an array of objects."""
-        items = self.items(name)
-        return [_Fields(item, f"{self._path(name)}[{at}]") for at, item in enumerate(items)]
-
-    def has(self, name: str) -> bool:
-        """Whether a field is there and not yet taken."""
-        return name in self._left
-
-    def done(self) -> None:
-        """Refuse what nobody asked for: it may be a rule of a later version."""
-        for name in sorted(self._left):
-            raise NotStrict(f"{self._path(name)[:200]!r} is not known to this verifier")
-
-
-def _label(text: str) -> bool:
-    return 1 <= len(text) <= 64 and printable(text)
-
-
-def _sentence(text: str) -> bool:
-    return 1 <= len(text) <= 500 and printable(text)
-
-
-def _once(names: Sequence[str], what: str) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise NotStrict(f"{what} {name!r} stands there twice")
-        seen.add(name)
-
-
-def _policy(fields: _Fields) -> Policy:
+def _policy(fields: Fields) -> Policy:
     fields.text("type", lambda value: value == POLICY_TYPE)
+    name = fields.text("name", label)
+    attesters = tuple(read_attester(item) for item in fields.objects("attesters"))
+    check_attesters(attesters)
+    known = [item.name for item in attesters]
     policy = Policy(
-        name=fields.text("name", _label),
-        lines=tuple(_line(item) for item in fields.objects("lines")),
+        name=name,
+        attesters=attesters,
+        lines=tuple(_line(item, known) for item in fields.objects("lines")),
         other_lines=fields.word("otherLines", "refuse", "allow"),
         minimum_verifier=fields.text("minimumVerifier", _RELEASE.fullmatch, "0"),
         downgrade=fields.word("downgrade", "refuse", "allow"),
@@ -294,51 +230,45 @@ def _policy(fields: _Fields) -> Policy:
         overrides=tuple(_override(item) for item in fields.objects("overrides")),
     )
     fields.done()
-    _once([rules.line for rules in policy.lines], "line")
-    _once([item.name for item in policy.overrides], "override")
+    once([rules.line for rules in policy.lines], "line")
+    once([item.name for item in policy.overrides], "override")
     return policy
 
 
-def _line(fields: _Fields) -> LinePolicy:
+def _line(fields: Fields, attesters: Sequence[str]) -> LinePolicy:
     rules = LinePolicy(
         line=fields.text("line", LINE.fullmatch),
         signer_sets=tuple(_signer_set(item) for item in fields.objects("signerSets")),
-        attestations=tuple(_requirement(item) for item in fields.objects("attestations")),
+        attestations=tuple(
+            read_requirement(item, attesters) for item in fields.objects("attestations")
+        ),
         maximum_age_days=fields.number("maximumAgeDays", MAX_AGE_DAYS, 0),
         kinds=fields.word("kinds", "report", "verify"),
     )
     fields.done()
-    _once([item.name for item in rules.signer_sets], "signer set")
+    once([item.name for item in rules.signer_sets], "signer set")
     # nobody is two people: who stands in two sets would meet both alone
-    _once([name for item in rules.signer_sets for name in item.of], "signer")
+    once([name for item in rules.signer_sets for name in item.of], "signer")
     return rules
 
 
-def _signer_set(fields: _Fields) -> SignerSet:
-    name = fields.text("name", _label)
+def _signer_set(fields: Fields) -> SignerSet:
+    name = fields.text("name", label)
     of = fields.items("of")
-    if not all(isinstance(signer, str) and _label(signer) for signer in of) or not of:
+    if not all(isinstance(signer, str) and label(signer) for signer in of) or not of:
         raise NotStrict(f"signer set {name!r} is not of names")
     threshold = fields.number("threshold", len(of))
     fields.done()
     return SignerSet(name, tuple(of), threshold)
 
 
-def _requirement(fields: _Fields) -> Requirement:
-    made = Requirement(
-        fields.text("component", _COMPONENT.fullmatch), fields.text("predicateType", _URI.fullmatch)
-    )
-    fields.done()
-    return made
-
-
-def _override(fields: _Fields) -> Override:
+def _override(fields: Fields) -> Override:
     if fields.has("line") == fields.has("kitId"):
         raise NotStrict("an override is for a line or for a kitId, and not for both")
     made = Override(
-        name=fields.text("name", _label),
+        name=fields.text("name", label),
         code=fields.text("code", OVERRIDABLE.__contains__),
-        reason=fields.text("reason", _sentence),
+        reason=fields.text("reason", sentence),
         line=fields.text("line", LINE.fullmatch, ""),
         kit_id=fields.text("kitId", HEX256.fullmatch, ""),
         until=fields.text("until", parse_time, ""),

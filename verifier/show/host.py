@@ -10,12 +10,17 @@ from verifier.host.accept import ACCEPTED, AGAIN, LOOKED, NOT_RECORDED, Host
 from verifier.host.directory import Trusted
 from verifier.host.judge import Judgement, Notice
 from verifier.host.policy import Chosen, LinePolicy, Policy, release
+from verifier.host.requirements import key_digest
 from verifier.host.state import EVERY_LINE, Reset, State
 from verifier.show.fingerprint import fingerprint, groups
 from verifier.show.plain import plain
 from verifier.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from verifier.evidence.judgement import Decision, Proof
+    from verifier.evidence.rules import Attester, Requirement
     from verifier.host.attest import Signed
 
 # --- the report ----------------------------------------------------------------------------------
@@ -31,6 +36,7 @@ def host_lines(host: Host) -> list[str]:
         signed = ", ".join(item.signed) or "nobody"
         met = "met" if item.met else "NOT met"
         lines.append(f"signer set {item.name!r}: {signed} (threshold {item.threshold}, {met})")
+    lines += evidence_lines(host)
     lines.append(f"freshness: {_freshness_line(judgement)}")
     if judgement.resets:
         lines.append(f"set back by a new root: {', '.join(judgement.resets)}")
@@ -43,6 +49,31 @@ def host_lines(host: Host) -> list[str]:
         }[host.outcome]
     )
     return lines
+
+
+def evidence_lines(host: Host) -> list[str]:
+    """Return how what the policy requires of evidence came out, a sentence each."""
+    judged = host.evidence
+    if judged is None:
+        return []
+    lines = []
+    for decision in judged.decisions:
+        asked = f"attestation {decision.requirement.predicate_type} of {decision.component!r}"
+        if decision.fault is not None:
+            passed = "let pass" if decision.relaxed_by else f"NOT met, {decision.verdict}"
+            lines.append(f"{asked}: {passed} ({decision.code})")
+            continue
+        lines.append(f"{asked}: {'; '.join(map(_proof_line, decision.proofs))}")
+    return lines + [f"evidence given beside the kit: SHA-256 {sha256}" for sha256 in judged.given]
+
+
+def _proof_line(proof: Proof) -> str:
+    when = ""
+    if proof.signed_at is not None:
+        how = "as it says" if proof.time_from == "stated" else f"proved by a {proof.time_from}"
+        when = f", {format_time(proof.signed_at)} {how}"
+    given = ", given beside the kit" if proof.given else ""
+    return f"by {proof.attester!r} ({quoted(proof.signer)}), {quoted(proof.document)}{given}{when}"
 
 
 def notice_lines(judgement: Judgement) -> list[str]:
@@ -121,6 +152,10 @@ def host_value(host: Host) -> dict[str, Any] | None:
             "clock": format_time(judgement.clock),
             "judgedBy": format_time(judgement.now),
         },
+        "attestations": [_decision_value(item) for item in host.evidence.decisions]
+        if host.evidence is not None
+        else [],
+        "evidenceGiven": list(host.evidence.given) if host.evidence is not None else [],
         "resetLines": list(judgement.resets),
         "notices": [
             {"code": item.code, "message": item.message, "relaxedBy": item.relaxed_by or None}
@@ -128,6 +163,31 @@ def host_value(host: Host) -> dict[str, Any] | None:
         ],
         "outcome": host.outcome,
         "notRecordedBecause": host.why or None,
+    }
+
+
+def _decision_value(decision: Decision) -> dict[str, Any]:
+    asked = decision.requirement
+    return {
+        "component": decision.component,
+        "predicateType": asked.predicate_type,
+        "by": {"of": list(asked.of), "threshold": asked.threshold},
+        "verdict": decision.verdict,
+        "code": decision.code or None,
+        "message": decision.message or None,
+        "relaxedBy": decision.relaxed_by or None,
+        "proofs": [
+            {
+                "document": proof.document,
+                "sha256": proof.sha256,
+                "given": proof.given,
+                "attester": proof.attester,
+                "signer": proof.signer,
+                "signedAt": None if proof.signed_at is None else format_time(proof.signed_at),
+                "timeFrom": proof.time_from or None,
+            }
+            for proof in decision.proofs
+        ],
     }
 
 
@@ -172,6 +232,13 @@ def _chosen_lines(chosen: Chosen) -> list[str]:
     ]
 
 
+def trusted_root_lines(names: Sequence[str]) -> list[str]:
+    """Return which trusted roots of sigstore are here, for reading aloud."""
+    if not names:
+        return []
+    return ["trusted roots of sigstore, by SHA-256:", *(f"  {groups(name)}" for name in names)]
+
+
 def memory_lines(memory: State | KitError) -> list[str]:
     """Return what is remembered, line by line, and which lines were given up."""
     if isinstance(memory, KitError):
@@ -212,6 +279,7 @@ def policy_lines(policy: Policy, root: Root | None, sha256: str) -> list[str]:
         sha256: Of the bytes of the policy.
     """
     lines = [f"policy {policy.name!r}, SHA-256 of its file:", f"  {groups(sha256)}"]
+    lines += [_attester_line(item) for item in policy.attesters]
     for rules in policy.lines:
         lines += _line_lines(rules)
     other = "any" if policy.other_lines else "no"
@@ -255,8 +323,13 @@ def unmeetable(policy: Policy, root: Root | None, sha256: str, verifier: str) ->
         found.append(f"no kit at all: root version {root.version} names another policy")
     for rules in policy.lines:
         waived = {item.code for item in policy.overrides if item.kit_id or item.line == rules.line}
-        if rules.attestations and "attestation-unchecked" not in waived:
-            found.append(f"no kit of line {rules.line}: this verifier checks no attestations")
+        for wanted in rules.attestations:
+            able = _able(policy, wanted, root)
+            if able < wanted.threshold and "attestation-missing" not in waived:
+                found.append(
+                    f"no kit of line {rules.line}: {able} of the {wanted.threshold} attesters that "
+                    f"{wanted.predicate_type} wants can sign"
+                )
         for item in rules.signer_sets if root is not None else ():
             there = set(item.of) & set(root.targets.signers()) if root is not None else set()
             if len(there) < item.threshold and "signer-set-unmet" not in waived:
@@ -267,13 +340,29 @@ def unmeetable(policy: Policy, root: Root | None, sha256: str, verifier: str) ->
     return found
 
 
+def _able(policy: Policy, wanted: Requirement, root: Root | None) -> int:
+    """Return how many of those whom a requirement names there are at all."""
+    signers = {item.name: item.signer for item in policy.attesters}
+    known = None if root is None else root.targets.signers()
+    return sum(
+        1 for name in wanted.of if not signers.get(name) or known is None or signers[name] in known
+    )
+
+
+def _attester_line(item: Attester) -> str:
+    if item.signer:
+        return f"attester {item.name!r} is the kit signer {item.signer!r}"
+    under = f", under the trusted root {item.trusted_root}" if item.trusted_root else ""
+    if item.key:
+        return f"attester {item.name!r} has the key with SHA-256 {key_digest(item.key)}{under}"
+    return f"attester {item.name!r} is {item.identity!r}, as {item.issuer!r} says{under}"
+
+
 def _line_lines(rules: LinePolicy) -> list[str]:
     lines = [f"line {rules.line}:"]
     for item in rules.signer_sets:
         lines.append(f"  {item.threshold} of {', '.join(item.of)} must sign ({item.name})")
-    for wanted in rules.attestations:
-        on = "every component" if wanted.component == "*" else f"component {wanted.component}"
-        lines.append(f"  {on} needs {wanted.predicate_type}, which this verifier cannot check")
+    lines += [f"  {wanted.sentence()}" for wanted in rules.attestations]
     if rules.maximum_age_days:
         lines.append(f"  a kit is at most {rules.maximum_age_days} days old")
     if rules.kinds:

@@ -15,6 +15,11 @@ from verifier.typed import TYPE_CHECKING, Any, record
 if TYPE_CHECKING:
     from verifier.host.accept import Host
 
+ABOUT_EVIDENCE = (  # what an override may let pass of what a policy requires to be attested
+    *("artifact-needed", "attestation-missing", "attestation-unchecked"),
+    *("certificate-unknown-extension", "evidence-algorithm-unknown", "evidence-form-unknown"),
+    *("evidence-too-large", "evidence-unread", "trusted-root-malformed", "trusted-root-missing"),
+)
 REPORT_TYPE = "https://offline-kit.example/report/v1"
 _VERDICTS = {
     ExitStatus.VERIFIED: "verified",
@@ -174,9 +179,11 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
     index = opened.index
     if index is not None and index.count(EVIDENCE):
         files = _count(index.count(EVIDENCE), "file")
-        left.append(f"what the evidence says ({files}): only that it is as signed")
-    if opened.manifest.evidence_index is not None:
-        left.append("the index of the evidence: this version does not know it")
+        judged = host.evidence if host is not None else None
+        what = "what the evidence says" if judged is None else "what else the evidence says"
+        left.append(f"{what} ({files}): only that it is as signed")
+        if opened.manifest.evidence_index is not None and (judged is None or not judged.indexed):
+            left.append("the index of the evidence: that it follows from the evidence")
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
     left += opened.beside.left + opened.judged.left + _kinds_left(opened)
@@ -227,7 +234,7 @@ def _not_judged(opened: Opened, host: Host | None) -> list[str]:
     """Return what this host's policy and memory would have said, and did not."""
     assert opened.manifest is not None
     if host is not None and host.judgement is not None:
-        waived = [n for n in host.judgement.notices if n.code == "attestation-unchecked"]
+        waived = [n for n in host.judgement.notices if n.code in ABOUT_EVIDENCE]
         return [f"{notice.message} ({notice.relaxed_by})" for notice in waived]
     left = []
     if opened.manifest.kit.expires:

@@ -669,6 +669,10 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "wheels/cp311/a.whl",
         "wheels/a-debug-1.whl",
         "sboms/runner.spdx.json",
+        "attestations/runner.dsse.json",
+        "supply/root.layout",
+        "supply/links/build.0123abcd.link",
+        "supply/links/notes.txt",
         "LICENSE",
     )
     found = collect(parse_spec(raw, file=tmp_path / "kit.toml"))
@@ -680,6 +684,9 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "runner/cp311/a.whl",
     ]
     assert listed(found.evidence) == [
+        "evidence/attestations/runner/runner.dsse.json",
+        "evidence/in-toto/build.0123abcd.link",
+        "evidence/in-toto/root.layout",
         "evidence/licences/LICENSE",
         "evidence/sbom/runner.spdx.json",
     ]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.support.attesting import key_of
 from tests.support.hosting import (
     CLOCK,
     LINE,
@@ -37,6 +38,9 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 EXAMPLES = sorted((REPOSITORY / "manifests" / "examples").glob("policy-*.json"))
 SET = {"name": "builder", "of": ["alice", "bob"], "threshold": 1}
 WANTED = {"component": "*", "predicateType": "https://slsa.dev/provenance/v1"}
+PEM = key_of("sums")
+WHO = {"trustedRoot": "ab" * 32, "issuer": "https://oidc.example", "identity": "a@b.example"}
+WORKFLOW = "https://github.com/acme/*/.github/workflows/release.yml@refs/heads/main"
 DAY = 86_400
 
 
@@ -44,11 +48,35 @@ def one_line(**fields: Any) -> bytes:
     return policy(lines=rules(**fields))
 
 
+def attesters(*who: dict[str, Any], **wanted: Any) -> bytes:
+    """Return a policy with attesters and one requirement."""
+    return policy(attesters=list(who), lines=rules(attestations=[{**WANTED, **wanted}]))
+
+
 GOOD = {
     "nothing but a name": policy(),
     "a set": one_line(signerSets=[SET]),
     "a requirement": one_line(attestations=[WANTED]),
     "an age": one_line(maximumAgeDays=36_500),
+    "the signers of the kit": one_line(attestations=[{**WANTED, "by": "kit-signers"}]),
+    "attesters of each kind": attesters(
+        {"name": "a", "signer": "alice"},
+        {"name": "b", "publicKey": PEM, "trustedRoot": "cd" * 32},
+        {"name": "c", **WHO},
+        {"name": "d", **WHO, "identity": WORKFLOW},
+    ),
+    "every condition": attesters(
+        {"name": "a", "signer": "alice"},
+        by={"of": ["a", "kit-signers"], "threshold": 2},
+        component="@kit",
+        subjects="any",
+        builderId="https://builder.example/1",
+        sourceUri="https://git.example/x",
+        materials="locked",
+        tests="passed",
+        maximumAgeDays=3,
+        noOpen={"severity": "high", "vex": ["a", "kit-signers"]},
+    ),
     "a version": policy(minimumVerifier="1.10.0"),
     "an override for a kit": policy(overrides=[override("kit-older", kitId="ab" * 32)]),
     "an override that ends": policy(
@@ -87,6 +115,30 @@ BAD = {
     "two sets of one name": one_line(signerSets=[SET, {**SET, "of": ["carol"]}]),
     "an age of 0": one_line(maximumAgeDays=0),
     "an age as text": one_line(maximumAgeDays="30"),
+    "an attester who is nobody": attesters({"name": "a"}),
+    "an attester who is two": attesters({"name": "a", "signer": "alice", "publicKey": PEM}),
+    "an attester called as the signers": attesters({"name": "kit-signers", "signer": "alice"}),
+    "an attester twice": attesters(*[{"name": "a", "signer": "alice"}] * 2),
+    "a signer under two names": attesters(*({"name": n, "signer": "alice"} for n in "ab")),
+    "a key under two names": attesters(*({"name": n, "publicKey": PEM} for n in "ab")),
+    "an identity under two names": attesters(*({"name": n, **WHO} for n in "ab")),
+    "a key that is none": attesters({"name": "a", "publicKey": PEM[:-40]}),
+    "an identity without a trusted root": attesters(
+        {"name": "a", "issuer": "https://x", "identity": "y"}
+    ),
+    "an issuer with a star": attesters({"name": "a", **WHO, "issuer": "https://*"}),
+    "a star in half a name": attesters(
+        {"name": "a", **WHO, "identity": WORKFLOW.replace("/*", "/a*")}
+    ),
+    "a signer with a trusted root": attesters(
+        {"name": "a", "signer": "alice", "trustedRoot": "ab" * 32}
+    ),
+    "a requirement by nobody": attesters(by={"of": [], "threshold": 1}),
+    "a requirement by a stranger": attesters(by={"of": ["b"], "threshold": 1}),
+    "more than there are": attesters(by={"of": ["kit-signers"], "threshold": 2}),
+    "one twice": attesters(by={"of": ["kit-signers"] * 2, "threshold": 1}),
+    "a severity that is none": attesters(noOpen={"severity": "bad"}),
+    "a condition that is not known": attesters(signedBy="x"),
     "no predicate type": one_line(attestations=[{"component": "*"}]),
     "a predicate type that is no URI": one_line(attestations=[{**WANTED, "predicateType": "x"}]),
     "a version that is none": policy(minimumVerifier="v1"),
@@ -103,6 +155,16 @@ BAD = {
     "one override twice": policy(overrides=[override("kit-older")] * 2),
 }
 BEYOND_THE_SCHEMA = {
+    "an attester twice",
+    "a signer under two names",
+    "a key under two names",
+    "an identity under two names",
+    "a key that is none",
+    "an issuer with a star",
+    "a star in half a name",
+    "a requirement by a stranger",
+    "more than there are",
+    "one twice",
     "a name twice",
     "too long",
     "a control in the name",
@@ -216,12 +278,12 @@ CLAUSES: list[tuple[str, bytes, dict[str, Any], str]] = [
         "signer-set-unmet",
     ),
     ("nobody of the root", one_line(signerSets=[{**SET, "of": ["zoe"]}]), {}, "signer-set-unmet"),
-    ("an attestation", one_line(attestations=[WANTED]), {}, "attestation-unchecked"),
+    ("an attestation", one_line(attestations=[WANTED]), {}, "attestation-missing"),
     (
         "one of a component that is not there",
         one_line(attestations=[{**WANTED, "component": "image"}]),
         {},
-        "attestation-unchecked",
+        "attestation-missing",
     ),
     ("this verifier will do", policy(minimumVerifier="0.1"), {}, ""),
     ("a newer verifier", policy(minimumVerifier="0.1.1"), {}, "verifier-too-old"),
@@ -264,7 +326,7 @@ def test_clause_decides(site: Site, data: bytes, kit: dict[str, Any], expected: 
 RELAXED = [
     ("line-refused", {"otherLines": "refuse"}, {}),
     ("signer-set-unmet", {"lines": rules(signerSets=[{**SET, "of": ["carol"]}])}, {}),
-    ("attestation-unchecked", {"lines": rules(attestations=[WANTED])}, {}),
+    ("attestation-missing", {"lines": rules(attestations=[WANTED])}, {}),
     ("kit-expired", {"kitExpiry": "enforce"}, {"expires": "2026-11-24T12:00:00Z"}),
     ("kit-stale", {"lines": rules(maximumAgeDays=1)}, {"created": "2026-01-01T00:00:00Z"}),
     ("clock-differs", {"lines": rules(maximumAgeDays=1)}, {"created": "2026-12-01T00:00:00Z"}),
@@ -298,7 +360,7 @@ def test_override_is_for_its_kit_only(site: Site) -> None:
 
 
 def test_waived_attestation_counts_as_not_checked(site: Site) -> None:
-    data = policy(lines=rules(attestations=[WANTED]), overrides=[override("attestation-unchecked")])
+    data = policy(lines=rules(attestations=[WANTED]), overrides=[override("attestation-missing")])
     report = site.pin(policy=data).look(site.kit())
     assert any("slsa.dev" in sentence for sentence in report.not_checked)
 
@@ -353,7 +415,7 @@ def test_examples_decide_as_their_names_say(tmp_path: Path) -> None:
         "signer-set-unmet"
     )
     assert notices(tight.look(tight.kit(line="demo/next"))) == {
-        "attestation-unchecked": "override 'next without provenance': "
+        "attestation-missing": "override 'next without provenance': "
         "the builder makes provenance from the second quarter on"
     }
 
@@ -362,8 +424,8 @@ UNMEETABLE: dict[str, tuple[bytes, str]] = {
     "no line at all": (policy(otherLines="refuse"), "no kit at all: no line is named"),
     "a newer verifier": (policy(minimumVerifier="99"), "no kit at all: this verifier is version"),
     "an attestation": (
-        one_line(attestations=[{"component": "*", "predicateType": "a:b"}]),
-        "no kit of line vectors/stable: this verifier checks no attestations",
+        attesters({"name": "z", "signer": "zoe"}, by={"of": ["z"], "threshold": 1}),
+        "no kit of line vectors/stable: 0 of the 1 attesters that https://slsa.dev/provenance/v1",
     ),
     "people who cannot sign": (
         one_line(signerSets=[{**SET, "of": ["alice", "zoe"], "threshold": 2}]),
@@ -386,10 +448,12 @@ def test_a_policy_that_no_kit_can_meet_is_not_0(
 
 
 def test_a_policy_that_an_override_makes_meetable_is_0() -> None:
-    wanted = [{"component": "*", "predicateType": "a:b"}]
-    item = override("attestation-unchecked")
-    made = parse_policy(policy(lines=rules(attestations=wanted), overrides=[item]))
-    assert unmeetable(made, None, "", "1") == []
+    item = override("attestation-missing")
+    by = {"of": ["z"], "threshold": 1}
+    lines = rules(attestations=[{**WANTED, "by": by}])
+    who = [{"name": "z", "signer": "zoe"}]
+    made = parse_policy(policy(attesters=who, lines=lines, overrides=[item]))
+    assert unmeetable(made, root_with(), "", "1") == []
 
 
 def test_a_policy_that_the_root_does_not_name_is_not_0() -> None:

@@ -21,7 +21,7 @@ VERIFIER = errors_of("verifier")
 BUILDER = errors_of("kit")
 ALL = [*VERIFIER, *BUILDER]
 CODES = [kind.code for kind in ALL]
-ABSTRACT = {"KitError", "Rejected", "Undecided", "Usage", "_Sources"}
+ABSTRACT = {"KitError", "Rejected", "Undecided", "Usage", "_Files", "_Sources"}
 
 every_error = pytest.mark.parametrize("kind", ALL, ids=CODES)
 
