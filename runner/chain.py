@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from runner.errors import JournalDamaged
-from verifier.core.jsonstrict import NotStrict, compact, parse_compact
+from verifier.core.jsonstrict import NotStrict, compact
 from verifier.typed import Any, record
 
 MAX_LINE = 64 * 1024  # bytes, LF included; the reserve for a full disk holds one
+MAX_FIRST = 2 << 20  # bytes of the first line, which names every step
 FIRST = "0" * 64
 Record = dict[str, Any]
 
@@ -39,9 +41,16 @@ def line_of(number: int, head: str, what: Record) -> bytes:
     if "n" in what or "prev" in what:
         raise ValueError("the chain numbers its records itself")
     line = compact({**what, "n": number, "prev": head}) + b"\n"
-    if len(line) > MAX_LINE:
+    if len(line) > (MAX_LINE if number else MAX_FIRST):
         raise ValueError(f"a record of {len(line)} bytes is more than a line may have")
     return line
+
+
+def _refuse(text: str) -> Any:
+    raise NotStrict(f"{text[:24]!r} is no integer")
+
+
+_DECODER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
 
 
 def digest_of(line: bytes) -> str:
@@ -78,13 +87,13 @@ def _record(line: bytes, number: int, head: str) -> Record | None:
     Raises:
         JournalDamaged: It is a record, and not the one that belongs here.
     """
-    if len(line) > MAX_LINE or b"\x00" in line:
+    if len(line) > (MAX_LINE if number else MAX_FIRST) or b"\x00" in line:
         return None
     try:
-        value = parse_compact(line[:-1])
-    except NotStrict:
-        return None
-    if not isinstance(value, dict):
+        value = _DECODER.decode(line[:-1].decode("ascii"))
+        if not isinstance(value, dict) or compact(value) != line[:-1]:  # not the one spelling
+            return None
+    except (ValueError, RecursionError):
         return None
     if value.pop("n", None) != number or value.pop("prev", None) != head:
         raise JournalDamaged("does not follow from the line before", where=f"line {number + 1}")
