@@ -40,6 +40,17 @@ BROUGHT: Mapping[str, Brought] = {
         False,
         "waits until a URL answers with a status",
     ),
+    "push-images": Brought(
+        "command",
+        {"from": "an image layout of the kit", "registry": "HOST:PORT", "repository": "a name"},
+        {
+            "ca": "a PEM file of the site's CA",
+            "login": "the variable of the secret that is USER:PASSWORD",
+            "plain": "yes, for a registry without TLS",
+        },
+        False,
+        "sends images that the site's registry lacks, and sets their tags",
+    ),
     "switch": Brought(
         "command",
         {"from": "a directory of the kit", "to": "the directory of versions", "name": "a name"},

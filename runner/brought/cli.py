@@ -6,12 +6,13 @@ import json
 import os
 import sys
 
-from runner.brought import install, waiting
+from runner.brought import images, install, waiting
 from runner.brought.action import DONE, FAILED, Action, NotPossible
 from runner.site import ARGUMENTS
 
 ACTIONS: dict[str, type[Action]] = {
     "install-wheels": install.InstallWheels,
+    "push-images": images.PushImages,
     "switch": install.Switch,
     "wait-http": waiting.WaitHttp,
     "wait-tcp": waiting.WaitTcp,
