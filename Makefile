@@ -12,7 +12,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles bare hosts offline repro \
+.PHONY: help demo lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
@@ -72,6 +72,9 @@ fuzz: venv ## Damage a whole kit N times (N=20000) and see every copy refused; o
 
 fuzz-bundles: venv ## Make every small change to sigstore bundles of each kind and see it refused
 	$(RUN) tests/hostile/bundle_fuzz.py
+
+fuzz-evidence: venv ## Mutate evidence of each form for two minutes: nothing but answers may come out
+	$(RUN) tests/hostile/fuzz_evidence.py --seconds 120
 
 bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
 	$(RUN) tests/bare/run.py

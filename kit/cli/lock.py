@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,10 +121,35 @@ def _show(locked: Locked, *, check: bool) -> None:
         say(f"next: look at the difference of {locked.path}, and keep it in version control")
 
 
+class _Events:
+    """Says on standard error when a file begins to come, and when it is there."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun, self._done = set[str](), set[str]()
+
+    def tell(self, name: str, done: int, total: int) -> None:
+        """Take a report of any thread."""
+        with self._lock:
+            if name not in self._begun:
+                self._begun.add(name)
+                self._say("begins", name, total)
+            if done == total and name not in self._done:
+                self._done.add(name)
+                self._say("done", name, total)
+
+    def _say(self, event: str, name: str, size: int) -> None:
+        line = json.dumps({"event": event, "name": name, "size": size}, sort_keys=True)
+        print(line, file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
-def _transfers(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Show what is being fetched, file by file and in all, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
+def _transfers(events: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show what is being fetched: on a terminal as bars, for programs as lines of JSON."""
+    if events:
+        yield _Events().tell
+        return
+    if not sys.stderr.isatty():
         yield None
         return
     # slow to load, and a run whose output is piped shows nothing

@@ -143,6 +143,7 @@ class Downloads:
             partial.commit(artifact)
         except ArtifactDiffers as error:
             raise ArtifactDiffers(error.message, where=wanted.name) from None
+        self._progress(wanted.name, artifact.size, artifact.size)
         return artifact
 
     def _receive(self, url: str, wanted: Wanted, partial: Partial) -> None:

@@ -35,6 +35,7 @@ _DIRECTORIES = (
     *("etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/sources.list.d"),
     *("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/lib/dpkg"),
 )
+# Phased updates would hang on this machine's id: the lock must not.
 _SETTINGS = """\
 Dir "{root}/";
 Dir::State::status "{root}/var/lib/dpkg/status";
@@ -45,6 +46,7 @@ Dir::Etc::netrcparts "{netrcparts}";
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";
+APT::Get::Always-Include-Phased-Updates "true";
 APT::Sandbox::User "";
 Acquire::Languages "none";
 Acquire::ForceHash "sha256";

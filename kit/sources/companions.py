@@ -29,6 +29,8 @@ MAX_PAYLOADS = 100  # of one manifest of signatures, in the older form
 TAGS = {"signatures": "sig", "attestations": "att", "sboms": "sbom"}
 REFERRERS = "referrers"  # what we call the index that lists the manifests with a subject
 _COSIGN = {"signatures": "sigs", "attestations": "atts"}  # annotation `kind`, as in `cosign save`
+_OF_TYPE, _ATTESTS = "vnd.docker.reference.type", "attestation-manifest"  # BuildKit's annotations
+_OF = "vnd.docker.reference.digest"
 _PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
 _PREDICATE = "dev.sigstore.bundle.predicateType"
@@ -72,12 +74,17 @@ class Companion:
 
 
 def find(
-    subjects: Sequence[str], wanted: Sequence[str], origin: Beside, where: str
+    subjects: Sequence[str],
+    wanted: Sequence[str],
+    origin: Beside,
+    where: str,
+    indexes: Sequence[Mapping[str, Any]] = (),
 ) -> list[Companion]:
     """Return what stands beside any of ``subjects`` and is of the kinds wanted.
 
     Args:
         subjects: SHA-256 digests: of an image, of its index, of its platforms.
+        indexes: Indexes of the image, which may list attestations of its platforms: BuildKit's way.
 
     Raises:
         CompanionAbsent: Nothing of one kind is there, or what is there speaks of another image.
@@ -87,6 +94,8 @@ def find(
     for subject in dict.fromkeys(subjects):
         found += _by_tag(subject, wanted, origin, where)
         found += _by_subject(subject, wanted, origin, where)
+    if "attestations" in wanted:
+        found += [one for value in indexes for one in _in_index(value, subjects, origin, where)]
     lacking = [kind for kind in wanted if not any(one.kind == kind for one in found)]
     if lacking:
         shown = ", ".join(f"sha256:{subject}" for subject in list(dict.fromkeys(subjects))[:8])
@@ -144,6 +153,24 @@ def _by_subject(
         if kind is not None:
             tag = f"sha256-{subject}.ref-{digest[7:19]}"
             yield Companion(subject, kind, tag, Descriptor(media, digest, len(data)), data)
+
+
+def _in_index(
+    value: Mapping[str, Any], subjects: Sequence[str], origin: Beside, where: str
+) -> Iterator[Companion]:
+    for entry in value.get("manifests") or ():
+        annotations = entry.get("annotations") if isinstance(entry, dict) else None
+        if not isinstance(annotations, dict) or annotations.get(_OF_TYPE) != _ATTESTS:
+            continue
+        subject = str(annotations.get(_OF)).removeprefix("sha256:")
+        if subject in subjects:
+            digest = str(entry.get("digest"))
+            data, declared = origin.manifest(digest)
+            media = media_type_of(data, declared)
+            parse_manifest(data, media, where)
+            tag = f"sha256-{subject}.index-{digest[7:19]}"
+            descriptor = Descriptor(media, digest, len(data))
+            yield Companion(subject, "attestations", tag, descriptor, data)
 
 
 def _subject_of(value: Mapping[str, Any]) -> str:

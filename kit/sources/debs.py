@@ -151,7 +151,7 @@ def packages_index(debs: Sequence[LockedArtifact], store: Store) -> bytes:
     for item in sorted(debs, key=lambda one: one.path):
         name = item.path.rpartition("/")[2]
         control = load_control(store.path(item.sha256)) or b""
-        text = _one_stanza(control, name)
+        text = one_stanza(control, name)
         stanzas.append(f"{text}\nFilename: ./{name}\nSize: {item.size}\nSHA256: {item.sha256}\n")
     return "\n".join(stanzas).encode()
 
@@ -167,7 +167,7 @@ def release_of(index: bytes, architectures: set[str]) -> bytes:
     return text.encode()
 
 
-def _one_stanza(control: bytes, name: str) -> str:
+def one_stanza(control: bytes, name: str) -> str:
     """Return what a package says of itself, if that is one paragraph about this package."""
     try:
         text = control.decode("utf-8").rstrip("\n")

@@ -149,11 +149,26 @@ def _fetched(
 
 def stale_parts(spec: KitSpec, lock: Lock) -> list[str]:
     """Return what is different between a spec and its lock, in words; nothing if it fits."""
-    now = {part.path: part.locked().digest for part in parts(spec)}
+    known = list(parts(spec))
+    now = {part.path: part.locked().digest for part in known}
     then = {entry.path: entry.digest for entry in lock.sources}
     changed = [path for path in now if path in then and then[path] != now[path]]
     return [
         *(f"the sources of {path!r} changed" for path in changed),
         *(f"{path!r} is not locked" for path in now if path not in then),
         *(f"{path!r} is locked and no longer fetched" for path in then if path not in now),
+        *(f"no source brings {path!r}" for path in _foreign(known, lock)),
     ]
+
+
+def _foreign(known: Sequence[Part], lock: Lock) -> list[str]:
+    """Return paths that are in no part: somebody else than `lock` has written them there."""
+    places: dict[str | None, list[str]] = {}
+    for part in known:
+        own = f"evidence/oci/{part.component or 'evidence'}/"
+        places.setdefault(part.component, []).extend([f"{part.path}/", own])
+    return [
+        item.path
+        for item in lock.artifacts
+        if not item.path.startswith(tuple(places.get(item.component, ())))
+    ][:20]

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from kit.net.download import Wanted
 from kit.net.errors import ArtifactGone
@@ -190,12 +190,17 @@ def _beside(
 ) -> list[LockedImage]:
     """Return what stands beside images, as entries of the same layout; it is in the store."""
     subjects: list[str] = []
+    indexes: dict[str, dict[str, Any]] = {}
     for image in images:
-        subjects += [image.index, image.sha256] if image.index else [image.sha256]
-        if image.media in INDEXES:
-            value = parse_manifest(origin.manifest(f"sha256:{image.sha256}")[0], image.media, where)
-            subjects += [child.sha256 for child in children(value, image.media, where)]
-    found = companions.find(subjects, source.beside, origin, where)
+        index = image.index or (image.sha256 if image.media in INDEXES else None)
+        subjects += [index, image.sha256] if index else [image.sha256]
+        if index and index not in indexes:
+            data, declared = origin.manifest(f"sha256:{index}")
+            media = media_type_of(data, declared)
+            indexes[index] = parse_manifest(data, media, where)
+            if not image.index:
+                subjects += [child.sha256 for child in children(indexes[index], media, where)]
+    found = companions.find(subjects, source.beside, origin, where, list(indexes.values()))
     for one in found:
         means.store.add(one.data)
     repository = name.rpartition(":")[0] or name

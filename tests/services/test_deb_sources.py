@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -361,3 +362,27 @@ def test_a_repository_that_nobody_signed_is_refused(host: Host) -> None:
     with pytest.raises(KitError, match="not signed") as caught:
         host.lock(wants("app"))
     assert caught.value.code == "resolve-failed"
+
+
+@pytest.mark.slow
+def test_out_of_the_mirrors_of_this_host(host: Host) -> None:
+    """What apt is set up for here, for another architecture; "not run" where nothing answers."""
+    settings = ["apt-get", "indextargets", "--format", "$(CODENAME) $(SITE)"]
+    listed = subprocess.run(settings, capture_output=True, text=True, check=False).stdout
+    known = [line.split(" ", 1) for line in listed.splitlines() if line.count(" ") == 1]
+    suites = [(suite, urlsplit(site).hostname or "") for suite, site in known if "-" not in suite]
+    if not suites:
+        pytest.skip("not run: apt has no repository here")
+    text = wants("hello", more='assume = ["libc6"]').replace('"amd64"', '"arm64"')
+    text = text.replace('repositories = "debian.list"\n', "").replace("stable", suites[0][0])
+    host.write(text)
+    client = Client(Ways(plain_http=frozenset(name for _, name in suites)))
+    try:
+        locked = lock(
+            load_spec(host.directory / "kit.toml"), host.store, client, Logins(), LockOptions()
+        )
+    except KitError as error:
+        pytest.skip(f"not run: {error.code}: {str(error)[:200]}")
+    (name,) = carried(locked)
+    assert name.startswith("hello_")
+    assert name.endswith("_arm64.deb")

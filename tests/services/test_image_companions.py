@@ -196,6 +196,27 @@ def test_what_hangs_on_the_index_comes_with_one_platform_of_it(
     assert [item.sha256 for item in kept] == [signed.image], "through which it is reached"
 
 
+@pytest.mark.parametrize("more", ["", 'platforms = ["linux/arm64"]'])
+def test_attestations_that_stand_in_the_index_come_along(more: str, tmp_path: Path) -> None:
+    """BuildKit lists them beside the platforms that they speak of."""
+    made = Layout(tmp_path / "layout")
+    one = made.manifest([made.blob(layer("arm64", b"app"), GZIP)], "arm64")
+    said = made.manifest([made.blob(b"{}", "application/vnd.in-toto+json")], "unknown")
+    said["annotations"] = {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": one["digest"],
+    }
+    made.finish(app=made.index([one, said]))
+    host = Host(tmp_path, wants("oci:layout:app", "attestations", more=more))
+    locked = host.lock()
+    (found,) = [item for item in locked.lock.images if item.beside]
+    assert (f"sha256:{found.sha256}", f"sha256:{found.subject}") == (said["digest"], one["digest"])
+    host.store = Store(tmp_path / "fresh")
+    assert not host.lock().changed
+    with take(load_spec(host.spec), host.store) as taken:
+        assert taken
+
+
 def test_a_layout_has_them_too(signed: Signed, tmp_path: Path) -> None:
     signed.finish()
     host = Host(tmp_path, wants("oci:layout:app", *KINDS))

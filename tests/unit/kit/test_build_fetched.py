@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.sources.lockfile import LockedArtifact, load_lock, render
 from tests.support.making import KEYS, ROOT_FILE
 from tests.support.program import Run, runner
 
@@ -131,6 +132,33 @@ def test_two_sources_in_one_place_are_refused(run: Run, tmp_path: Path) -> None:
     status, _, err = build(run)
     assert status == 2
     assert "sources-collide" in err
+
+
+SMUGGLED = [
+    ('component = "app"\n', "other/evil"),
+    ('component = "other"\n', "app/evil"),
+    ('component = "app"\n', "evidence/oci/other/x.json"),
+    ("", "app/evil"),
+    ("", "evidence/other/evil"),
+]
+
+
+@pytest.mark.parametrize(("component", "path"), SMUGGLED)
+def test_a_file_that_somebody_wrote_into_the_lock(
+    component: str, path: str, run: Run, tmp_path: Path
+) -> None:
+    assert run("lock")[0] == 0
+    lock = load_lock(tmp_path / "kit.lock")
+    more = LockedArtifact(
+        path=path, size=len(DATA), sha256=DIGEST, component=component[13:-2] or None
+    )
+    edited = lock.model_copy(update={"artifacts": (*lock.artifacts, more)})
+    (tmp_path / "kit.lock").write_bytes(render(edited))
+    for command in (("lock", "--check"), ("build", "kit.toml", "--root", str(ROOT_FILE))):
+        status, _, err = run(*command)
+        assert status == 2
+        assert "lock-stale" in err
+        assert f"no source brings '{path}'" in err
 
 
 # --- a store that lacks what the kit has ------------------------------------------------------

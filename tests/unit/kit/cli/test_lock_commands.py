@@ -57,8 +57,12 @@ def test_a_lock_is_written_and_says_what_comes_next(run: Run, tmp_path: Path) ->
 
 
 def test_json(run: Run) -> None:
-    status, out, _ = run("lock", "--json")
+    status, out, err = run("lock", "--json")
     assert status == 0
+    assert [json.loads(line) for line in err.splitlines()] == [
+        {"event": "begins", "name": "app/tool", "size": 6},
+        {"event": "done", "name": "app/tool", "size": 6},
+    ]
     assert json.loads(out) == {
         "artifacts": 1,
         "changed": True,
