@@ -93,7 +93,7 @@ def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
 
 # The environment of the runner is taken and emptied at its start: secrets may be in it.  What the
 # runner brings is started by it, and is told its arguments in a variable.
-READERS = ("runner/__main__.py", "runner/brought/cli.py")
+READERS = ("runner/__main__.py", "runner/brought/cli.py", "runner/brought/images.py")
 
 
 def runner_reads_its_environment_once(source: Source) -> Iterator[str]:
