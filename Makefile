@@ -12,14 +12,20 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
+.PHONY: help demo audit-demo audit-picture lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: venv ## Build the LNM kit, verify it without a network, then watch three bad copies fail
 	$(RUN) tools/demo.py
+
+audit-demo: venv ## Audit the LNM kit into one page, build/demo/audit.html
+	$(RUN) tools/audit_demo.py
+
+audit-picture: venv ## The same, and the picture of it in the docs (needs Chromium, node, npm ci)
+	$(RUN) tools/audit_demo.py --picture
 
 lnm-image: venv ## Lock the full LNM kit, build its runner image twice without a network, and run it
 	$(RUN) tools/lnm.py image

@@ -100,8 +100,7 @@ def approve(wish: Wish, signers: Sequence[KitSigner]) -> Approved:
         trust.add_trusted_roots(wish.trusted_roots)
         host = _Approver(trust, wish.clock, __version__, wish.given)
         job = Job(root=host.root, workers=default_workers())
-        later = [(each.path, each.data) for each in wish.given]
-        audit = audit_kit(os.fspath(wish.kit), job, host=host, later=later)
+        audit = audit_kit(os.fspath(wish.kit), job, host=host)
     approval = approval_of(audit)
     path = wish.directory / AUDIT
     replace_file(path, approval.audit)

@@ -203,30 +203,61 @@ def own_members(info: KitInfo, *, runner: bool = False) -> dict[bytes, bytes]:
 
 
 def make_inputs(
-    spec: KitSpec, collected: Collected, info: KitInfo, *, signed_sums: bool
+    spec: KitSpec,
+    collected: Collected,
+    draft: Manifest,
+    taken: Taken | None,
+    *,
+    signed_sums: bool,
 ) -> tuple[Inputs, Evidence | None]:
     """Return what a kit carries, and its evidence, if it has any; that is read and judged now.
 
+    A kit that has evidence, be it its lock alone, has its own provenance too.
+
+    Args:
+        spec: What to build.
+        collected: Its files.
+        draft: The manifest as far as it is known.
+        taken: What came out of the store.
+        signed_sums: Whether the kit will have SHA256SUMS.sig.
+
     Raises:
         LayoutUnmet: The steps of the build are not what the layout of the spec says.
-        SourceNameUnsafe: A file has the name of the index of the evidence.
+        SourceNameUnsafe: A file has the name of what the builder writes itself.
         EvidenceRefused: A document of evidence cannot be read by any site.
     """
-    from kit.evidence.index import INDEX, Evidence  # slow to load, and mostly there is none
+    from kit.evidence.index import INDEX, Evidence  # slow to load
+    from kit.evidence.provenance import PROVENANCE, Made, Provenance
 
+<<<<<<< HEAD
     if collected.evidence.find(INDEX) >= 0:
         raise SourceNameUnsafe([(INDEX, "this name is kept for the index of evidence")])
     own = own_members(info, runner=has_runbook(spec))
+=======
+    for name, what in ((INDEX, "the index of evidence"), (PROVENANCE, "the kit's own provenance")):
+        if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
+            raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
+    own = own_members(draft.kit)
+>>>>>>> main
     if len(collected.evidence):
         own[INDEX] = b""
-    inputs = Inputs(collected, own, signed_sums=signed_sums, mtime=info.mtime)
-    evidence = Evidence(inputs) if INDEX in own else None
+        if len(collected.data):  # a Statement has at least one subject
+            own[PROVENANCE] = b""
+    inputs = Inputs(collected, own, signed_sums=signed_sums, mtime=draft.kit.mtime)
+    late = {}
+    if PROVENANCE in own:
+        lock = taken.lock if taken is not None else None
+        made = Made(draft.kit, draft.components, (spec.file.name, spec.sha256), lock)
+        provenance = Provenance(made, inputs)
+        late[PROVENANCE] = provenance.draft
+        inputs.make_late(PROVENANCE, len(provenance.draft), provenance.make)
+    evidence = Evidence(inputs, late) if INDEX in own else None
     if evidence is not None:
         evidence.plan()
     if spec.layout is not None and evidence is not None:
         from kit.intoto.judge import judge_spec  # an extra, and few specs have steps
 
-        judge_spec(spec, info.mtime, evidence.digests)
+        judge_spec(spec, draft.kit.mtime, evidence.digests)
     return inputs, evidence
 
 
@@ -258,8 +289,13 @@ def build(
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options), options.taken)
+<<<<<<< HEAD
     inputs, evidence = make_inputs(spec, collected, draft.kit, signed_sums=sums is not None)
     check_runbooks(spec, inputs.index)
+=======
+    signed = sums is not None
+    inputs, evidence = make_inputs(spec, collected, draft, options.taken, signed_sums=signed)
+>>>>>>> main
     empty = tuple(show(name) for name in collected.empty_directories)
     notes = collected.notes
     unchecked: list[str] = []

@@ -30,6 +30,8 @@ from verifier.core.pipeline import Job, Opened, kit_id_of
 from verifier.core.trust import Root, parse_chain
 from verifier.run import default_workers, prove_file
 
+_DERIVED = (b" evidence/evidence.index", b" evidence/provenance.json")
+
 
 class RebuildDiffers(Rejected):
     """The kit that this spec makes here is not the one given; the first difference is named.
@@ -82,8 +84,8 @@ def rebuild(kit: Path, spec: KitSpec, options: Options, *, root: Root | None = N
     draft = draft_manifest(spec, created_of(spec, options.epoch), manifest.sums_key)
     has_sums = bool(opened.index.count(SIG))
     collected = collect(spec, taken=options.taken)
-    inputs, _ = make_inputs(spec, collected, draft.kit, signed_sums=has_sums)
     level = manifest.built.level and spec.kit.level
+    inputs, _ = make_inputs(spec, collected, draft, options.taken, signed_sums=has_sums)
     with tempfile.TemporaryFile() as stream:
         try:
             written = write(
@@ -200,14 +202,20 @@ def _first_difference(name: str, before: Any, after: Any) -> str:
     return f"{name}: {before!r} there, {after!r} here"
 
 
-def _lines(index: Index) -> Iterator[bytes]:
+def _lines(index: Index, *, derived: bool) -> Iterator[bytes]:
+    """Yield lines; without those that are derived: they mostly differ because others do."""
     for rank, first, last in index.runs():
-        if rank not in (SUMS, SIG):  # derived: they differ because something else does
-            yield from index.lines(rank, first, last).splitlines()
+        if rank not in (SUMS, SIG):
+            lines = index.lines(rank, first, last).splitlines()
+            yield from (line for line in lines if derived or not line.endswith(_DERIVED))
 
 
 def _compare_members(new: Index, old: Index) -> None:
-    ours, theirs = _lines(new), _lines(old)
+    for derived in (False, True):
+        _compare_lines(_lines(new, derived=derived), _lines(old, derived=derived))
+
+
+def _compare_lines(ours: Iterator[bytes], theirs: Iterator[bytes]) -> None:
     while True:
         here, there = next(ours, None), next(theirs, None)
         if here != there:

@@ -119,6 +119,7 @@ def medium_without_zstd(place: Path) -> Host:
 HOSTS: dict[str, Callable[[Path], Host]] = {
     "README.md": checkout,
     "docs/howto/accept.md": medium,
+    "docs/howto/audit.md": medium,
     "docs/howto/first-contact.md": arrival,
     "docs/howto/policy.md": medium,
     "docs/howto/hosts.md": medium,

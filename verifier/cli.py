@@ -137,8 +137,9 @@ def _add_options(command: Parser, name: str) -> None:
 
 def _add_kit(command: Parser, name: str) -> None:
     if name == "diff":
-        command.add_argument("old", metavar="OLD", help="the earlier kit")
-        command.add_argument("new", metavar="NEW", help="the later kit")
+        command.add_argument("old", metavar="OLD", help="the earlier kit, or its review pack")
+        command.add_argument("new", metavar="NEW", help="the later one")
+        command.add_argument("--html", metavar="FILE", help="also write it as one HTML file")
     else:
         command.add_argument("kit", metavar="KIT", help="the kit; - reads a pipe")
     pinned = command.add_mutually_exclusive_group()
@@ -280,7 +281,8 @@ def _command(options: argparse.Namespace) -> ExitStatus:
     if options.command == "diff":
         from verifier.cli_look import show_difference  # here, as above
 
-        return show_difference(options, root if host is None else host.root)
+        place = host.directory.path if host is not None else ""
+        return show_difference(options, root if host is None else host.root, place)
     if options.command == "audit":
         from verifier.cli_audit import show_audit  # here, as above
 

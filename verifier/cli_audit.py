@@ -25,6 +25,13 @@ FILES = {
 def add_options(command: Parser) -> None:
     """Add what `audit` takes beside what every command that reads a kit does."""
     command.add_argument("--expect", metavar="NAME[@VERSION]", help="refuse any other kit")
+    command.add_argument(
+        "--evidence",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="evidence that came later; counts by who signed it; may be given several times",
+    )
     for name, text in FILES.items():
         command.add_argument(f"--{name}", metavar="FILE", help=text)
 
@@ -36,22 +43,24 @@ def show_audit(options: argparse.Namespace, job: Job, host: Host | None) -> Exit
         UsageError: A file cannot have the name that it is given.
         AuditUnwritable: A file could not be written.
     """
-    from verifier.audit.jsonform import audit_bytes  # here: verify starts without this room
+    from verifier.audit.jsonform import audit_pieces  # here: verify starts without this room
     from verifier.audit.order import audit_kit
     from verifier.audit.outputs import Outputs
     from verifier.audit.textform import audit_text
+    from verifier.host.attestations import read_given
 
     job.expect = parse_expectation(options.expect or "", options.expect_line or "")
     job.workers = default_workers()
     outputs = Outputs(
         {name: getattr(options, name) for name in FILES if getattr(options, name)},
-        (options.kit, options.root, options.trust),
+        (options.kit, options.root, options.trust, *options.evidence),
         host.directory.path if host is not None else "",
     )
-    audit = audit_kit(options.kit, job, host=host)
+    audit = audit_kit(options.kit, job, host=host, later=read_given(options.evidence))
     status = audit.report.status
     if options.json:
-        print(audit_bytes(audit).decode("ascii"), end="")
+        for piece in audit_pieces(audit):
+            sys.stdout.write(piece)
     else:
         for line in audit_text(audit):
             print(line)

@@ -131,13 +131,22 @@ def _check_vex(statement: Any, rules: _Rules, place: str) -> None:
 def provenance(given: Sequence[Input]) -> Made:
     """Return SLSA provenance as a predicate (slsa.dev/spec/v1.0/provenance).
 
+    Args:
+        given: The predicate, and a kit.lock if what it names are the resolved dependencies.
+
     Raises:
         PredicateInvalid: It lacks what the specification requires.
+        SpecInvalid: The lock is none.
     """
-    item = only(given)
+    locks = [item for item in given if item.path.suffix == ".lock"]
+    item = only([each for each in given if each not in locks] or given)
     value = item.object()
     rules = _Rules(item.where)
     built = rules.object(value, "buildDefinition", "")
+    if locks:
+        if "resolvedDependencies" in built:
+            raise rules.wrong("resolvedDependencies are there already, beside a lock")
+        built["resolvedDependencies"] = locked_dependencies(only(locks))
     rules.uri(built, "buildType", "buildDefinition")
     rules.object(built, "externalParameters", "buildDefinition")
     run = rules.object(value, "runDetails", "")
@@ -153,6 +162,29 @@ def provenance(given: Sequence[Input]) -> Made:
         if told is not None and not moment(told):
             raise rules.wrong(f"runDetails.metadata.{name} is no time with a zone")
     return Made(PROVENANCE, value)
+
+
+def locked_dependencies(item: Input) -> list[dict[str, Any]]:
+    """Return what a lock names, each by its digest, and by its package URL where it has one.
+
+    The lock itself is none of them: a policy may ask that all materials are in the lock.
+
+    Raises:
+        LockInvalid: It is no lock.
+    """
+    from kit.sources.lockfile import parse_lock  # here: reading TOML takes libraries
+
+    lock = parse_lock(item.data, where=item.where)
+    found: list[dict[str, Any]] = []
+    for image in lock.images:
+        found.append({"name": image.path, "digest": {"sha256": image.sha256}})
+    for artifact in lock.artifacts:
+        digest = {"sha256": artifact.sha256}
+        if artifact.commit is not None:
+            digest["gitCommit"] = artifact.commit
+        named = {"uri": artifact.purl} if artifact.purl is not None else {}
+        found.append({"name": artifact.path, "digest": digest, **named})
+    return found
 
 
 def release(given: Sequence[Input]) -> Made:

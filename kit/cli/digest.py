@@ -56,9 +56,9 @@ def components_of(path: Path) -> tuple[Sequence[Component], Index]:
 
 
 def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
-    from kit.review.compare import load_compared  # here: a spec does not need it
+    from kit.review.compare import sided  # here: a spec does not need it
 
-    compared = load_compared(path)
+    _, compared = sided(path)
     return compared.manifest.components, compared.index
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from kit.cli.common import Json, app, say
 from kit.cli.top import load_all
 from kit.spec import schema_bytes
 from verifier import cli as verifier_cli
+from verifier.core.model import KitId
+from verifier.core.pipeline import Job
 from verifier.show.explain import codes, explain
 
 
@@ -49,16 +52,26 @@ def _diff(
         Path | None,
         typer.Argument(metavar="NEW", help="The later one; without it, OLD as a first release."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write it as one HTML file.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Show what is different: by component and directory first, then member by member."""
-    from kit.review.compare import load_compared
-    from verifier.cli_look import difference_json
-    from verifier.show.diff import compare, text
+    """Show what is different: by component, images, packages, findings; then member by member."""
+    from kit.review.compare import sided
+    from verifier.audit.outputs import check_file
+    from verifier.cli_look import print_difference
 
-    made = compare(load_compared(old) if new is not None else None, load_compared(new or old))
-    for piece in difference_json(made) if json_ else (f"{line}\n" for line in text(made)):
-        print(piece, end="")
+    if html is not None:
+        check_file(
+            "--html", os.fspath(html), [os.fspath(old), *([os.fspath(new)] if new else [])], ""
+        )
+    before = sided(old) if new is not None else None
+    after = sided(new or old)
+    jobs = [Job(kit_id=KitId(side[1].kit_id)) for side in (before, after) if side is not None]
+    print_difference(
+        before, after, jobs, as_json=json_, html=os.fspath(html) if html is not None else ""
+    )
 
 
 @app.command("explain")

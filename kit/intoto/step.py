@@ -160,6 +160,8 @@ def record_artifacts(paths: Sequence[str]) -> dict[str, Any]:
             raise StepUnusable("is not a path below here", where=show(path))
         if not os.path.exists(path):
             raise StepUnusable("is not there", where=show(path))
+        if not os.path.isfile(path) and not os.path.isdir(path):
+            raise StepUnusable("is neither a file nor a directory", where=show(path))
     runlib = library().runlib
     try:
         with warnings.catch_warnings():

@@ -83,7 +83,10 @@ class Downloads:
             KitError: The failure that came first.
         """
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
-            jobs = [pool.submit(self.fetch, one) for one in wanted]
+            # the largest first: a large one that begins last is waited for alone
+            largest = sorted(range(len(wanted)), key=lambda at: -(wanted[at].size or 0))
+            begun = {at: pool.submit(self.fetch, wanted[at]) for at in largest}
+            jobs = [begun[at] for at in range(len(wanted))]
             try:
                 wait(jobs, return_when=FIRST_EXCEPTION)
             finally:

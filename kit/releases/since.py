@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.releases.previous import Known
-from kit.review.changes import Members, changed_members
-from kit.review.head import index_lines, load_head
+from kit.review.compare import compared
 from kit.spec import KitSpec
 from kit.spec.settings import Settings
 from verifier.core.model import KitInfo
 from verifier.core.trust import Root
+from verifier.show.diff import compare, short_text, silently_changed
 
 MAX_SUPERSEDED = 64  # FORMAT 9.2 has no limit; the spec has this one
-_DERIVED = (b"sums", b"sig", b"readme")  # they follow from the rest
 
 
 @dataclass(frozen=True)
@@ -100,18 +99,13 @@ def since(kit: Path, previous: Known) -> Since:
     """
     if previous.head is None:
         return Since((), ())
-    new, _, _ = load_head(kit)
-    old = previous.head
-    members = Members(new.manifest, old.manifest)
-    for kind, path, was, now in changed_members(index_lines(old), index_lines(new)):
-        if kind not in _DERIVED:
-            members.add(kind, path, was, now)
-    lines = [line.strip() for line in members.components()][2:]
+    made = compare(compared(previous.head.path), compared(kit))
     called = f"{previous.name} {previous.version}"
     warnings = [
         f"{item} has other contents than in {called}, under the same version"
-        for item in members.silently_changed()
+        for item in silently_changed(made)
     ]
+    lines = [line.strip() for line in short_text(made)]
     return Since(tuple(lines) or ("nothing has changed in any component",), tuple(warnings))
 
 

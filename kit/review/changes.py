@@ -86,13 +86,6 @@ class Members:
             lines.append(f"  ~ {_NO_COMPONENT}{counts}")
         yield from section("components", bounded(lines, len(lines)))
 
-    def silently_changed(self) -> Iterator[str]:
-        """Yield the components whose members are others though their version is the same."""
-        for name, item in self._new.items():
-            was = self._old.get(name)
-            if was is not None and was.version == item.version and self._touched.get(name):
-                yield name
-
     def _counts(self, name: str) -> str:
         counts = self._touched.get(name)
         if not counts:

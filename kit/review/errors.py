@@ -5,17 +5,6 @@ from __future__ import annotations
 from verifier.core.errors import Rejected, Undecided, Usage
 
 
-class ReviewPackIncomplete(Usage):
-    """The directory is not a whole review pack.
-
-    A pack is a directory with kit.dsse.json, kit.roots.json, kit.index, kit.frames and diff.txt,
-    as `offline-kit review pack KIT` writes it.
-    """
-
-    code = "review-pack-incomplete"
-    fix = "Copy the whole directory NAME-VERSION.review again, or ask for a new pack."
-
-
 class ReviewDiffDiffers(Rejected):
     """The diff.txt of a review pack does not follow from the pack and what it is compared with.
 

@@ -18,6 +18,7 @@ from kit.stock.bundle import TRUSTED_ROOT
 from tests.support.making import KEYS
 from tests.support.program import Run, runner
 from tests.support.reports import grype, trx
+from tests.support.sigstoreserver import TOKEN_ISSUER, sigstore_services, token
 
 TYPES = {
     "test-result": "https://in-toto.io/attestation/test-result/v0.1",
@@ -84,3 +85,31 @@ def test_securesystemslib_verifies_an_envelope(here: Path, offline_kit: Run, nam
     assert json.loads(envelope.payload)["predicate"] == {"score": 9.8, "who": "Zoë"}
     with pytest.raises(VerificationError):
         envelope.verify([load_root_key(KEYS / "mallory.pub")], 1)
+
+
+@pytest.mark.slow
+def test_cosign_verifies_a_bundle_of_an_identity(
+    cosign: Path, here: Path, offline_kit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = "https://github.com/acme/lnm/.github/workflows/release.yml@refs/tags/v1"
+    monkeypatch.setenv("OIDC", token(who))
+    with sigstore_services() as services:
+        (here / "config.json").write_text(json.dumps(services.config()))
+        words = ["test-result", "--type", "test-result", "--subject", "tool"]
+        words += ["--keyless", "config.json", "--out", "bundle.json"]
+        status, _, error = offline_kit("--passphrase-env", "OIDC", "attest", *words)
+    assert status == 0, error
+    (here / "root.json").write_text(json.dumps(services.world.trusted_root()))
+
+    def verdict(identity: str, tool: str) -> int:
+        options = ["--certificate-identity", identity, "--bundle", "bundle.json"]
+        options += ["--certificate-oidc-issuer", TOKEN_ISSUER, "--trusted-root", "root.json"]
+        options += ["--type", TYPES["test-result"]]
+        if "v2." in cosign.name:
+            options.append("--new-bundle-format")
+        command: list[str | Path] = [cosign, "verify-blob-attestation", *options, tool]
+        return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
+
+    assert verdict(who, "tool") == 0
+    assert verdict(who, "other") != 0
+    assert verdict(f"{who}x", "tool") != 0

@@ -108,7 +108,7 @@ def refilled(item: Any, say: Callable[[str], str]) -> Any:
     names = getattr(item, "__match_args__", None)
     if names is None:
         return item
-    return replace(item, **{name: refilled(getattr(item, name), say) for name in names})
+    return type(item)(**{name: refilled(getattr(item, name), say) for name in names})
 
 
 def hostile(audit: Audit, say: Callable[[str], str]) -> Audit:
@@ -200,7 +200,8 @@ def test_hostile_words_in_the_documents_themselves(name: str, tmp_path: Path) ->
 
 def test_rows_above_the_limit_are_counted_and_left_to_the_json(audit: Audit) -> None:
     (row, *_) = audit.packages
-    many = replace(audit, packages=[replace(row, name=f"p{i}") for i in range(MAX_ROWS + 5)])
+    rows = [type(row)(f"p{i}", "1", "", "MIT", ("a",)) for i in range(MAX_ROWS + 5)]
+    many = replace(audit, packages=rows)
     page = audit_html(many)
     others = sum(
         len(getattr(audit, part)) for part in PARTS if part not in ("packages", "coverage")

@@ -17,6 +17,7 @@ from kit.net.registry import Logins
 from kit.spec import load_spec
 from kit.store import Store
 from tests.conftest import Judge
+from tests.support.webserver import status, web
 from verifier.core.errors import KitError
 
 SPEC = """\
@@ -174,6 +175,28 @@ def test_submodules_are_named(repository: Repository, judge: Judge, tmp_path: Pa
         run(tmp_path / "h", source)
     assert caught.value.code == "git-submodules"
     assert run(tmp_path / "h", f"{source}\nsubmodules = true").changed
+
+
+PACK = {"Content-Type": "application/x-git-upload-pack-advertisement"}
+GARBAGE = {
+    "a page": status(200, {"Content-Type": "text/html"}, b"<html>"),
+    "no packets": status(200, PACK, b"zzzz# service=git-upload-pack\n"),
+    "a length of 64 KiB": status(200, PACK, b"fff0" + b"a" * 100),
+    "no references": status(200, PACK, b"001e# service=git-upload-pack\n00000000"),
+    "a redirect to a file": status(302, {"Location": "file:///etc"}),
+    "nothing": status(404),
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_a_server_that_is_no_repository(what: str, judge: Judge, tmp_path: Path) -> None:
+    judge("git")
+    with web() as running:
+        running.routes["/a.git/info/refs"] = GARBAGE[what]
+        with pytest.raises(KitError) as caught:
+            run(tmp_path / "h", f'git = "{running.url}/a.git"\nrev = "main"')
+    assert caught.value.code == "git-failed"
+    assert not (tmp_path / "h" / "kit.lock").exists()
 
 
 BAD = [

@@ -17,6 +17,7 @@ from verifier.audit.model import Audit
 from verifier.audit.order import audit_kit
 from verifier.core.pipeline import Job
 from verifier.core.trust import parse_root
+from verifier.host.attestations import Given
 
 TOOL = b"#!/bin/sh\necho a tool\n"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -194,7 +195,8 @@ def audit_of(
     """Return the audit of a kit, made by a whole run."""
     path = directory / "kit.tar.zst"
     path.write_bytes(kit_bytes(evidence, data, **more))
-    return audit_kit(os.fspath(path), job(), later=list((later or {}).items()))
+    given = [Given(name, data) for name, data in (later or {}).items()]
+    return audit_kit(os.fspath(path), job(), later=given)
 
 
 def everything() -> tuple[dict[str, bytes], dict[str, bytes]]:

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from verifier.catch import Caught
 from verifier.core.errors import KitError
-from verifier.core.lists import DATA, EVIDENCE, Index
+from verifier.core.lists import DATA, Index
 from verifier.core.pipeline import Opened
 from verifier.evidence.foreign import MAX_BYTES
+from verifier.host.attestations import choose
 
 MAX_CAUGHT = 128 << 20  # bytes of all documents together
-MAX_IMAGE_JSON = 4 << 20  # bytes of a manifest or an index (OCI distribution 1.1, "pushing")
 _LAYOUT = b"/oci-layout\n"
-_BLOBS = b"blobs/sha256"
 _EVIDENCE = "evidence/"
 
 
@@ -27,6 +26,7 @@ class Catch:
         layouts: Directories of the payload that are OCI layouts, with a slash at their end.
         read: Whether the kit was proved, so that there is something to read.
         missed: From the path of a piece of evidence to why it was not kept.
+        caught: All that was kept, for whoever judges what is signed.
     """
 
     member = MAX_BYTES
@@ -36,28 +36,29 @@ class Catch:
         self.layouts: list[bytes] = []
         self.read = False
         self.missed: Mapping[str, str] = {}
+        self.caught = Caught({}, {})
         self._data: dict[str, bytes] = {}
 
     def choose(self, opened: Opened) -> Iterator[int]:
-        """Yield the evidence, and what in the layouts of images may be JSON."""
-        index = opened.index
-        assert index is not None
-        self.layouts = list(_layouts(index))
-        yield from range(index.bounds[EVIDENCE], index.bounds[EVIDENCE + 1])
-        for layout in self.layouts:
-            for name in (b"index.json", _BLOBS):
-                for run in index.below(layout + name):
-                    yield from (at for at in run if index.sizes[at] <= MAX_IMAGE_JSON)
+        """Return the evidence, and what else it takes to judge it: manifests of images."""
+        assert opened.index is not None
+        self.layouts = list(_layouts(opened.index))
+        return choose(opened)
 
     def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
         """Take what was kept: all of the kit is proved."""
         del opened
         self.read = True
+        self.caught = caught
         self._data.update(caught.data)
         self.missed = {
             path: why for path, why in caught.missed.items() if path.startswith(_EVIDENCE)
         }
         return ()
+
+    def let_go(self) -> None:
+        """Forget what is not read document by document."""
+        self.caught = Caught({}, {})
 
     def evidence(self) -> Iterator[tuple[str, bytes]]:
         """Yield path and contents of the evidence in order, and forget each."""

@@ -20,11 +20,12 @@ from verifier.audit.model import (
     Unchecked,
 )
 from verifier.audit.origins import Origin
-from verifier.audit.signed import KitSigners, with_places
+from verifier.audit.signed import judge_signed, with_places
 from verifier.audit.vulnerabilities import vulnerability_rows
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component
 from verifier.core.pipeline import Opened
+from verifier.core.trust import Root
 from verifier.evidence.components import component_digest, members_of
 from verifier.evidence.coverage import (
     Described,
@@ -36,6 +37,7 @@ from verifier.evidence.coverage import (
 )
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.sbom import Element, Sbom
+from verifier.host.attestations import Given
 from verifier.show.changes import owner_of, owners
 from verifier.show.report import Report
 from verifier.typed import record, replace
@@ -44,16 +46,23 @@ MAX_OF_A_COMPONENT = 50  # licences, and origins, that are named; the packages h
 _KINDS = ((".whl", "wheel"), (".deb", "deb"), (".rpm", "rpm"), (".tgz", "npm"))
 _PURL_KINDS = {"pypi": "wheel", "oci": "image", "docker": "image", "generic": "file"}
 _NO_FILE = ("NOASSERTION", "NONE", "")
-_ABOUT_EVIDENCE = "what the evidence says"
+_INDEX = "the index of the evidence"
+_ABOUT_EVIDENCE = ("what the evidence says", "what else the evidence says")
 
 
-def make_audit(report: Report, catch: Catch, later: Iterable[tuple[str, bytes]] = ()) -> Audit:
+def make_audit(
+    report: Report,
+    catch: Catch,
+    later: Sequence[Given] = (),
+    root: Root | None = None,
+) -> Audit:
     """Return the audit of a kit.
 
     Args:
         report: What proving it has found.
         catch: What was kept while it was proved.
-        later: Path and contents of evidence that was given beside the kit.
+        later: Evidence that was given beside the kit.
+        root: Whose kit signers attest; None for the root that the kit was proved under.
     """
     audit = Audit(report, decisions=list(decisions(report)))
     audit.not_checked += map(_unchecked, report.not_checked)
@@ -65,10 +74,12 @@ def make_audit(report: Report, catch: Catch, later: Iterable[tuple[str, bytes]] 
         audit.not_checked.append(Unchecked("evidence, images and packages", why))
         audit.components += (_component(opened, item) for item in opened.manifest.components)
         return audit
-    read = read_documents(catch.evidence(), later, KitSigners(report.effective))
-    audit.not_checked = [
-        item for item in audit.not_checked if not item.what.startswith(_ABOUT_EVIDENCE)
-    ]
+    signed = judge_signed(opened, catch.caught, later, report.host, root or report.effective)
+    catch.let_go()
+    given = ((item.path, item.data) for item in later)
+    read = read_documents(catch.evidence(), given, signed)
+    told = _ABOUT_EVIDENCE + ((_INDEX,) if signed.indexed else ())
+    audit.not_checked = [item for item in audit.not_checked if not item.what.startswith(told)]
     audit.not_checked += (Unchecked(path, why) for path, why in sorted(catch.missed.items()))
     audit.not_checked += read.unchecked
     _fill(audit, opened, opened.index, read, catch)
@@ -104,7 +115,7 @@ def _fill(audit: Audit, opened: Opened, index: Index, read: Documents, catch: Ca
     audit.documents += read.others
     unjudged = sum(row.verdict == UNJUDGED for row in audit.attestations)
     if unjudged:
-        why = "they are not by kit signers, and no policy says who else may attest"
+        why = "they are not by kit signers, and no policy says that their signers count"
         audit.not_checked.append(Unchecked(f"{unjudged} signatures of attestations", why))
 
 
@@ -190,7 +201,11 @@ class _Found:
         members = range(index.bounds[EVIDENCE], index.bounds[DATA + 1])
         carried = wanted.intersection(map(index.digest, members)) if wanted else wanted
         found = compare(
-            self._units, read.sboms, self._exempt, lambda digits: bytes.fromhex(digits) in carried
+            self._units,
+            read.sboms,
+            self._exempt,
+            lambda digits: bytes.fromhex(digits) in carried,
+            self._described,
         )
         return CoverageRow(
             len(self._units),
@@ -224,7 +239,7 @@ def _component(opened: Opened, item: Component, found: _Found | None = None) -> 
         item.version,
         item.lands,
         item.placeholder,
-        tuple(sorted(more.kinds)) if more is not None else (),
+        (item.kind,) if item.kind else tuple(sorted(more.kinds)) if more is not None else (),
         sum(map(len, runs)),
         sum(sum(sizes[run.start : run.stop]) for run in runs),
         f"sha256:{component_digest(index, item)}" if index is not None and runs else "",
@@ -255,12 +270,14 @@ def _sbom(path: str, sbom: Sbom, describes: int) -> SbomRow:
 
 
 def _packages(documents: Iterable[tuple[str, Sbom]]) -> list[PackageRow]:
-    found: dict[tuple[str, str, str, str], dict[str, None]] = {}
+    found: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
     for path, sbom in documents:
         for item in filter(_is_package, sbom.elements):
             key = (item.name, item.version, item.purl, item.licence)
-            found.setdefault(key, {})[path] = None
-    return [PackageRow(*key, tuple(paths)) for key, paths in sorted(found.items())]
+            paths = found.get(key, ())
+            if path not in paths[-1:]:  # documents come one after the other
+                found[key] = (*paths, path)
+    return [PackageRow(*key, found.pop(key)) for key in sorted(found)]
 
 
 def _known(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from verifier.audit.model import FAILED, LET_PASS, MET, NOTED, UNDECIDED, Decision
 from verifier.core.errors import ExitStatus, KitError
+from verifier.evidence.judgement import Decision as Required
 from verifier.host.judge import Judgement, Notice
 from verifier.show.host import host_lines
 from verifier.show.report import Report
@@ -54,7 +55,28 @@ def decisions(report: Report) -> Iterator[Decision]:
             message,
             "" if item.met else "signer-set-unmet",
         )
+    yield from map(_attested, _of_evidence(report))
     yield from _rules(report, judgement)
+
+
+def _of_evidence(report: Report) -> Sequence[Required]:
+    """Return what came of each attestation that the policy requires."""
+    judged = report.host.evidence if report.host is not None else None
+    return judged.decisions if judged is not None else ()
+
+
+def _attested(item: Required) -> Decision:
+    """Return the decision about an attestation that the policy requires."""
+    kind = item.requirement.predicate_type
+    if item.fault is None:
+        by = "; ".join(f"{proof.attester} in {proof.document}" for proof in item.proofs)
+        return Decision("attestation", item.component, MET, f"{kind}: {by}")
+    message = f"{kind}: {item.message}"
+    if item.relaxed_by:
+        outcome = LET_PASS
+    else:
+        outcome = FAILED if item.fault.status is ExitStatus.REJECTED else UNDECIDED
+    return Decision("attestation", item.component, outcome, message, item.code, item.relaxed_by)
 
 
 def _proof(report: Report) -> Iterator[Decision]:
@@ -63,11 +85,15 @@ def _proof(report: Report) -> Iterator[Decision]:
     for sentence in report.checked:
         yield Decision("proof", "", MET, sentence)
     judged = report.host.judgement if report.host is not None else None
-    faults = judged.faults if judged is not None else ()
+    faults = [*opened.judged.faults, *(judged.faults if judged is not None else ())]
     error = report.error
     if error is not None and not any(error is fault for fault in faults):
         rule = "signers" if opened.manifest is None else "proof"
         yield refusal(rule, error)
+    asked = [item.fault for item in _of_evidence(report)]
+    for fault in opened.judged.faults:
+        if not any(fault is other for other in asked):
+            yield refusal("contents", fault)
 
 
 def refusal(rule: str, error: KitError) -> Decision:
@@ -89,7 +115,10 @@ def _rules(report: Report, judgement: Judgement) -> Iterator[Decision]:
     for fault in judgement.faults:
         if fault.code not in known:
             yield refusal("policy", fault)
+    told = {item.code for item in _of_evidence(report) if item.relaxed_by}
     for notice in judgement.notices:
+        if notice.code in told:
+            continue  # it stands among the attestations
         if notice.code not in known or notice.code == "signer-set-unmet":
             yield _notice("policy", notice)
 

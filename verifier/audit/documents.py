@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from verifier.audit.model import AttestationRow, DocumentRow, Unchecked
 from verifier.audit.origins import LOCK, Origin, read_lock
-from verifier.audit.signed import KitSigners, Said, judge_documents
+from verifier.audit.signed import Said, Signed
 from verifier.core.errors import KitError
 from verifier.evidence.foreign import parse_foreign
-from verifier.evidence.forms import read_evidence
+from verifier.evidence.index import PATH
 from verifier.evidence.sbom import NotAnSbom, Sbom, read_sbom, text
 from verifier.evidence.scans import Scan, read_scan
 from verifier.evidence.statement import STATEMENT_TYPES, Statement
@@ -17,10 +17,6 @@ from verifier.evidence.vex import VexStatement, is_openvex, read_vex
 from verifier.typed import Any, field, record
 
 KIT_SIGNERS = "kit signers"
-_SIGNED = (
-    *("mediaType", "payloadType", "attestations", "attestation_bundles"),
-    "verification_material",
-)
 _SBOM_PREDICATES = ("https://spdx.dev/Document", "https://cyclonedx.org/bom")
 
 
@@ -69,26 +65,29 @@ class Documents:
 
 
 def read_documents(
-    carried: Iterable[tuple[str, bytes]],
-    later: Iterable[tuple[str, bytes]],
-    signers: KitSigners,
+    carried: Iterable[tuple[str, bytes]], later: Iterable[tuple[str, bytes]], signed: Signed
 ) -> Documents:
     """Read every document of a kit that is proved, and those that came later.
 
     Args:
         carried: Path and contents of the evidence in the kit: as its signers signed it.
         later: The same of files that were given beside it: nobody vouches for them as they are.
-        signers: Who may sign kits.
+        signed: What is signed in them, judged already.
     """
-    made = Documents()
+    made = Documents(attestations=list(signed.rows), unchecked=list(signed.unchecked))
+    known = {row.path for row in signed.rows}.union(item.what for item in signed.unchecked)
     for path, data in carried:
-        _read(made, path, data, KIT_SIGNERS, signers)
+        if path not in known and path != PATH:
+            _read(made, path, data, KIT_SIGNERS)
     for path, data in later:
-        _read(made, path, data, "", signers)
+        if path not in known:
+            _read(made, path, data, "")
+    for said in signed.said:
+        _read_predicate(made, said)
     return made
 
 
-def _read(made: Documents, path: str, data: bytes, by: str, signers: KitSigners) -> None:
+def _read(made: Documents, path: str, data: bytes, by: str) -> None:
     if path == LOCK and by:
         made.origins += read_lock(data)
         made.others.append(DocumentRow(path, "lock", ""))
@@ -97,31 +96,9 @@ def _read(made: Documents, path: str, data: bytes, by: str, signers: KitSigners)
         made.others.append(DocumentRow(path, "other", "no JSON"))
         return
     try:
-        if _is_lines(path, data):
-            _read_signed(made, path, data, signers)
-            return
-        value = parse_foreign(data, path)
-        if isinstance(value, dict) and any(name in value for name in _SIGNED):
-            _read_signed(made, path, data, signers)
-        else:
-            _read_plain(made, path, value, by)
+        _read_plain(made, path, parse_foreign(data, path), by)
     except KitError as error:
         made.unchecked.append(Unchecked(path, f"{error.code}: {error.message}"))
-
-
-def _is_lines(path: str, data: bytes) -> bool:
-    """Whether a document is JSON lines: those are signed statements only."""
-    if path.endswith(".jsonl"):
-        return True
-    first, _, rest = data.strip().partition(b"\n")
-    return first.rstrip()[-1:] == b"}" and rest.lstrip()[:1] == b"{"
-
-
-def _read_signed(made: Documents, path: str, data: bytes, signers: KitSigners) -> None:
-    for found in judge_documents(path, read_evidence(data, path), signers):
-        made.attestations.append(found.row)
-        if found.said is not None:
-            _read_predicate(made, found.said)
 
 
 def _read_predicate(made: Documents, said: Said) -> None:

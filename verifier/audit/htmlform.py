@@ -8,7 +8,7 @@ around them.  The page may load nothing (its Content-Security-Policy).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from verifier.audit.model import Audit
@@ -25,36 +25,51 @@ _WORDS = {
 
 def audit_html(audit: Audit) -> bytes:
     """Return the audit as an HTML document in UTF-8."""
-    return "".join(_document(audit)).encode("utf-8")
-
-
-def _document(audit: Audit) -> Iterator[str]:
     kit = audit.report.kit
-    name = escape(f"{kit.name} {kit.version}" if kit is not None else "a kit")
+    name = f"{kit.name} {kit.version}" if kit is not None else "a kit"
+    made = tables(audit, MAX_ROWS)
+    return page(f"Audit of {name}", _head(audit), made, _sign_here())
+
+
+def page(title: str, head: Iterable[str], made: Sequence[Table], tail: Iterable[str] = ()) -> bytes:
+    """Return an HTML document: a head, tables with links to them, and what comes last.
+
+    Args:
+        title: Text that is safe to show; it is escaped here.
+        head: Markup below the title.
+        made: Tables.
+        tail: Markup at the end.
+    """
+    return "".join(_document(title, head, made, tail)).encode("utf-8")
+
+
+def _document(
+    title: str, head: Iterable[str], made: Sequence[Table], tail: Iterable[str]
+) -> Iterator[str]:
+    name = escape(title)
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>Audit of {name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n"
+        f"<h1><bdi>{name}</bdi></h1>\n</header>\n"
     )
-    made = tables(audit)
-    yield from _head(audit, name)
     yield from _contents(made)
     yield "<main>\n"
+    yield from head
     left = MAX_ROWS
     for table in made:
         yield from _table(table, left)
         left = max(0, left - len(table.rows))
     yield "</main>\n"
-    yield from _sign_here()
+    yield from tail
     yield "</body>\n</html>\n"
 
 
-def _head(audit: Audit, name: str) -> Iterator[str]:
+def _head(audit: Audit) -> Iterator[str]:
     verdict = headline(audit)
     word = verdict.partition(":")[0].split()[0].lower()
-    yield f"<header>\n<h1>Audit of <bdi>{name}</bdi></h1>\n"
     yield f'<p class="verdict {_WORDS.get(word, "unsure")}">{escape(verdict)}</p>\n'
     error = audit.report.error
     if error is not None:
@@ -65,14 +80,14 @@ def _head(audit: Audit, name: str) -> Iterator[str]:
     yield '</dl>\n<dl class="facts">\n'
     for title, text in facts(audit):
         yield f"<div><dt>{escape(title)}</dt><dd><bdi>{_text(text)}</bdi></dd></div>\n"
-    yield "</dl>\n</header>\n"
+    yield "</dl>\n"
 
 
-def _contents(made: list[Table]) -> Iterator[str]:
+def _contents(made: Sequence[Table]) -> Iterator[str]:
     yield '<nav aria-label="Contents">\n<ul>\n'
     for table in made:
-        count = len(table.rows)
-        yield f'<li><a href="#{table.anchor}">{escape(table.title)}</a> ({count})</li>\n'
+        title = escape(table.title)
+        yield f'<li><a href="#{table.anchor}">{title}</a> ({table.count})</li>\n'
     yield "</ul>\n</nav>\n"
 
 
@@ -89,8 +104,8 @@ def _table(table: Table, left: int) -> Iterator[str]:
         yield "</thead>\n<tbody>\n"
         yield from (_row(row, table.word) for row in shown)
         yield "</tbody>\n</table>\n"
-    if len(table.rows) > len(shown):
-        yield f"<p>{len(table.rows) - len(shown)} rows more are in the JSON (--json).</p>\n"
+    if table.count > len(shown):
+        yield f"<p>{table.count - len(shown)} rows more are in the JSON (--json).</p>\n"
     yield "</section>\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from verifier.audit.model import AUDIT_TYPE, Audit
 from verifier.show.report import report_value
@@ -12,26 +13,45 @@ _PARTS = (
     *("decisions", "components", "images", "sboms", "packages", "coverage", "attestations"),
     *("vulnerabilities", "documents", "not_checked"),
 )
+_SPELLED: dict[str, str] = {}  # names of fields in the spelling of JSON
 
 
 def audit_value(audit: Audit) -> dict[str, Any]:
     """Return the audit as a value; ``report`` in it is what ``verify --json`` prints."""
+    return {**_head(audit), **{_camel(name): plain_value(getattr(audit, name)) for name in _PARTS}}
+
+
+def _head(audit: Audit) -> dict[str, Any]:
     report = report_value(audit.report)
-    value: dict[str, Any] = {
+    return {
         "type": AUDIT_TYPE,
         "verdict": report["verdict"],
         "exitStatus": report["exitStatus"],
         "report": report,
     }
-    for name in _PARTS:
-        value[_camel(name)] = plain_value(getattr(audit, name))
-    return value
 
 
 def audit_bytes(audit: Audit) -> bytes:
     """Return the audit as text: what ``--json`` prints and ``approve`` signs."""
-    text = json.dumps(audit_value(audit), indent=1, sort_keys=True, ensure_ascii=True)
-    return text.encode("ascii") + b"\n"
+    return "".join(audit_pieces(audit)).encode("ascii")
+
+
+def audit_pieces(audit: Audit) -> Iterator[str]:
+    """Yield the audit as text, a row a line: it may have a hundred thousand."""
+    head = json.dumps(_head(audit), indent=1, sort_keys=True)[:-2]
+    for name in _PARTS:
+        yield f'{head},\n "{_camel(name)}": '
+        head = ""
+        part = getattr(audit, name)
+        if not isinstance(part, list):
+            yield json.dumps(plain_value(part), sort_keys=True)
+            continue
+        before = "[\n  "
+        for row in part:
+            yield before + json.dumps(plain_value(row), sort_keys=True)
+            before = ",\n  "
+        yield "\n ]" if part else "[]"
+    yield "\n}\n"
 
 
 def plain_value(item: Any) -> Any:
@@ -45,5 +65,7 @@ def plain_value(item: Any) -> Any:
 
 
 def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
+    if name not in _SPELLED:
+        first, *others = name.split("_")
+        _SPELLED[name] = first + "".join(map(str.capitalize, others))
+    return _SPELLED[name]

@@ -40,7 +40,7 @@ class ComponentRow:
     """A component, and what its members are.
 
     Attributes:
-        kinds: What is in it, each once, sorted: ``image``, ``wheel``, ``file``, ...
+        kinds: What it says it is (FORMAT 9.2), else what is in it: ``image``, ``wheel``, ...
         digest: Its component digest (FORMAT 11); empty where there is none.
         licences: Those of the elements of SBOMs that describe its members.
         origins: Where its members are from, by the lock or by SBOMs: package URLs, commits.
@@ -110,15 +110,20 @@ class SbomRow:
     licences: int
 
 
-@record(frozen=True)
 class PackageRow:
-    """A package that SBOMs name; one row for all that say the same."""
+    """A package that SBOMs name; one row for all that say the same.
 
-    name: str
-    version: str
-    purl: str
-    licence: str
-    sboms: tuple[str, ...]
+    There may be a hundred thousand, so this is no record.
+    """
+
+    __match_args__ = ("name", "version", "purl", "licence", "sboms")
+    __slots__ = __match_args__
+
+    def __init__(
+        self, name: str, version: str, purl: str, licence: str, sboms: tuple[str, ...]
+    ) -> None:
+        self.name, self.version, self.purl, self.licence = name, version, purl, licence
+        self.sboms = sboms
 
 
 @record(frozen=True)
@@ -163,6 +168,7 @@ class AttestationRow:
         claimed_by: Who it says has signed; nothing was proved.
         signed_at: ``YYYY-MM-DDTHH:MM:SSZ``, proved; empty if nothing proves a time.
         time_from: Whose word the time is: ``log`` or ``timestamp``.
+        required: Whether it meets what the policy requires.
     """
 
     path: str

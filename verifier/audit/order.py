@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from verifier.audit.catch import Catch
 from verifier.audit.collect import make_audit
 from verifier.audit.decisions import refusal
 from verifier.audit.jsonform import audit_bytes
 from verifier.audit.model import Audit
-from verifier.core.errors import KitError
+from verifier.core.errors import ExitStatus, KitError
 from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root
 from verifier.host.accept import Host
+from verifier.host.attestations import Given
 from verifier.host.kinds import KindsByPolicy
 from verifier.kindjudge import KindJudge
+from verifier.pack import is_pack
 from verifier.run import run
 from verifier.show.report import Report
 from verifier.typed import TYPE_CHECKING, record, replace
 
 if TYPE_CHECKING:
     from verifier.catch import Judge
+
+_ALWAYS_THERE = "README.txt"  # of every kit (FORMAT 6.2)
 
 
 class _Patient(Host):
@@ -68,7 +73,7 @@ def audit_kit(
     job: Job,
     *,
     host: Host | None = None,
-    later: Iterable[tuple[str, bytes]] = (),
+    later: Sequence[Given] = (),
 ) -> Audit:
     """Prove a kit, all of it, and say everything that is known of it.
 
@@ -79,7 +84,7 @@ def audit_kit(
         path: The kit.
         job: The root, what is expected, and how many workers.
         host: The host that judges by policy and memory; None to ask the root of the job only.
-        later: Path and contents of evidence that is given beside the kit.
+        later: Evidence that is given beside the kit; a host has its own.
     """
     if job.only or job.quick or job.stop_after != "members":
         raise ValueError("an audit is of a whole kit")
@@ -89,11 +94,11 @@ def audit_kit(
     if patient is not None:
         kinds = KindsByPolicy(patient, always=True, sha512=True)
     proved = run(path, job, host=patient, judges=(catch, kinds))
-    audit = make_audit(_refused(proved, patient), catch, later)
-    if proved.error is not None and proved.error is not audit.report.error:
+    given = host.given if host is not None else later
+    audit = make_audit(_refused(proved, patient), catch, given)
+    told = [audit.report.error, *proved.opened.judged.faults]  # these are decisions already
+    if proved.error is not None and not any(proved.error is fault for fault in told):
         audit.decisions.append(refusal("proof", proved.error))
-    more = [fault for fault in kinds.faults if fault is not proved.error]
-    audit.decisions += (refusal("kind", fault) for fault in more)
     return audit
 
 
@@ -102,6 +107,34 @@ def _refused(report: Report, patient: _Patient | None) -> Report:
     if patient is None or patient.fault is None:
         return report
     return replace(report, status=patient.fault.status, error=patient.fault)
+
+
+def read_contents(path: str, job: Job, root: Root) -> tuple[Audit | None, str]:
+    """Return what the evidence and the images of a kit say; no more of it is decoded.
+
+    Each document is held to the signed index; the rest of the kit is not read.
+
+    Args:
+        path: The kit, or its review pack.
+        job: How it is authenticated.
+        root: Whose kit signers attest.
+
+    Returns:
+        The audit, or None with the reason why the contents are not known.
+
+    Raises:
+        KitError: It is not as it must be.
+    """
+    if is_pack(path):
+        return None, "a review pack has no contents"
+    catch = Catch()
+    job.only = (_ALWAYS_THERE,)
+    report = run(path, job, judges=(catch,))
+    if report.error is None:
+        return make_audit(report, catch, root=root), ""
+    if report.error.status is ExitStatus.UNDECIDED:
+        return None, f"{report.error.code}: {report.error.message}"
+    raise report.error
 
 
 def approval_of(audit: Audit) -> Approval:

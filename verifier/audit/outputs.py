@@ -43,16 +43,11 @@ class Outputs:
 
     def __init__(self, wanted: Mapping[str, str], inputs: Sequence[str | None], trust: str) -> None:
         self._wanted = dict(wanted)
-        protected = [path for path in inputs if path and path != "-" and os.path.exists(path)]
-        directories = [path for path in (trust, _compat.SYSTEM_TRUST) if path]
         taken: list[str] = []
         for name, path in self._wanted.items():
-            option = f"--{name}"
-            _check_place(option, path)
-            _check_not_one_of(option, path, protected)
-            _check_outside(option, path, directories)
+            check_file(f"--{name}", path, inputs, trust)
             if os.path.abspath(path) in taken:
-                raise _refused(option, path, "is to be two files", "Name another file.")
+                raise _refused(f"--{name}", path, "is to be two files", "Name another file.")
             taken.append(os.path.abspath(path))
 
     def write(self, audit: Audit) -> None:
@@ -62,11 +57,37 @@ class Outputs:
             AuditUnwritable: The host refuses.
         """
         for name, path in self._wanted.items():
-            data = _MAKE[name](audit)
-            try:
-                files.replace(os.path.abspath(path), data, _MODE, anywhere=True)
-            except OSError as error:
-                raise AuditUnwritable(error.strerror or str(error), where=repr(path)) from None
+            write_file(path, _MAKE[name](audit))
+
+
+def check_file(option: str, path: str, inputs: Sequence[str | None], trust: str) -> None:
+    """See before anything is done that a file may have the name that it is given.
+
+    Args:
+        option: What named it.
+        path: The file.
+        inputs: What is read in this run, which it may not replace; None for nothing.
+        trust: The trust directory of this host; empty if it has none.
+
+    Raises:
+        UsageError: It may not.
+    """
+    _check_place(option, path)
+    protected = [other for other in inputs if other and other != "-" and os.path.exists(other)]
+    _check_not_one_of(option, path, protected)
+    _check_outside(option, path, [place for place in (trust, _compat.SYSTEM_TRUST) if place])
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file that was named, as a whole or not at all.
+
+    Raises:
+        AuditUnwritable: The host refuses.
+    """
+    try:
+        files.replace(os.path.abspath(path), data, _MODE, anywhere=True)
+    except OSError as error:
+        raise AuditUnwritable(error.strerror or str(error), where=repr(path)) from None
 
 
 def _refused(option: str, path: str, why: str, fix: str) -> KitError:

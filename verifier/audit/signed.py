@@ -1,26 +1,33 @@
 """The signed statements of a kit: who signed them, what they are about, what they say.
 
-Judged here are the signatures that the root of trust suffices for: those of kit signers.  Who else
-may attest is for a policy to say; what nobody has asked for is reported as unjudged.
+`verifier.evidence` judges them, by all whom the policy names and by the signers of kits whom the
+root names.  What is by nobody of them is reported as unjudged: it proves nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from verifier.audit.model import BAD, GOOD, UNJUDGED, AttestationRow, SubjectRow
+from verifier.audit.model import BAD, GOOD, UNJUDGED, AttestationRow, SubjectRow, Unchecked
+from verifier.catch import Caught
 from verifier.core.errors import KitError
-from verifier.core.signature import Key
+from verifier.core.model import format_time
+from verifier.core.pipeline import Opened
 from verifier.core.trust import Root
-from verifier.evidence.errors import BundleSignatureInvalid
+from verifier.evidence.documents import Claim
+from verifier.evidence.index import PATH
+from verifier.evidence.judgement import REJECTED, Attestation, Document, Proof
+from verifier.evidence.rules import KIT_SIGNERS, Attester
 from verifier.evidence.sigstore.bundle import Bundle
 from verifier.evidence.sigstore.x509 import oidc_issuers
-from verifier.evidence.statement import Envelope, Statement, Subject, parse_statement
+from verifier.evidence.statement import Statement, Subject
+from verifier.host.accept import Host
+from verifier.host.attestations import Given, Judged, judge_kit, make_trust
 from verifier.typed import record, replace
 
 MAX_SUBJECTS = 100  # of one statement that are listed; the rest is counted
-_FORGED = "it names the key of a kit signer, and is not by it"
-NO_POLICY = "it is not by a kit signer, and no policy says who else may attest"
+NO_POLICY = "it is not by a kit signer, and no policy says that its signer counts"
+_SIGNER = "kit signer "  # before the name of one, in the list of attesters
 
 
 @record(frozen=True)
@@ -29,7 +36,7 @@ class Said:
 
     Attributes:
         path: The document it is in.
-        by: Names of kit signers; empty if nothing is proved.
+        by: Who is proved to have signed; empty if nothing is proved.
     """
 
     path: str
@@ -37,114 +44,133 @@ class Said:
     by: tuple[str, ...]
 
 
-@record(frozen=True)
+@record
 class Signed:
-    """One signature over something, as far as it was judged."""
+    """All signatures of a kit's evidence, as far as they were judged.
 
-    row: AttestationRow
-    said: Said | None
-
-
-class KitSigners:
-    """Those who may sign kits, as judges of envelopes: the keys of the root in force.
-
-    Args:
-        root: The root; None where there is none, and so nobody.
+    Attributes:
+        indexed: Whether the kit has an index of its evidence, and it is true.
     """
 
-    def __init__(self, root: Root | None) -> None:
-        self._keys: tuple[Key, ...] = tuple(root.targets.keys.values()) if root is not None else ()
-
-    def signed(self, envelope: Envelope) -> tuple[str, ...]:
-        """Return the names of those who signed an envelope, each once, sorted.
-
-        A keyid is a hint (DSSE 1.0, protocol): it says which key is tried first.
-        """
-        message = envelope.signed
-        found: set[str] = set()
-        for keyid, signature in envelope.signatures:
-            for key in sorted(self._keys, key=lambda key: key.keyid != keyid):
-                if key.verify(message, signature, low_s=False):
-                    found.add(key.signer)
-                    break
-        return tuple(sorted(found))
-
-    def named(self, envelope: Envelope) -> tuple[str, ...]:
-        """Return whose keys an envelope names; it proves nothing."""
-        keyids = {keyid for keyid, _ in envelope.signatures}
-        return tuple(sorted({key.signer for key in self._keys if key.keyid in keyids}))
+    rows: list[AttestationRow]
+    said: list[Said]
+    unchecked: list[Unchecked]
+    indexed: bool = False
 
 
-def judge_documents(
-    path: str, found: Sequence[Bundle | Envelope], signers: KitSigners
-) -> Iterator[Signed]:
-    """Yield a row for each signature in a document, with its statement where it has one."""
-    for number, item in enumerate(found, start=1):
-        place = f"number {number}" if len(found) > 1 else ""
-        if isinstance(item, Envelope):
-            yield _judge(path, place, "envelope", item, signers.signed(item), signers.named(item))
-        elif item.envelope is not None:
-            by = signers.signed(item.envelope) if item.certificate is None else ()
-            yield _judge(path, place, "bundle", item.envelope, by, _claimed(item))
-        else:
-            yield Signed(_of_artifact(path, place, item), None)
-
-
-def _judge(
-    path: str,
-    place: str,
-    form: str,
-    envelope: Envelope,
-    by: tuple[str, ...],
-    claimed: tuple[str, ...],
+def judge_signed(
+    opened: Opened, caught: Caught, given: Sequence[Given], host: Host | None, root: Root | None
 ) -> Signed:
-    where = f"{path}, {place}" if place else path
+    """Judge everything that is signed in the evidence of a kit that is proved.
+
+    Args:
+        opened: What was proved.
+        caught: The evidence, and what describes the images.
+        given: Files that were given beside the kit.
+        host: Whose policy says who else may attest; None for nobody.
+        root: Whose kit signers may; None for nobody.
+    """
+    made = Signed([], [], [])
+    if root is None:
+        return made
+    judged = _judged(made, opened, caught, given, host, root)
+    made.indexed = judged.indexed
+    claims = [
+        (document, claim)
+        for document, claim in judged.evidence.claims
+        if claim.statement is not None or claim.signed is not None
+    ]
+    asked = host.evidence.decisions if host is not None and host.evidence is not None else ()
+    meeting = {proof.document for decision in asked for proof in decision.proofs}
+    for (document, claim), found in zip(claims, judged.evidence.attestations()):
+        row = _row(document, claim, found, claim.where in meeting)
+        made.rows.append(row)
+        if claim.statement is not None:
+            made.said.append(Said(document.path, claim.statement, row.signed_by))
+    for document, fault in judged.evidence.unread:
+        why = f"{fault.code}: {fault.message}" if fault is not None else document.why
+        made.unchecked.append(Unchecked(document.path, why))
+    return made
+
+
+def _judged(
+    made: Signed,
+    opened: Opened,
+    caught: Caught,
+    given: Sequence[Given],
+    host: Host | None,
+    root: Root,
+) -> Judged:
+    judgement = host.judgement if host is not None else None
+    attesters = {
+        f"{_SIGNER}{name}": Attester(f"{_SIGNER}{name}", signer=name)
+        for name in root.targets.signers()
+    }
+    roots: dict[str, bytes] = {}
+    if judgement is not None and host is not None:
+        named = judgement.chosen.policy.attesters
+        attesters.update((each.name, each) for each in named)
+        roots = host.trusted_roots({each.trusted_root for each in named} - {""})
+    signed = opened.signing.signers if opened.signing is not None else ()
+    trust = make_trust(root.targets, signed, attesters.values(), roots)
+    now = judgement.now if judgement is not None else 0
     try:
-        statement = parse_statement(envelope, where)
-    except KitError as error:
-        verdict = BAD if by else UNJUDGED
-        row = AttestationRow(
-            *(path, place, form, envelope.payload_type, (), 0, verdict, by, claimed),
-            code=error.code,
-            message=error.message,
-        )
-        return Signed(row, None)
-    forged = form == "envelope" and bool(claimed) and not by
-    row = AttestationRow(
-        path,
-        place,
-        form,
-        statement.predicate_type,
-        tuple(map(_subject, statement.subjects[:MAX_SUBJECTS])),
-        len(statement.subjects),
-        GOOD if by else BAD if forged else UNJUDGED,
+        return judge_kit(opened, caught, attesters, (), trust, given, now)
+    except KitError as error:  # its index: what the documents say is shown all the same
+        made.unchecked.append(Unchecked(PATH, f"{error.code}: {error.message}"))
+        data = {path: item for path, item in caught.data.items() if path != PATH}
+        without = Caught(data, caught.missed)
+        return judge_kit(opened, without, attesters, (), trust, given, now)
+
+
+def _row(document: Document, claim: Claim, found: Attestation, required: bool) -> AttestationRow:
+    by = tuple(dict.fromkeys(map(_name, found.proofs)))
+    by = tuple(name for name in by if name != KIT_SIGNERS or len(by) == 1)
+    fault = found.fault
+    verdict = GOOD if by else BAD if found.verdict == REJECTED else UNJUDGED
+    times = [(p.signed_at, p.time_from) for p in found.proofs if p.time_from != "stated"]
+    at, source = min(((at, source) for at, source in times if at is not None), default=(None, ""))
+    subjects = claim.statement.subjects if claim.statement is not None else ()
+    rows = tuple(map(_subject, subjects[:MAX_SUBJECTS]))
+    if claim.statement is None:
+        rows = tuple(SubjectRow("", digest, "") for digest in claim.subjects if digest != "-")
+    return AttestationRow(
+        document.path,
+        claim.where[len(document.path) :].lstrip(", "),
+        claim.form,
+        claim.type if claim.type != "-" else "",
+        rows,
+        max(len(subjects), len(rows)),
+        verdict,
         by,
-        () if by else claimed,
-        code=BundleSignatureInvalid.code if forged else "",
-        message=_FORGED if forged else "" if by else NO_POLICY,
+        () if by else _claimed(claim),
+        code=fault.code if fault is not None and not by else "",
+        message="" if by else fault.message if fault is not None else NO_POLICY,
+        signed_at=format_time(at) if at is not None else "",
+        time_from=source,
+        required=required,
     )
-    return Signed(row, Said(path, statement, by))
 
 
-def _claimed(bundle: Bundle) -> tuple[str, ...]:
-    if bundle.certificate is None:
+def _name(proof: Proof) -> str:
+    """Return who signed, as people know them: a kit signer, or an attester and who that is."""
+    if proof.attester.startswith(_SIGNER):
+        return proof.attester[len(_SIGNER) :]
+    if ":" in proof.signer or "@" in proof.signer:
+        return f"{proof.attester} ({proof.signer})"
+    return proof.attester
+
+
+def _claimed(claim: Claim) -> tuple[str, ...]:
+    """Return whom a certificate names; nothing was proved."""
+    signed = claim.signed
+    if not isinstance(signed, Bundle) or signed.certificate is None:
         return ()
     try:
-        issuers = ", ".join(oidc_issuers(bundle.certificate))
+        issuers = ", ".join(dict.fromkeys(oidc_issuers(signed.certificate)))
     except KitError:
         issuers = ""
-    return tuple(f"{name} ({issuers})" if issuers else name for name in bundle.certificate.names)
-
-
-def _of_artifact(path: str, place: str, bundle: Bundle) -> AttestationRow:
-    message = bundle.message
-    subject: tuple[SubjectRow, ...] = ()
-    if message is not None and message.digest:
-        subject = (SubjectRow("", f"{message.hash_name}:{message.digest.hex()}", ""),)
-    return AttestationRow(
-        *(path, place, "bundle", "", subject, len(subject), UNJUDGED, (), _claimed(bundle)),
-        message=NO_POLICY,
-    )
+    return tuple(f"{name} ({issuers})" if issuers else name for name in signed.certificate.names)
 
 
 def _subject(subject: Subject) -> SubjectRow:
@@ -159,10 +185,14 @@ def with_places(rows: Iterable[AttestationRow], known: Mapping[str, str]) -> lis
         rows: As they were judged.
         known: From ``sha256:HEX`` to what of the kit has that digest.
     """
-    made = []
+    return list(_with_places(rows, known))
+
+
+def _with_places(
+    rows: Iterable[AttestationRow], known: Mapping[str, str]
+) -> Iterator[AttestationRow]:
     for row in rows:
         subjects = tuple(
             SubjectRow(one.name, one.digest, known.get(one.digest, "")) for one in row.subjects
         )
-        made.append(replace(row, subjects=subjects))
-    return made
+        yield replace(row, subjects=subjects)

@@ -38,6 +38,7 @@ footer{margin-top:2rem;border-top:2px solid var(--line)}
 .sign div{display:flex;gap:.8rem;margin:.9rem 0}
 .sign dt{flex:0 0 8rem}
 .sign dd{margin:0;flex:1;max-width:30rem;min-height:1.5rem;border-bottom:1px solid var(--soft)}
+@media screen and (min-width:48rem){td:nth-child(2){min-width:6.2rem}}
 @media (max-width:48rem){body{padding:.5rem}table{font-size:.7rem}
 th,td{min-width:0;padding:.15rem .2rem;overflow-wrap:anywhere}.facts div{display:block}}
 @page{size:A4;margin:14mm}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from verifier.audit.model import Answer, AttestationRow, Audit, ImageRow, VulnerabilityRow
 from verifier.show.fingerprint import fingerprint
@@ -29,7 +30,8 @@ class Table:
     Attributes:
         anchor: Its name in a link.
         empty: What is said where there is no row.
-        rows: Cells of text that is safe to print.
+        rows: The first of them, in cells of text that is safe to print.
+        count: How many there are.
         word: Number of the column with the word that decides; -1 for none.
     """
 
@@ -38,7 +40,13 @@ class Table:
     empty: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    count: int
     word: int = -1
+
+
+_Cells = Iterable[Sequence[str]]
+_Draft = tuple[str, str, str, str, _Cells, int, int]
+"""Anchor, title, what is said of nothing, columns, rows, how many they are, the word's column."""
 
 
 def shown(text: str) -> str:
@@ -50,50 +58,62 @@ def shown(text: str) -> str:
     return plain(text)
 
 
-def tables(audit: Audit) -> list[Table]:
-    """Return the tables of an audit in the order in which they are read."""
-    made = [
-        _table("decisions", "Decisions", "nothing was asked", _DECISIONS, _decisions(audit), 0),
-        _table("signers", "Signers", "nobody is proved to have signed", _SIGNERS, _signers(audit)),
-        _table("components", "Components", "none", _COMPONENTS, _components(audit)),
-        _table("images", "Images", "the kit carries none", _IMAGES, map(_image, audit.images)),
-        _table(
-            *("vulnerabilities", "Vulnerabilities", "no scan in the kit names one"),
-            *(_VULNERABILITIES, map(_vulnerability, audit.vulnerabilities), 1),
-        ),
-        _table(
-            *("attestations", "Attestations", "the kit carries none"),
-            *(_ATTESTATIONS, map(_attestation, audit.attestations), 0),
-        ),
-        _table("sboms", "SBOMs", "the kit carries none", _SBOMS, _sboms(audit)),
-        _table("uncovered", "Not described by an SBOM", "nothing", _UNCOVERED, _uncovered(audit)),
-        _table("packages", "Packages", "no SBOM names one", _PACKAGES, _packages(audit)),
-        _table("documents", "Other evidence", "none", _DOCUMENTS, _documents(audit)),
-        _table("unchecked", "Not checked", "nothing", _UNCHECKED, _unchecked(audit)),
-    ]
+def tables(audit: Audit, most: int) -> list[Table]:
+    """Return the tables of an audit in the order in which they are read.
+
+    Args:
+        audit: The audit.
+        most: How many rows of a table are wanted.
+    """
+    made = []
+    for anchor, title, empty, columns, rows, count, word in (*_asked(audit), *_held(audit)):
+        cells = [tuple(map(shown, row)) for row in islice(rows, most)]
+        made.append(Table(anchor, title, empty, tuple(columns.split("|")), cells, count, word))
     return made
 
 
-_DECISIONS = ("outcome", "rule", "about", "what was found", "code")
-_SIGNERS = ("signer", "scheme", "SHA-256 of the public key")
-_COMPONENTS = ("component", "version", "kinds", "members", "bytes", "lands", "licences", "origin")
-_IMAGES = ("image", "digest", "platform", "layers", "signed by", "missing")
-_VULNERABILITIES = ("severity", "status", "vulnerability", "package", "fixed in", "answer", "scan")
-_ATTESTATIONS = ("verdict", "type", "signed by", "about", "document", "signed at", "note")
-_SBOMS = ("document", "format", "name", "packages", "files", "describes", "with licence")
-_UNCOVERED = ("path or element", "what is missing")
-_PACKAGES = ("package", "version", "licence", "package URL", "SBOM")
-_DOCUMENTS = ("document", "form", "type")
-_UNCHECKED = ("what", "why")
-
-_Cells = Iterable[Sequence[str]]
+def _asked(audit: Audit) -> Iterator[_Draft]:
+    """Yield what is read first: what was asked of the kit, and what is in it in large."""
+    nobody = "nobody is proved to have signed"
+    signed = audit.report.opened.signing if audit.report.authenticated else None
+    signers = len(signed.valid) if signed is not None else 0
+    asked, parts = audit.decisions, audit.components
+    yield "decisions", "Decisions", "none", _DECISIONS, _decisions(audit), len(asked), 0
+    yield "signers", "Signers", nobody, _SIGNERS, _signers(audit), signers, -1
+    yield "components", "Components", "none", _COMPONENTS, _components(audit), len(parts), -1
+    yield "images", "Images", "none", _IMAGES, map(_image, audit.images), len(audit.images), -1
 
 
-def _table(
-    anchor: str, title: str, empty: str, columns: tuple[str, ...], rows: _Cells, word: int = -1
-) -> Table:
-    cells = [tuple(map(shown, row)) for row in rows]
-    return Table(anchor, title, empty, columns, cells, word)
+def _held(audit: Audit) -> Iterator[_Draft]:
+    """Yield what the evidence says, and what nobody looked at."""
+    found, said, cover = audit.vulnerabilities, audit.attestations, audit.coverage
+    bare = len(cover.uncovered) + len(cover.absent) if cover is not None else 0
+    open_ = ("vulnerabilities", "Vulnerabilities", "no scan in the kit names one")
+    yield *open_, _VULNERABILITIES, map(_vulnerability, found), len(found), 1
+    attested = ("attestations", "Attestations", "the kit carries none")
+    yield *attested, _ATTESTATIONS, map(_attestation, said), len(said), 0
+    yield "sboms", "SBOMs", "the kit carries none", _SBOMS, _sboms(audit), len(audit.sboms), -1
+    uncovered = ("uncovered", "Not described by an SBOM", "nothing")
+    yield *uncovered, _UNCOVERED, _uncovered(audit), bare, -1
+    packages = ("packages", "Packages", "no SBOM names one")
+    yield *packages, _PACKAGES, _packages(audit), len(audit.packages), -1
+    others = ("documents", "Other evidence", "none")
+    yield *others, _DOCUMENTS, _documents(audit), len(audit.documents), -1
+    left = ("unchecked", "Not checked", "nothing")
+    yield *left, _UNCHECKED, _unchecked(audit), len(audit.not_checked), -1
+
+
+_DECISIONS = "outcome|rule|about|what was found|code"
+_SIGNERS = "signer|scheme|SHA-256 of the public key"
+_COMPONENTS = "component|version|kinds|members|bytes|lands|licences|origin"
+_IMAGES = "image|digest|platform|layers|signed by|missing"
+_VULNERABILITIES = "severity|status|vulnerability|package|fixed in|answer|scan"
+_ATTESTATIONS = "verdict|type|signed by|about|document|signed at|note"
+_SBOMS = "document|format|name|packages|files|describes|with licence"
+_UNCOVERED = "path or element|what is missing"
+_PACKAGES = "package|version|licence|package URL|SBOM"
+_DOCUMENTS = "document|form|type"
+_UNCHECKED = "what|why"
 
 
 def some(names: Sequence[str], most: int = _MAX_NAMES) -> str:

@@ -19,7 +19,7 @@ def audit_text(audit: Audit) -> Iterator[str]:
     yield ""
     for name, text in counts(audit):
         yield f"{name + ':':<22}{text}"
-    for table in tables(audit):
+    for table in tables(audit, MAX_ROWS):
         yield from _table(table)
 
 
@@ -29,10 +29,10 @@ def _table(table: Table) -> Iterator[str]:
         yield f"{table.title}: {table.empty}"
         return
     yield f"{table.title}:"
-    for row in table.rows[:MAX_ROWS]:
+    for row in table.rows:
         yield f"  - {_row(table, row)}"
-    if len(table.rows) > MAX_ROWS:
-        yield f"    and {len(table.rows) - MAX_ROWS} more: --json has all of them"
+    if table.count > len(table.rows):
+        yield f"    and {table.count - len(table.rows)} more: --json has all of them"
 
 
 def _row(table: Table, row: tuple[str, ...]) -> str:

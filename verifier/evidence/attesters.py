@@ -15,6 +15,7 @@ from verifier.evidence.errors import (
     EvidenceAlgorithmUnknown,
     IdentityMismatch,
     IssuerMismatch,
+    LogEntryMissing,
     SignerKindMismatch,
     TrustedRootMissing,
 )
@@ -184,6 +185,10 @@ class Trust:
                 if not wanted.public.kind:
                     raise EvidenceAlgorithmUnknown("its key", where=f"attester {attester.name!r}")
                 signers(signed, [wanted], "envelope")
+                if attester.trusted_root:
+                    self._roots_of(attester)
+                    what = "an envelope alone has no entry, and its trusted root may ask for one"
+                    raise LogEntryMissing(what, where=f"attester {attester.name!r}")
                 return Signature(attester.name, material, wanted.sha256)
             if signed is None or signed.certificate is not None:
                 return None

@@ -167,13 +167,16 @@ def _builder(wanted: str, statement: Statement) -> str:
     return "" if found == wanted else f"it was built by {_shown(found)}, not by {wanted!r}"
 
 
-def plain_source(uri: str) -> str:
-    """Return the address of a source, without ``git+`` before and ``@REF`` behind it."""
-    uri = uri[4:] if uri.startswith("git+") else uri
-    scheme, slashes, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    path = path.partition("@")[0] if slash else path
-    return (f"{scheme}{slashes}{host}{slash}{path}" if slashes else uri).rstrip("/")
+def is_source(wanted: str, found: str) -> bool:
+    """Whether a provenance means the source that a policy names, at whatever ref.
+
+    Only what stands behind the whole address and an ``@`` is a ref: an address without a path could
+    otherwise be somebody else's (``https://host@other/``).
+    """
+    wanted, found = (text[4:] if text.startswith("git+") else text for text in (wanted, found))
+    wanted, found = wanted.rstrip("/"), found.rstrip("/")
+    behind = wanted.partition("://")[2]
+    return found == wanted or ("/" in behind and found.startswith(f"{wanted}@"))
 
 
 def _sources(statement: Statement) -> list[str]:
@@ -197,7 +200,7 @@ def _sources(statement: Statement) -> list[str]:
 
 def _source(wanted: str, statement: Statement) -> str:
     found = _sources(statement)
-    wrong = [uri for uri in found if plain_source(uri) != plain_source(wanted)]
+    wrong = [uri for uri in found if not is_source(wanted, uri)]
     if found and not wrong:
         return ""
     return f"it was built from {_shown(wrong[0] if wrong else None)}, not from {wanted!r}"
@@ -211,9 +214,9 @@ def _materials(statement: Statement, locked: Collection[str] | None) -> str:
         return "the kit carries no lock that its materials could be in"
     for each in materials:
         digest = dig(each, "digest")
-        sha256 = dig(digest, "sha256")
-        if not isinstance(sha256, str) or sha256 not in locked:
-            name = dig(each, "uri") or dig(each, "name") or sha256
+        told = [dig(digest, name) for name in ("sha256", "gitCommit", "sha1")]
+        if not any(isinstance(value, str) and value in locked for value in told):
+            name = dig(each, "uri") or dig(each, "name") or told[0]
             return f"the lock does not name its material {_shown(name)}"
     return "" if materials else "it names no material"
 

@@ -175,6 +175,7 @@ def compare(
     documents: Sequence[tuple[str, Sbom]],
     is_exempt: Callable[[str], bool],
     carried: Callable[[str], bool],
+    described: Described | None = None,
 ) -> Coverage:
     """Compare units with documents, both ways, in one pass over each.
 
@@ -186,8 +187,9 @@ def compare(
         documents: For each its path in the kit, and what it says.
         is_exempt: Whether the path of a unit needs no SBOM.
         carried: Whether the kit has anything with a SHA-256.
+        described: What the documents describe, if that is known already.
     """
-    described = Described(documents)
+    described = described or Described(documents)
     covered = exempt = 0
     uncovered = []
     for unit in units:

@@ -50,7 +50,7 @@ class Claim:
         subjects: ``sha256:HEX`` or ``sha512:HEX`` each; ``-`` for one without such a digest.
         signed: What carries the signatures; None if nobody signed it by itself.
         statement: What is stated, if it is a statement; of a bundle or envelope an unproved claim.
-        value: The parsed layout, link or report; None for the others.
+        value: The parsed layout, link, VEX document or report; None for the others.
         where: The document, and the place in it.
         payload: What a signature is over, where the bundle does not hold it.
         in_kit: Whether the kit carries it, so that its signers vouch for the bytes.
@@ -102,7 +102,8 @@ def _claims(value: Any, where: str) -> Iterator[Claim]:
         return
     kind = _plain_kind(value)
     if kind is not None:
-        yield Claim(*kind, value=value, where=where)
+        kept = None if kind[0] == SBOM else value  # there may be many, and large ones
+        yield Claim(*kind, value=kept, where=where)
     elif _metablock(value) is not None:
         yield _of_intoto(value, where)
     elif isinstance(value.get("_type"), str) and "/Statement/" in value["_type"]:
@@ -111,7 +112,7 @@ def _claims(value: Any, where: str) -> Iterator[Claim]:
         for number, each in enumerate(read_value(value, where)):
             yield claim_of(each, where if not number else f"{where}, number {number + 1}")
     else:
-        yield Claim(OTHER, value=value, where=where)
+        yield Claim(OTHER, where=where)
 
 
 def _is_signed(value: Mapping[str, Any]) -> bool:

@@ -88,7 +88,7 @@ def _is_about(entry: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
 
 def lists_of(data: bytes) -> tuple[str, ...]:
     """Return the SHA-256 of the manifests that an image index lists; none if it is no index."""
-    value = _object(data)
+    value = _object(data) if b'"manifests"' in data else {}
     if not isinstance(value.get("manifests"), list):
         return ()
     return tuple(filter(None, map(sha256_of, objects(value["manifests"]))))

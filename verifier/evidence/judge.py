@@ -111,10 +111,10 @@ class Evidence:
             return self._facts.kit_id in digests or self._facts.content_id in digests
         contents = part.contents
         if contents.digest in digests:
-            return bool(contents.units)
+            return bool(contents.units or contents.also)
         if subjects == "any":
             return not (digests.isdisjoint(contents.units) and digests.isdisjoint(contents.also))
-        return bool(contents.units) and contents.units <= digests
+        return bool(contents.units) and not contents.unread and contents.units <= digests
 
     # --- decisions
 

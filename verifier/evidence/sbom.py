@@ -6,6 +6,7 @@ judged here: what has another shape than it should is passed over, and so covers
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 
 from verifier.evidence.foreign import read_foreign
@@ -16,6 +17,9 @@ CYCLONEDX = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 SPDX3_CONTEXT = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 _HEX = "0123456789abcdef"
 _LENGTHS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32}  # hexadecimal digits
+
+
+_NO_DIGESTS: Mapping[str, str] = {}
 
 
 class NotAnSbom(ValueError):
@@ -42,8 +46,9 @@ class Element:
         self, kind: str, id: str, place: str, name: str, version: str, purl: str, licence: str
     ) -> None:
         self.kind, self.id, self.place = kind, id or place, place
-        self.name, self.version, self.purl, self.licence = name, version, purl, licence
-        self.digests: Mapping[str, str] = {}
+        self.name, self.version, self.purl = name, version, purl
+        self.licence = sys.intern(licence)  # there are few, each of them often
+        self.digests: Mapping[str, str] = _NO_DIGESTS
         self.zero: tuple[str, ...] = ()
 
     @property

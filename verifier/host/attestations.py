@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from verifier.catch import KIT as MOST
 from verifier.catch import MEMBER, Caught
@@ -20,6 +20,7 @@ from verifier.rootfile import read_file
 from verifier.typed import TYPE_CHECKING, record, replace
 
 if TYPE_CHECKING:
+    from verifier.core.signature import Key
     from verifier.core.trust import Role
     from verifier.evidence.attesters import Trust
     from verifier.evidence.documents import Claim
@@ -38,7 +39,7 @@ _BLOBS = b"/blobs/sha256/"
 _INDEX = b"/index.json"
 _HASHED = b".tgz"  # members whose SHA-512 is worked out: npm names packages by nothing else
 _LOCK, _PROVENANCE = "evidence/kit.lock", "evidence/provenance.json"
-_LOCKED = re.compile(rb'(?m)^(?:sha256|index) = "([0-9a-f]{64})"\r?$')
+_LOCKED = re.compile(rb'(?m)^(?:sha256|index|commit) = "([0-9a-f]{40,64})"\r?$')
 
 
 @record(frozen=True)
@@ -62,12 +63,14 @@ class Judged:
         evidence: All of it, for whoever reports more than was asked.
         given: SHA-256 of each file that was given, sorted.
         indexed: Whether the kit has an index of its evidence, and it is true.
+        unknown: Why the index could not be judged; None if it could.
     """
 
     decisions: tuple[Decision, ...]
     evidence: Evidence
     given: tuple[str, ...]
     indexed: bool
+    unknown: KitError | None = None
 
 
 def read_given(paths: Sequence[str]) -> list[Given]:
@@ -156,6 +159,7 @@ def judge_kit(
     Raises:
         EvidenceIndexFalse: The index of the evidence is not the one that follows from it.
     """
+    from verifier.evidence.errors import EvidenceFormUnknown
     from verifier.evidence.images import claims_in
     from verifier.evidence.index import PATH, compare, parse_index
     from verifier.evidence.judge import Evidence
@@ -165,8 +169,12 @@ def judge_kit(
     layouts = list(_read_layouts(opened, caught))
     documents = list(_documents(opened, caught))
     lines: dict[str, list[Line]] | None = None
+    unknown: KitError | None = None
     if opened.manifest.evidence_index is not None and PATH in caught.data:
-        lines = parse_index(caught.data[PATH])
+        try:
+            lines = parse_index(caught.data[PATH])
+        except EvidenceFormUnknown as error:
+            unknown = error
     more: list[tuple[Document, Claim]] = []
     broken: list[tuple[Document, KitError]] = []
     for layout in layouts:
@@ -186,7 +194,7 @@ def judge_kit(
         compare(lines, {each.path: each.sha256 for each in documents}, evidence.by_path)
     decisions = tuple(evidence.decide(requirements))
     digests = tuple(sorted(each.sha256 for each in files))
-    return Judged(decisions, evidence, digests, lines is not None)
+    return Judged(decisions, evidence, digests, lines is not None, unknown)
 
 
 def _documents(opened: Opened, caught: Caught) -> Iterator[Document]:
@@ -210,13 +218,11 @@ def _read_layouts(opened: Opened, caught: Caught) -> Iterator[Layout]:
     assert index is not None
     for prefix in _layouts(index):
         path = prefix.decode("utf-8")
-        below = f"{path}blobs/sha256/"
         blobs = {
             index.digest(member).hex(): caught.data[index.path(member)]
             for member in _small_blobs(index, prefix)
             if index.path(member) in caught.data
         }
-        del below
         yield Layout(path, caught.data.get(f"{path}index.json"), blobs)
 
 
@@ -231,7 +237,8 @@ def _facts(opened: Opened, caught: Caught, layouts: Sequence[Layout], now: int) 
     assert opened.kit_id is not None
     below: dict[str, Sequence[str]] = {}
     blobs = [item for layout in layouts for item in layout.blobs.items()]
-    papers = [(hashlib.sha256(d).hexdigest(), d) for p, d in caught.data.items() if _paper(p)]
+    inside = (data for path, data in caught.data.items() if path.startswith("evidence/"))
+    papers = [(hashlib.sha256(data).hexdigest(), data) for data in inside]
     for sha256, data in (*blobs, *papers):
         listed = lists_of(data)
         if listed:
@@ -259,15 +266,10 @@ def _facts(opened: Opened, caught: Caught, layouts: Sequence[Layout], now: int) 
     )
 
 
-def _paper(path: str) -> bool:
-    return path.startswith("evidence/")
-
-
-def _finder(index: Index, component: Component, layouts: Sequence[Layout]):  # type: ignore[no-untyped-def]
-    def find() -> Contents:
-        return _contents(index, component, layouts)
-
-    return find
+def _finder(
+    index: Index, component: Component, layouts: Sequence[Layout]
+) -> Callable[[], Contents]:
+    return lambda: _contents(index, component, layouts)
 
 
 def _contents(index: Index, component: Component, layouts: Sequence[Layout]) -> Contents:
@@ -338,7 +340,7 @@ def make_trust(
     from verifier.evidence.errors import TrustedRootMalformed
     from verifier.evidence.sigstore.roots import TrustedRoot, parse_trusted_root
 
-    signers: dict[str, list[object]] = {}
+    signers: dict[str, list[Key]] = {}
     for key in role.keys.values():
         signers.setdefault(key.signer, []).append(key)
     found: dict[str, TrustedRoot | KitError] = {}
@@ -349,7 +351,7 @@ def make_trust(
                 raise TrustedRootMalformed("it is not what its name says", where=f"{sha256}.json")
         except KitError as error:
             found[sha256] = error
-    return Trust(signers, found, vouching, role.threshold)  # type: ignore[arg-type]
+    return Trust(signers, found, vouching, role.threshold)
 
 
 # --- faults --------------------------------------------------------------------------------------
@@ -361,6 +363,13 @@ def relax(
     """Return what an override lets pass, and what stands against the kit all the same."""
     policy, faults = judgement.chosen.policy, list[KitError]()
     decisions, notices = [], list(judgement.notices)
+    if judged.unknown is not None:
+        fault = judged.unknown
+        by = override_of(policy, fault.code, line, kit_id, judgement.now)
+        if by:
+            notices.append(Notice(fault.code, f"{fault.where}: {fault.message}", by))
+        else:
+            faults.append(fault)
     for decision in judged.decisions:
         if decision.fault is None:
             decisions.append(decision)
@@ -399,6 +408,7 @@ class EvidenceJudge:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._caught: Caught | None = None
+        self._raw: tuple[object, Judged] | None = None
         self.judged: Judged | None = None
 
     def _requirements(self, opened: Opened) -> Sequence[Requirement]:
@@ -424,21 +434,32 @@ class EvidenceJudge:
         assert judgement is not None
         assert opened.manifest is not None
         assert opened.kit_id is not None
-        attesters = {each.name: each for each in judgement.chosen.policy.attesters}
-        assert opened.signing is not None
-        assert opened.reached is not None
-        trust = make_trust(
-            opened.reached.root.targets,
-            opened.signing.signers,
-            attesters.values(),
-            host.trusted_roots({each.trusted_root for each in attesters.values()} - {""}),
-        )
         try:
-            judged = judge_kit(
-                opened, self._caught, attesters, requirements, trust, host.given, judgement.now
-            )
+            judged = self._judge(opened, judgement, requirements)
         except KitError as error:
             return [error]
         line = opened.manifest.kit.line
         self.judged, host.judgement, faults = relax(judged, judgement, line, opened.kit_id)
         return faults
+
+    def _judge(
+        self, opened: Opened, judgement: Judgement, requirements: Sequence[Requirement]
+    ) -> Judged:
+        """Judge, or return what came of it when nothing has changed since."""
+        host, caught = self._host, self._caught
+        attesters = {each.name: each for each in judgement.chosen.policy.attesters}
+        roots = host.trusted_roots({each.trusted_root for each in attesters.values()} - {""})
+        assert opened.signing is not None
+        assert opened.reached is not None
+        assert caught is not None
+        signers = tuple(opened.signing.signers)
+        root = opened.reached.root
+        known = (judgement.chosen.sha256, root.signed, signers, sorted(roots), judgement.now)
+        if self._raw is not None and self._raw[0] == known:
+            return self._raw[1]
+        trust = make_trust(root.targets, signers, attesters.values(), roots)
+        judged = judge_kit(
+            opened, caught, attesters, requirements, trust, host.given, judgement.now
+        )
+        self._raw = known, judged
+        return judged

@@ -195,7 +195,11 @@ def _root_facts(side: Compared | None) -> dict[str, str]:
     if side is None:
         return {}
     root = side.root
-    facts = {"version": str(root.version), "expires": root.expires}
+    facts = {
+        "version": str(root.version),
+        "expires": root.expires,
+        "policy": root.policy_sha256 or "none",
+    }
     for name, what in (("targets", "kit"), ("root", "root")):
         role = root.role[name]
         names = ", ".join(map(quoted, role.signers()))
@@ -219,6 +223,28 @@ def _components(made: Difference) -> Iterator[str]:
             yield f"      {quoted(directory + '/')}: {counts}"
         if len(shown) > MAX_SHOWN:
             yield f"      and {len(shown) - MAX_SHOWN} directories more"
+
+
+def short_text(made: Difference) -> Iterator[str]:
+    """Yield a line for each component that is different, and one for the kit's own members.
+
+    SHA256SUMS and README.txt follow from the rest and are not counted.
+    """
+    for name, before, after, part in _rows(made):
+        yield _component_line(name, before, after, part)
+    own = [part.counts for kind, part in made.others.items() if kind != "readme"]
+    if own:
+        count = sum(item.added + item.removed + item.changed for item in own)
+        yield f"  ~ (of the kit itself): {count} members"
+
+
+def silently_changed(made: Difference) -> Iterator[str]:
+    """Yield the components whose members are others though their version is the same."""
+    for name, before, after, part in _rows(made):
+        if before is None or after is None or before.version != after.version:
+            continue
+        if part.counts.any:
+            yield name
 
 
 def _by_id(side: Compared | None) -> dict[str, Component]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 
+from verifier import pack as _of_packs  # noqa: F401  # and these
 from verifier.audit import errors as _of_audits  # noqa: F401  # its classes have pages too
 from verifier.core.errors import KitError, UsageError, all_errors
 from verifier.evidence import errors as _of_evidence  # noqa: F401  # and these

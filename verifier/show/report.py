@@ -235,7 +235,11 @@ def _not_judged(opened: Opened, host: Host | None) -> list[str]:
     assert opened.manifest is not None
     if host is not None and host.judgement is not None:
         waived = [n for n in host.judgement.notices if n.code in ABOUT_EVIDENCE]
-        return [f"{notice.message} ({notice.relaxed_by})" for notice in waived]
+        said = [f"{notice.message} ({notice.relaxed_by})" for notice in waived]
+        if host.given and host.evidence is None:
+            files = _count(len(host.given), "file")
+            said.append(f"the evidence given beside the kit ({files}): no rule of the policy asks")
+        return said
     left = []
     if opened.manifest.kit.expires:
         left.append(f"expiry: the kit says {opened.manifest.kit.expires}")

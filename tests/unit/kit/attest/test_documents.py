@@ -15,6 +15,8 @@ from kit.attest import documents
 from kit.attest.errors import PredicateInvalid
 from kit.attest.inputs import read_input
 from kit.attest.predicates import make_predicate
+from kit.sources.errors import LockInvalid
+from kit.sources.lockfile import Lock, LockedArtifact, LockedImage, render
 from tests.support.reports import REPORTS
 from verifier.core.errors import KitError, UsageError
 
@@ -112,6 +114,36 @@ def test_what_a_type_requires(
     with pytest.raises(PredicateInvalid) as caught:
         make_predicate(kind, [read_input(written(tmp_path, value))])
     assert said in caught.value.message
+
+
+def test_what_a_lock_names_is_what_a_build_was_made_from(tmp_path: Path) -> None:
+    one, other = "aa" * 32, "bb" * 32
+    image = LockedImage(
+        path="images/runner",
+        name="lnm:1",
+        reference="registry.example/lnm:1",
+        media="application/vnd.oci.image.manifest.v1+json",
+        size=7,
+        sha256=one,
+    )
+    wheel = LockedArtifact(path="tools/x.whl", purl="pkg:pypi/x@1", size=7, sha256=other)
+    lock = tmp_path / "kit.lock"
+    lock.write_bytes(render(Lock(version=1, image=(image,), artifact=(wheel,))))
+    value = copy.deepcopy(PROVENANCE)
+    del value["buildDefinition"]["resolvedDependencies"]
+    bare, full = (tmp_path / name for name in ("bare.json", "full.json"))
+    bare.write_text(json.dumps(value))
+    full.write_text(json.dumps(PROVENANCE))
+    made = make_predicate("slsa-provenance", [read_input(bare), read_input(lock)])
+    assert made.predicate["buildDefinition"]["resolvedDependencies"] == [
+        {"name": "images/runner", "digest": {"sha256": one}},
+        {"name": "tools/x.whl", "digest": {"sha256": other}, "uri": "pkg:pypi/x@1"},
+    ]
+    with pytest.raises(PredicateInvalid):
+        make_predicate("slsa-provenance", [read_input(full), read_input(lock)])
+    lock.write_text("version = 2")
+    with pytest.raises(LockInvalid):
+        make_predicate("slsa-provenance", [read_input(bare), read_input(lock)])
 
 
 SPDX = Path(__file__).parents[4] / "fixtures" / "lnm" / "sboms" / "runner.spdx.json"

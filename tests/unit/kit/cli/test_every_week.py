@@ -218,7 +218,7 @@ def test_the_next_version_follows_the_one_before(
     assert (value["after"], value["warnings"]) == (old["kitId"], [])
     assert len(value["changes"]) == 1
     assert value["changes"][0].startswith("~ tools ")
-    assert value["changes"][0].endswith(": members 1 changed")
+    assert value["changes"][0].endswith("'1' -> '2': 1 changed, 21 bytes")
     assert offline_kit("sign")[0] == offline_kit("seal")[0] == 0
     assert offline_kit("rebuild", "releases/demo-1.1", "--after", previous)[0] == (
         0 if "demo-1.0" in previous else 4  # the newest there is the kit itself by now
@@ -238,7 +238,7 @@ def test_silent_mistakes_are_warned_of(offline_kit: Run, place: Path, first: Pat
         "data has other contents than in demo 1.0, under the same version",
     ]
     assert "after      demo 1.0, sequence 7\n" in out
-    assert "~ data '1': members 1 changed\n" in out
+    assert "~ data '1' (the same version): 1 changed, 34 bytes\n" in out
 
 
 def test_another_root_and_other_signers_are_warned_of(

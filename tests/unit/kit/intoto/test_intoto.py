@@ -276,15 +276,47 @@ def test_a_layout_with_inspections_runs_nothing(here: Path, offline_kit: Run) ->
         (["x", "--key", "builder.pem", "--materials", "nothing", *python("pass")], "step-unusable"),
         (["x", "--key", "builder.pem", "--materials", "/etc", *python("pass")], "step-unusable"),
         (["x", "--key", "builder.pem", "--materials", "a:b", *python("pass")], "step-unusable"),
+        (["x", "--key", "builder.pem", "--materials", "pipe", *python("pass")], "step-unusable"),
         (["x", "--key", "builder.pem"], "usage"),
     ],
 )
 def test_steps_that_cannot_be_recorded(
     here: Path, offline_kit: Run, words: list[str], code: str
 ) -> None:
+    os.mkfifo("pipe")
     status, _, error = offline_kit("step", *words)
     assert (status, f"error[{code}]" in error) == (2, True), error
     assert list(here.glob("*.link")) == []
+
+
+def envelope(text: bytes, **more: Any) -> bytes:
+    value = {"payload": base64.b64encode(text).decode(), "signatures": []}
+    return json.dumps({**value, "payloadType": "application/vnd.in-toto+json", **more}).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{" * 100_000,
+        envelope(b"{"),
+        envelope(b'{"steps":' * 100_000),
+        envelope(b'{"_type":"layout","_type":"layout"}'),
+        envelope(b'{"_type":"link"}'),
+        envelope(b'{"_type":"layout","steps":[{}],"inspect":[],"keys":{}}'),
+        envelope(b'{"_type":"layout"}', payload="***"),
+        envelope(b'{"_type":"layout"}', payloadType="text/plain"),
+        envelope(b'{"_type":"layout"}', signatures=[{"keyid": 7}]),
+        envelope(b'{"_type":"layout","keys":{"' + b"a" * 9_000_000 + b'":1}}'),
+    ],
+    ids=range(12),
+)
+def test_files_that_are_no_layout(here: Path, offline_kit: Run, data: bytes) -> None:
+    Path("root.layout").write_bytes(data)
+    status, _, error = verify(offline_kit)
+    assert (status, "error[layout-invalid]" in error) == (2, True)
+    assert len(error) < 2000
 
 
 def test_a_link_is_never_written_over(here: Path, offline_kit: Run) -> None:

@@ -52,9 +52,9 @@ def prepare(place: Path, run: Run, expires: str = "2026-11-24T00:00:01Z") -> Kit
 def make(spec: KitSpec, place: Path) -> list[str]:
     built = build(spec, [pinned()], place, Options(workers=1))
     rebuild(built.path, spec, Options(workers=1))
-    from kit.review.compare import load_compared
+    from kit.review.compare import compared
 
-    index = load_compared(built.path).index
+    index = compared(built.path).index
     return [path.decode() for path in index.paths(0, len(index))]
 
 

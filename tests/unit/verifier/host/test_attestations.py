@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -33,6 +34,7 @@ from tests.support.bundles import ISSUER, NAME, Wish, make_bundle, world
 from tests.support.certificates import NOW, pem
 from tests.support.hosting import CLOCK, Site, code, notices, override, policy, rules
 from tests.support.people import compact
+from verifier import cli
 from verifier.core.pipeline import Job
 from verifier.host.accept import Host
 from verifier.host.attestations import Given
@@ -70,7 +72,7 @@ class Judged:
 
     def look(
         self,
-        data: bytes,
+        asked: bytes,
         evidence: Mapping[str, bytes],
         *given: bytes,
         roots: tuple[bytes, ...] = (ROOT,),
@@ -79,7 +81,7 @@ class Judged:
         index: bytes | None = b"",
         **kit: Any,
     ) -> Report:
-        self.site.pin(policy=data)
+        self.site.pin(policy=asked)
         if roots:
             self.site.directory.add_trusted_roots(roots)
         path = self.site.base / "kit.tar.zst"
@@ -394,7 +396,14 @@ CONDITIONS: list[tuple[str, bool, dict[str, Any], dict[str, Any]]] = [
     ("builder", True, {"builderId": "https://builder.example/1"}, GOOD),
     ("no prefix of a builder", False, {"builderId": "https://builder.example/"}, GOOD),
     ("source", True, {"sourceUri": "https://git.example/lnm/tools"}, GOOD),
-    ("source as git writes it", True, {"sourceUri": "git+https://git.example/lnm/tools@x"}, GOOD),
+    ("source as git writes it", True, {"sourceUri": "git+https://git.example/lnm/tools/"}, GOOD),
+    ("another ref", False, {"sourceUri": "https://git.example/lnm/tools@x"}, GOOD),
+    (
+        "a host before somebody else's",
+        False,
+        {"sourceUri": "https://git.example"},
+        provenance(source="git+https://git.example@other.example/x@main"),
+    ),
     ("no prefix of a source", False, {"sourceUri": "https://git.example/lnm"}, GOOD),
     ("no host with another's name", False, {"sourceUri": "https://git.example"}, GOOD),
     ("young enough", True, {"maximumAgeDays": 5}, GOOD),
@@ -522,3 +531,109 @@ def test_part_of_a_kit_is_judged_by_all_of_its_evidence(host: Judged) -> None:
 def test_quick_reads_evidence_too(host: Judged) -> None:
     job = Job(quick=True)
     assert code(host.look(BY_ALICE, {"p.json": envelope(GOOD, "alice")}, job=job)) == ""
+
+
+def test_evidence_that_no_rule_asks_for_is_named(host: Judged) -> None:
+    report = host.look(policy(), {}, envelope(GOOD, "alice"))
+    assert code(report) == ""
+    assert any("given beside the kit (1 file)" in line for line in report.not_checked)
+
+
+# --- forms of others -----------------------------------------------------------------------------
+
+TARBALL = b"a package of npm"
+BY_SHA512 = {"sha512": hashlib.sha512(TARBALL).hexdigest()}
+
+
+def in_npm_form(value: dict[str, Any]) -> bytes:
+    """Return the attestations of a package, as npm's registry gives them."""
+    made = json.loads(bundle(value))
+    return compact({"attestations": [{"predicateType": PROVENANCE, "bundle": made}]})
+
+
+def test_npm_names_packages_by_sha512_only(host: Judged, tmp_path: Path) -> None:
+    data = policy(
+        attesters=[KEYLESS],
+        lines=rules(
+            attestations=[
+                {"component": "c0", "predicateType": PROVENANCE, "by": by("keyless")},
+            ]
+        ),
+    )
+    parts = [component("c0", "web")]
+    kit: dict[str, Any] = {"data": {"web/a.tgz": TARBALL}, "components": parts, "index": None}
+    evidence = {"npm.json": in_npm_form(provenance(BY_SHA512))}
+    assert code(host.look(data, evidence, **kit)) == ""
+    (tmp_path / "other").mkdir()
+    strange = {"npm.json": in_npm_form(provenance({"sha512": "ab" * 64}))}
+    assert code(Judged(tmp_path / "other").look(data, strange, **kit)) == "attestation-missing"
+    (tmp_path / "large").mkdir()
+    kit["data"] = {"web/a.tgz": TARBALL * 300_000}
+    report = Judged(tmp_path / "large").look(data, evidence, **kit)
+    assert code(report) == "evidence-unread"
+
+
+def test_pep_740_and_lines_of_bundles(host: Judged, tmp_path: Path) -> None:
+    data = asks(by=by("keyless"), attesters=[KEYLESS])
+    made = json.loads(bundle())
+    material = made["verificationMaterial"]
+    envelope_ = made["dsseEnvelope"]
+    attestation = {
+        "version": 1,
+        "verification_material": {
+            "certificate": material["certificate"]["rawBytes"],
+            "transparency_entries": material["tlogEntries"],
+        },
+        "envelope": {
+            "statement": envelope_["payload"],
+            "signature": envelope_["signatures"][0]["sig"],
+        },
+    }
+    assert code(host.look(data, {"a.publish.attestation": compact(attestation)}, index=None)) == ""
+    (tmp_path / "lines").mkdir()
+    lines = bundle(statement(TESTS)) + b"\n" + bundle() + b"\n"
+    assert code(Judged(tmp_path / "lines").look(data, {"github.jsonl": lines})) == ""
+
+
+def test_policy_says_requirements_in_words(tmp_path: Path, capsys: Any) -> None:
+    data = asks(
+        PROVENANCE,
+        by("alice", "ci", threshold=2),
+        attesters=[ALICE, CI, KEYLESS],
+        builderId="https://builder.example/1",
+        materials="locked",
+        maximumAgeDays=3,
+        noOpen={"severity": "high", "vex": ["alice"]},
+    )
+    (tmp_path / "policy.json").write_bytes(data)
+    assert cli.main(["policy", "check", str(tmp_path / "policy.json")]) == 0
+    said = capsys.readouterr().out
+    assert "attester 'alice' is the kit signer 'alice'" in said
+    assert f"attester 'keyless' is '{NAME}', as '{ISSUER}' says" in said
+    assert (
+        f"component 'tools' needs {PROVENANCE} by 2 of 'alice', 'ci'; built by "
+        "'https://builder.example/1'; of nothing that is not in the lock; at most 3 days old; "
+        "with no open finding of high or above, but for what VEX of 'alice' answers"
+    ) in said
+
+
+def test_index_of_a_later_version_may_be_let_pass(host: Judged) -> None:
+    newer = b"offline-kit-evidence/2\n"
+    overrides = [override("evidence-form-unknown")]
+    data = asks(by=by("alice"), attesters=[ALICE], overrides=overrides)
+    report = host.look(data, {"p.json": envelope(GOOD, "alice")}, index=newer)
+    assert code(report) == ""
+    assert "evidence-form-unknown" in notices(report)
+
+
+def test_key_under_a_trusted_root_needs_what_the_root_has(host: Judged, tmp_path: Path) -> None:
+    who = attester("ci", publicKey=key_of("sums"), trustedRoot=sha256(ROOT))
+    data = asks(by=by("ci"), attesters=[who])
+    report = host.look(data, {"p.json": envelope(GOOD, "sums")})
+    assert code(report) == "log-entry-missing"
+    (tmp_path / "bundle").mkdir()
+    wish = Wish(statement=GOOD, by_key=True)
+    who = attester("ci", publicKey=pem(wish.key), trustedRoot=sha256(ROOT))
+    made = bundles.text(make_bundle(wish))
+    asked = asks(by=by("ci"), attesters=[who])
+    assert code(Judged(tmp_path / "bundle").look(asked, {"p.json": made})) == ""

@@ -253,6 +253,22 @@ def test_signature_over_the_index_holds_for_what_is_carried_of_it(site: Site) ->
     assert look(site, image, COSIGN_SIGN, KEYLESS, papers) == ""
 
 
+def test_images_that_were_not_read_are_no_reason_to_pass(site: Site) -> None:
+    """A component with a file beside its layout: the file alone is not all of it."""
+    image = Image()
+    members = {**image.files(), "image/README": b"words"}
+    members["image/index.json"] = b"no JSON"
+    kind = "https://kinds.example/1"
+    value = envelope(statement(kind, {"sha256": sha256(b"words")}), "sums")
+    wanted = {"component": "image", "predicateType": kind, "by": {"of": ["key"], "threshold": 1}}
+    site.pin(policy=policy(attesters=[KEY], lines=rules(attestations=[wanted])))
+    path = site.base / "kit.tar.zst"
+    parts = [component("image", "image")]
+    path.write_bytes(kit_with({"a.json": value}, members, components=parts))
+    report = run(str(path), Job(), host=Host(site.directory, CLOCK, "0.1.0"))
+    assert code(report) == "evidence-unread"
+
+
 # --- in-toto -------------------------------------------------------------------------------------
 
 
