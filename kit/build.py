@@ -229,16 +229,10 @@ def make_inputs(
     from kit.evidence.index import INDEX, Evidence  # slow to load
     from kit.evidence.provenance import PROVENANCE, Made, Provenance
 
-<<<<<<< HEAD
-    if collected.evidence.find(INDEX) >= 0:
-        raise SourceNameUnsafe([(INDEX, "this name is kept for the index of evidence")])
-    own = own_members(info, runner=has_runbook(spec))
-=======
     for name, what in ((INDEX, "the index of evidence"), (PROVENANCE, "the kit's own provenance")):
         if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
             raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
-    own = own_members(draft.kit)
->>>>>>> main
+    own = own_members(draft.kit, runner=has_runbook(spec))
     if len(collected.evidence):
         own[INDEX] = b""
         if len(collected.data):  # a Statement has at least one subject
@@ -289,18 +283,14 @@ def build(
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options), options.taken)
-<<<<<<< HEAD
-    inputs, evidence = make_inputs(spec, collected, draft.kit, signed_sums=sums is not None)
-    check_runbooks(spec, inputs.index)
-=======
     signed = sums is not None
     inputs, evidence = make_inputs(spec, collected, draft, options.taken, signed_sums=signed)
->>>>>>> main
     empty = tuple(show(name) for name in collected.empty_directories)
     notes = collected.notes
     unchecked: list[str] = []
     del collected
     level = 0 if options.store else spec.kit.level
+    check_runbooks(spec, inputs.index)
     report = None
     with output.new_file(path) as descriptor:
         notes.without_locks = output.lock(descriptor) is None
