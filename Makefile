@@ -97,6 +97,17 @@ repro: venv ## Build the same kit in many surroundings and compare the bytes
 big: venv ## Build and verify members above 4 GiB and 8 GiB (needs disk space and minutes)
 	$(RUN) tests/big/run.py
 
+.PHONY: package
+package: venv ## Build wheel and sdist, install each where nothing else is, and make a kit with it
+	$(RUN) tools/package.py
+
+.PHONY: seaweedfs
+seaweedfs: build/seaweedfs/.installed ## Install the object store that tests publish to, in build/seaweedfs
+
+build/seaweedfs/.installed: requirements/seaweedfs.txt tools/venv.sh
+	@tools/venv.sh build/seaweedfs requirements/seaweedfs.txt
+	@touch $@
+
 lock: ## Write requirements/*.txt again; UPGRADE=--upgrade takes newer versions
 	@tools/lock.sh $(UPGRADE)
 

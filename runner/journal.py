@@ -1,4 +1,4 @@
-"""The journal of a run as a file: one line a record, durable before anything goes on (ADR 40).
+"""The journal of a run as a file: one line a record, durable before anything goes on (ADR 41).
 
 It is opened by one runner at a time (flock), written at its end only, and synced a line.  A file
 beside it keeps room in reserve: with a full disk there is still room to say that the disk is full.

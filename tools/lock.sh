@@ -24,3 +24,4 @@ compile() {
 compile pyproject.toml runtime.txt "$@"
 compile requirements/dev.in dev.txt "$@" # takes the versions of runtime.txt
 compile requirements/lock.in lock.txt "$@"
+compile requirements/seaweedfs.in seaweedfs.txt "$@"

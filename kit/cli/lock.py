@@ -77,7 +77,7 @@ def _lock(
         netrc=Path(os.environ.get("NETRC") or Path.home() / ".netrc"),
     )
     options = LockOptions(frozenset(update), check=check, offline=offline)
-    with _transfers(json_) as progress:
+    with transfers(json_) as progress:
         locked = lock(
             load_spec(spec),
             open_store(store),
@@ -144,7 +144,7 @@ class _Events:
 
 
 @contextlib.contextmanager
-def _transfers(events: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+def transfers(events: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     """Show what is being fetched: on a terminal as bars, for programs as lines of JSON."""
     if events:
         yield _Events().tell

@@ -20,6 +20,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "sign": ("kits", "Verify a kit in full, then add signatures; or sign a review pack of it."),
     "seal": ("kits", "Verify a kit under its root's threshold and complete its release."),
+    "publish": ("publishing", "Publish a sealed release to directories, buckets and registries."),
+    "releases": ("releases", "Look at the history of a line: list, show, diff, verify, pin."),
+    "fetch": ("publishing", "Fetch a release; it has no name before it is verified."),
+    "mirror": ("publishing", "Bring lines at one place up to what another has."),
     "release-note": ("note", "Print what to tell the sites of a sealed release, and a QR code."),
     "rebuild": ("build", "Build again from the spec and compare every byte with a kit."),
     "digest": ("digest", "Print the digest of a component and its list, for tools that attest."),
@@ -33,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "approve": ("approve", "Audit a kit under a policy, and sign that it may be used."),
     "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
     "layout": ("intoto", "Make, sign and verify layouts of in-toto."),
+    "doctor": ("doctor", "Say what this host has, and what each missing part costs."),
     "config": ("config", "Show what the commands take where nothing is given."),
     "key": ("keys", "Make and show keys."),
     "root": ("roots", "Make roots of trust, and change them."),
@@ -119,7 +124,6 @@ def load_all() -> None:
     from kit.attest import errors  # noqa: F401
     from kit.intoto import errors as _  # noqa: F401
     from kit.net import keyless  # noqa: F401
-    from kit.releases import history  # noqa: F401
 
 
 def _load(module: str) -> None:
@@ -137,6 +141,8 @@ def _load(module: str) -> None:
             from kit.cli import digest  # noqa: F401
         case "intoto":
             from kit.cli import intoto  # noqa: F401
+        case "doctor":
+            from kit.cli import doctor  # noqa: F401
         case "keys":
             from kit.cli import keys  # noqa: F401
         case "kits":
@@ -147,6 +153,10 @@ def _load(module: str) -> None:
             from kit.cli import looking  # noqa: F401
         case "note":
             from kit.cli import note  # noqa: F401
+        case "publishing":
+            from kit.cli import publishing  # noqa: F401
+        case "releases":
+            from kit.cli import releases  # noqa: F401
         case "repair":
             from kit.cli import repair  # noqa: F401
         case "review":

@@ -111,8 +111,8 @@ class _Held:
             for number in _INTERRUPTS:
                 before = signal.getsignal(number)
                 if callable(before):
-                    self._before[number] = before
                     signal.signal(number, lambda *what: self._came.append(what))
+                    self._before[number] = before
 
     def release(self) -> None:
         """Give back the handlers, and what came meanwhile to the first of them."""

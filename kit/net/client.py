@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -42,7 +43,10 @@ MAX_REDIRECTS = 5
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+_READING = frozenset({"GET", "HEAD"})
+
 Response = urllib3.BaseHTTPResponse
+Body = Callable[[], IO[bytes]]
 Authorize = Callable[[str], Mapping[str, str]]
 """Gives the headers with credentials for a URL; called for the host that was asked for only."""
 
@@ -87,6 +91,7 @@ class Client:
         method: str = "GET",
         accept: frozenset[int] = frozenset({200}),
         authorize: Authorize | None = None,
+        body: Body | None = None,
     ) -> Iterator[Response]:
         """Ask for ``url`` and give the answer, whose body is still to be read.
 
@@ -94,6 +99,7 @@ class Client:
             headers: What is sent beside ours; nothing secret.
             accept: Statuses that the caller knows what to do with.
             authorize: Who gives credentials; None: netrc.
+            body: Opens what is sent, anew for each try: a body that was read is not rewound.
 
         Raises:
             UrlRefused: The URL, or one that it leads to, is not one that we fetch.
@@ -102,7 +108,7 @@ class Client:
             TlsRefused: The certificate is not trusted.
             FetchFailed: Anything else, after a few tries.
         """
-        response = self._answer(url, dict(headers or {}), method, accept, authorize)
+        response = self._answer(url, dict(headers or {}), method, accept, authorize, body)
         try:
             yield response
         finally:
@@ -116,11 +122,12 @@ class Client:
         method: str,
         accept: frozenset[int],
         authorize: Authorize | None,
+        body: Body | None,
     ) -> Response:
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             try:
-                response = self._follow(url, headers, method, authorize)
+                response = self._follow(url, headers, method, authorize, body)
             except (HTTPError, OSError) as error:
                 if last or isinstance(_cause(error), ssl.SSLCertVerificationError):
                     raise _unreachable(error, url) from None
@@ -137,9 +144,17 @@ class Client:
         raise AssertionError("the last try returns or raises")
 
     def _follow(
-        self, url: str, headers: dict[str, str], method: str, authorize: Authorize | None
+        self,
+        url: str,
+        headers: dict[str, str],
+        method: str,
+        authorize: Authorize | None,
+        body: Body | None,
     ) -> Response:
-        """Ask, and go where the server sends us, with credentials for the first host alone."""
+        """Ask, and go where the server sends us, with credentials for the first host alone.
+
+        What changes something is sent to where we chose, and nowhere else.
+        """
         self.check(url)
         home = _host(url)
         for _ in range(MAX_REDIRECTS + 1):
@@ -147,11 +162,9 @@ class Client:
             sent = {"Accept-Encoding": "identity", "User-Agent": "offline-kit", **headers}
             if _host(url) == home:
                 sent.update(authorize(url) if authorize else self.credentials(url))
-            response = self._pool(url).request(
-                method, url, headers=sent, redirect=False, retries=False, preload_content=False
-            )
+            response = self._request(method, url, sent, body)
             location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or not location:
+            if response.status not in _REDIRECTS or not location or method not in _READING:
                 if response.status == 401 and _host(url) != home:
                     # its challenge is not one that a login for the first host may answer
                     response.close()
@@ -164,6 +177,20 @@ class Client:
                 raise UrlRefused("redirects from https to something else", where=_shown(url))
             url = target
         raise FetchFailed(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url))
+
+    def _request(
+        self, method: str, url: str, headers: dict[str, str], body: Body | None
+    ) -> Response:
+        with contextlib.ExitStack() as stack:
+            return self._pool(url).request(
+                method,
+                url,
+                body=stack.enter_context(body()) if body is not None else None,
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
 
     def check(self, url: str) -> None:
         """Hold a URL to what we fetch.

@@ -172,12 +172,25 @@ class Registry:
                 raise FetchFailed("its list of referrers leads elsewhere", where=repr(self._host))
         raise FetchFailed("its list of referrers has no end", where=repr(self._host))
 
+    def size(self, digest: str) -> int:
+        """Return the size of a blob that is there.
+
+        Raises:
+            ArtifactGone: It is not.
+            KitError: The registry does not say.
+        """
+        _, response = self._read(self.blob_url(digest), 0, method="HEAD")
+        length = response.headers.get("Content-Length", "")
+        return int(length) if length.isascii() and length.isdigit() else -1
+
     def blob_url(self, digest: str) -> str:
         """Return where a blob is."""
         return f"{self.url}/blobs/{digest}"
 
     def authorize(self, url: str) -> Mapping[str, str]:
         """Return the header that opens the repository; a token is asked for anew in time."""
+        if urlsplit(url).netloc.lower() != self._host.lower():
+            return {}  # where an upload is to go may be another host
         with self._lock:
             if self._challenge is not None and time.monotonic() > self._until:
                 self._answer(self._challenge)
@@ -190,12 +203,13 @@ class Registry:
             self._answer(challenge)
 
     def _read(
-        self, url: str, limit: int, also: frozenset[int] = frozenset()
+        self, url: str, limit: int, also: frozenset[int] = frozenset(), method: str = "GET"
     ) -> tuple[bytes, Response]:
         for attempt in range(2):
             with self._client.get(
                 url,
                 {"Accept": _ACCEPT},
+                method=method,
                 accept=also | ({200, 401} if attempt == 0 else {200}),
                 authorize=self.authorize,
             ) as response:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kit.attest.documents import RELEASE
+from kit.attest.model import Made
+from kit.attest.statement import Subject, envelope_bytes, statement_bytes
 from kit.releases.errors import EntryMalformed, EntryUnsigned
 from kit.releases.record import MAX_ENTRY, EntryId, Record, entry_id, parse_record, render_record
 from kit.signing.model import KitSigner
 from verifier.core.envelope import PAYLOAD_TYPE, pae
-from verifier.core.jsonstrict import NotStrict, compact, parse_base64, parse_compact
+from verifier.core.jsonstrict import NotStrict, parse_base64, parse_compact
 from verifier.core.signature import KEYID, Key
 
 MAX_SIGNATURES = 8
 _MAX_SIGNATURE = 8192  # bytes, as in FORMAT 4.2
-RELEASE_PREDICATE = "https://in-toto.io/attestation/release/v0.2"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def make_entry(record: Record, signer: KitSigner) -> Entry:
         KitError: The signer cannot sign.
     """
     payload = render_record(record)
-    data = envelope_bytes(payload, signer)
+    data = envelope_bytes(payload, [signer])
     if len(data) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(data)} bytes")
     return Entry(entry_id(payload), record, data, (signer.keyid,))
@@ -52,29 +53,11 @@ def release_statement(record: Record, signer: KitSigner) -> bytes:
 
     Its subjects are the release's files; where it is published itself, it is none of them.
     """
-    statement = {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [
-            {"name": file.name, "digest": {"sha256": file.sha256}} for file in record.files
-        ],
-        "predicateType": RELEASE_PREDICATE,
-        "predicate": {
-            "purl": f"pkg:generic/{record.name}@{record.version.replace('+', '%2B')}",
-            "packageId": record.line,
-        },
-    }
-    return envelope_bytes(compact(statement), signer)
-
-
-def envelope_bytes(payload: bytes, signer: KitSigner) -> bytes:
-    """Return a DSSE envelope in compact JSON with an LF."""
-    signature = base64.b64encode(signer.sign(pae(payload))).decode("ascii")
-    value = {
-        "payload": base64.b64encode(payload).decode("ascii"),
-        "payloadType": PAYLOAD_TYPE,
-        "signatures": [{"keyid": signer.keyid, "sig": signature}],
-    }
-    return compact(value) + b"\n"
+    subjects = [Subject(file.name, (("sha256", file.sha256),)) for file in record.files]
+    purl = f"pkg:generic/{record.name}@{record.version.replace('+', '%2B')}"
+    made = Made(RELEASE, {"purl": purl, "packageId": record.line})
+    payload = statement_bytes(subjects, made)
+    return envelope_bytes(payload, [signer])
 
 
 def open_entry(data: bytes, publishers: Sequence[Key], where: str = "the entry") -> Entry:

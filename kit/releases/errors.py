@@ -81,3 +81,63 @@ class ReleaseUnknown(Usage):
 
     code = "release-unknown"
     fix = "List what there is: `offline-kit releases list LINE --from PLACE --publisher KEY`."
+
+
+class EntryTaken(Rejected):
+    """Another writer published under this number while this run was at it.
+
+    Exactly one of both is in the line.  What this run sent lies there under its digests and harms
+    nobody.  Both digests are named.
+    """
+
+    code = "entry-taken"
+    fix = "Look at what was published; then give this release the next sequence, or leave it out."
+
+
+class VersionTaken(Usage):
+    """The line has a release of this version, and it is another one.
+
+    What is published is never exchanged.  Both digests are named.
+    """
+
+    code = "version-taken"
+    fix = "Give the release another version and the next sequence, and build it again."
+
+
+class SequenceBehind(Usage):
+    """The line has a release with this sequence or a higher one already.
+
+    Sites that took that one would refuse this one, so it is not published.
+    """
+
+    code = "sequence-behind"
+    fix = "Build the release again with a higher `sequence`; `releases list` shows the last one."
+
+
+class PlacesDiffer(Usage):
+    """The places named have different histories of one line; nothing was published."""
+
+    code = "places-differ"
+    fix = "Look at both with `offline-kit releases list`, and ask who wrote the other one."
+
+
+class ReleaseUntidy(Usage):
+    """Something in the directory of a release cannot be published with it.
+
+    All regular files of the directory are the release; links, directories, a second kit and names
+    that some disks or URLs do not take are not.
+    """
+
+    code = "release-untidy"
+    fix = "Move what is named out of the directory of the release, then run again."
+
+
+class EntryDiffers(Rejected):
+    """An entry says other things of a kit than the kit says itself.
+
+    The kit may be good: it is the entry, and so the publisher or whoever has that key, that is
+    wrong.
+    """
+
+    code = "entry-differs"
+    fix = "Take nothing from this line, and ask the publisher about the entry named."

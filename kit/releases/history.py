@@ -185,7 +185,7 @@ def differences(old: Entry, new: Entry) -> Iterator[str]:
     for name in sorted(before_files.keys() & after_files.keys()):
         one, two = before_files[name], after_files[name]
         if one.sha256 != two.sha256:
-            yield f"file {two.name}: {one.size} -> {two.size} bytes, other contents"
+            yield f"file {two.name}: other contents; {one.size} bytes before, {two.size} bytes now"
 
 
 def _plain(name: str, version: str) -> str:

@@ -58,6 +58,11 @@ class KitSigner:
             return base64.b64decode("".join(self._key.public.split("\n")[1:]).partition("-")[0])
         return _ED25519_SPKI + bytes.fromhex(self._key.public)
 
+    @property
+    def key(self) -> Key:
+        """The public half, as a root would name it."""
+        return self._key
+
     def sign(self, pae: bytes) -> bytes:
         """Return the signature over ``pae`` that a page may carry (FORMAT 4.5).
 

@@ -13,6 +13,7 @@ EXCEPTIONS = {
     "kit/cli/common.py": "tells the time",
     "kit/cli/passphrase.py": "asks for secrets",
     "kit/net/client.py": "waits before it tries again",
+    "kit/places/directory.py": "waits for other runs",
     "kit/net/registry.py": "knows when a token ends",
     "kit/store/partial.py": "waits for other runs",
     "kit/store/store.py": "names its notes, and forgets by age",

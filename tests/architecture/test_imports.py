@@ -29,13 +29,17 @@ NETWORK = frozenset("asyncio ftplib http imaplib poplib smtplib socket socketser
 BROUGHT_ALONG = frozenset(
     {
         "pydantic_core",  # pydantic's own half, with its exact version
+        "botocore",  # boto3's own half, with its exact version
         "nacl",  # what PyNaCl is called in Python
         "packageurl",  # packageurl-python
     }
 )
 STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
-ORDERS = tuple(f"kit.{name}" for name in "approve build cli lock rebuild repair seal sign".split())
+ORDERS = tuple(
+    f"kit.{name}"
+    for name in "approve build cli fetch lock publish rebuild repair seal sign".split()
+)
 ASKED_FOR = ("verifier/evidence/", "verifier/audit/")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
@@ -142,7 +146,7 @@ def only_locking_needs_a_network(source: Source) -> Iterator[str]:
     if source.path.startswith("kit/net/"):
         return
     for line, name in source.imports():
-        if is_below(name, "urllib3", "socket", "http", "urllib.request"):
+        if is_below(name, "urllib3", "socket", "http", "urllib.request", "boto3", "botocore"):
             yield source.at(line, f"imports {name}: only kit/net/ speaks to a network")
 
 
@@ -208,6 +212,7 @@ BROKEN = [
     (kit_names_its_dependencies, "kit/a.py", "import requests"),
     (extras_are_asked_for, "kit/a.py", "from sigstore import models"),
     (only_locking_needs_a_network, "kit/sources/a.py", "import urllib3"),
+    (only_locking_needs_a_network, "kit/places/a.py", "def f():\n    import boto3"),
     (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
     (rooms_stand_below_orders, "kit/roots/a.py", "import kit.cli.roots"),
     (runner_needs_the_verifier_only, "runner/a.py", "import rich"),

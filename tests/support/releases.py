@@ -6,12 +6,15 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kit.releases.entry import Entry, make_entry
 from kit.releases.publisher import load_publisher
 from kit.releases.record import File, Record
 from kit.signing.model import KitSigner
+from kit.spec import load_spec
+from tests.support import making
 from tests.support.making import key
 from verifier.core.signature import Key
 
@@ -74,3 +77,30 @@ def resigned(value: dict[str, Any], names: Sequence[str] = ("sums",)) -> bytes:
     signatures.sort(key=lambda each: each["keyid"])
     text = base64.b64encode(payload).decode()
     return compact({"payload": text, "payloadType": PAYLOAD_TYPE, "signatures": signatures}) + b"\n"
+
+
+def releases(top: Path) -> Path:
+    """Return a directory with two sealed releases, 1.0 and 1.1, and another 1.0."""
+    for name, version, sequence, contents in (
+        ("one", "1.0", 7, b"one"),
+        ("two", "1.1", 8, b"two"),
+        ("other", "1.0", 7, b"other"),
+    ):
+        release(top / name, version, sequence, contents)
+    return top
+
+
+def release(directory: Path, version: str, sequence: int, contents: bytes) -> Path:
+    """Build and seal a release whose directory holds nothing else; return its kit."""
+    directory.mkdir(parents=True)
+    making.make_sources(directory, {"tools/run": contents}, ())
+    text = (directory / "kit.toml").read_text()
+    text = text.replace('version = "1.0"', f'version = "{version}"', 1)
+    (directory / "kit.toml").write_text(text.replace("sequence = 7", f"sequence = {sequence}"))
+    return making.build_kit(load_spec(directory / "kit.toml"), directory / "out").path
+
+
+def kit_of(made: Path, name: str) -> Path:
+    """Return the kit of one of the `releases`."""
+    (found,) = sorted((made / name / "out").glob("demo-*.tar.zst"))
+    return found

@@ -334,7 +334,7 @@ def test_releases_are_found_by_version_and_compared() -> None:
     assert "signer bob is gone" in lines
     assert "signer carol is new" in lines
     assert "file x.json is new" in lines
-    assert "file demo-1.2.tar.zst: 101 -> 102 bytes, other contents" in lines
+    assert "file demo-1.2.tar.zst: other contents; 101 bytes before, 102 bytes now" in lines
 
 
 def test_the_release_statement_is_one_that_the_verifier_of_statements_reads() -> None:

@@ -1,0 +1,1 @@
+"""What a release host has, and what each missing part costs."""

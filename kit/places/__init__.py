@@ -1,0 +1,1 @@
+"""Places where releases lie: a directory here; buckets, registries and web servers in `kit.net`."""

@@ -1,0 +1,307 @@
+"""Publishes a sealed release: files first, under their digests; the line's next entry last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kit.container.head import read_head
+from kit.errors import show
+from kit.note.note import ReleaseNote, release_note
+from kit.places.errors import PlaceDiffers
+from kit.places.model import Measured, Progress, Reader, Writer, measure
+from kit.releases.entry import Entry, make_entry, open_entry, release_statement
+from kit.releases.errors import (
+    EntryTaken,
+    PlacesDiffer,
+    ReleaseUntidy,
+    SequenceBehind,
+    VersionTaken,
+)
+from kit.releases.history import check_history
+from kit.releases.layout import ENDING
+from kit.releases.record import FILE_NAME, MAX_NUMBER, File, Record
+from kit.signing.model import KitSigner
+from verifier.core.envelope import parse_page
+from verifier.core.errors import KitError
+from verifier.core.manifest import parse_manifest
+from verifier.core.signature import Key
+
+STATEMENT = ".release.json"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the publisher says that no kit says.
+
+    Attributes:
+        lock: The ``kit.lock`` that the release was built with, if it has one.
+        owners: Who answers for the release.
+    """
+
+    lock: Path | None = None
+    owners: tuple[str, ...] = ()
+
+
+@dataclass
+class Outcome:
+    """What happened at one place.
+
+    Attributes:
+        sent: Files that were put there.
+        there: Files that lay there already.
+        created: Whether this run created the entry.
+    """
+
+    place: Writer
+    sent: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    created: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """A release that is published."""
+
+    entry: Entry
+    outcomes: tuple[Outcome, ...]
+
+
+def read_history(
+    place: Reader, line: str, publishers: Sequence[Key], start: Sequence[Entry] = ()
+) -> list[Entry]:
+    """Return the history of a line at a place, each entry authenticated and in its order.
+
+    Args:
+        start: Entries that are known already; they are not asked for again.
+
+    Raises:
+        KitError: An entry is not as it must be, or the place does not say.
+    """
+    found = list(start)
+    while len(found) < MAX_NUMBER:
+        n = len(found) + 1
+        data = place.entry(line, n)
+        if data is None:
+            break
+        found.append(open_entry(data, publishers, f"{place.where}, entry {n}"))
+    return check_history(found, line)
+
+
+def publish(
+    kit: Path,
+    places: Sequence[Writer],
+    signer: KitSigner,
+    publisher: Key,
+    *,
+    told: Told | None = None,
+    also: Sequence[Key] = (),
+    dry_run: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Published:
+    """Publish the release of a sealed kit, with all that lies beside it, at one or more places.
+
+    The kit is proved in full and held to what was sealed before anything is sent.  Done again, it
+    finds everything there.
+
+    Args:
+        also: Publishers of earlier entries.
+        dry_run: Look only; the outcomes are empty.
+
+    Raises:
+        VersionTaken: The line has this version with other contents.
+        SequenceBehind: The line has a higher sequence already.
+        EntryTaken: Another writer published under this number meanwhile.
+        PlacesDiffer: The places have different histories.
+        KitError: The release, a place or this host is at fault.
+    """
+    show_progress: Progress = progress or (lambda name, done, total: None)
+    note = release_note(
+        kit, workers=workers, progress=lambda done, total: show_progress(kit.name, done, total)
+    )
+    publishers = [publisher, *also]
+    histories = [read_history(place, note.kit.line, publishers) for place in places]
+    measured = _measured(kit, show_progress)
+    base = _record(kit, note, measured, told or Told())
+    statement = release_statement(base, signer)
+    measured, base = _with_statement(base, measured, statement)
+    entry = _entry(base, histories, places, signer)
+    if dry_run:
+        return Published(entry, tuple(Outcome(place) for place in places))
+    outcomes = []
+    for place, history in zip(places, histories, strict=True):
+        outcome = Outcome(place)
+        outcomes.append(outcome)
+        if len(history) < entry.record.n:
+            place.probe()
+            _put(place, measured, entry, outcome, statement)
+    for outcome, history in zip(outcomes, histories, strict=True):
+        if len(history) < entry.record.n:
+            outcome.created = _create(outcome.place, entry, publishers)
+    return Published(entry, tuple(outcomes))
+
+
+def _measured(kit: Path, progress: Progress) -> list[Measured]:
+    """Return all files of a release: those of its directory, by their names.
+
+    Raises:
+        ReleaseUntidy: Something lies there that cannot be published.
+        KitError: A file cannot be read.
+    """
+    called = kit.name.removesuffix(ENDING)
+    found = []
+    for name in sorted(os.listdir(kit.parent)):
+        path = kit.parent / name
+        if name.startswith(".") or name == called + STATEMENT:
+            continue  # unfinished files; and what this run makes itself
+        if path.is_symlink() or not path.is_file():
+            raise ReleaseUntidy("is not a regular file", where=show(path))
+        if not FILE_NAME.fullmatch(name):
+            raise ReleaseUntidy(
+                "its name is not one that every disk and URL takes", where=show(path)
+            )
+        if name.endswith(ENDING) and name != kit.name:
+            raise ReleaseUntidy("is another kit", where=show(path))
+        found.append(measure(path, progress))
+    return found
+
+
+def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: Told) -> Record:
+    """Return what is to be said, but for its place in the line."""
+    payload = parse_page(read_head(kit)[0]).payload
+    own = next(one.file for one in measured if one.path.name == kit.name)
+    if hashlib.sha256(payload).hexdigest() != note.kit_id or own.sha256 != note.file_digest:
+        raise PlaceDiffers("has changed while it was read", where=show(kit))
+    evidence = parse_manifest(payload).evidence_index
+    return Record(
+        line=note.kit.line,
+        n=1,
+        previous="",
+        name=note.kit.name,
+        version=note.kit.version,
+        sequence=note.kit.sequence,
+        created=note.kit.created,
+        kit_id=note.kit_id,
+        content_id=note.content_id,
+        kit_file=kit.name,
+        files=tuple(one.file for one in measured),
+        signers=tuple(sorted(note.signers)),
+        threshold=note.threshold,
+        root_version=note.root_version,
+        supersedes=note.kit.supersedes,
+        lock=measure(told.lock).file.sha256 if told.lock is not None else "",
+        evidence=evidence.digest["sha256"] if evidence is not None else "",
+        owners=told.owners,
+    )
+
+
+def _with_statement(
+    record: Record, measured: list[Measured], statement: bytes
+) -> tuple[list[Measured], Record]:
+    """Add the in-toto statement of the release to its files."""
+    name = f"{record.name}-{record.version}{STATEMENT}"
+    file = File(name, len(statement), hashlib.sha256(statement).hexdigest())
+    files = sorted([*record.files, file], key=lambda one: one.name)
+    return measured, replace(record, files=tuple(files))
+
+
+def _entry(
+    base: Record, histories: Sequence[list[Entry]], places: Sequence[Writer], signer: KitSigner
+) -> Entry:
+    """Return the entry that stands for the release, or is to."""
+    longest = max(histories, key=len)
+    for place, history in zip(places, histories, strict=True):
+        if any(a.id != b.id for a, b in zip(history, longest, strict=False)):
+            raise PlacesDiffer(f"{place.where} has another history of {base.line!r}")
+    for entry in longest:
+        if entry.record.version == base.version:
+            _check_same(entry, base)
+            n = entry.record.n
+            break
+    else:
+        n = len(longest) + 1
+        entry = _new_entry(base, longest, signer)
+    for place, history in zip(places, histories, strict=True):
+        if len(history) < n - 1:
+            raise PlacesDiffer(
+                f"{place.where} has {len(history)} entries of {base.line!r}, another place {n - 1}",
+                fix="Bring it up first: `offline-kit mirror --from THE-OTHER --to THIS`.",
+            )
+    return entry
+
+
+def _new_entry(base: Record, history: Sequence[Entry], signer: KitSigner) -> Entry:
+    if history and base.sequence <= history[-1].record.sequence:
+        last = history[-1].record
+        raise SequenceBehind(
+            f"sequence {base.sequence} is not higher than {last.sequence} of {last.version}",
+            where=repr(base.line),
+        )
+    previous = history[-1].id if history else ""
+    return make_entry(replace(base, n=len(history) + 1, previous=previous), signer)
+
+
+def _check_same(entry: Entry, base: Record) -> None:
+    """Hold a release to what is published under its version.
+
+    Raises:
+        VersionTaken: It is another one.
+    """
+    there = entry.record
+    if there.kit_id != base.kit_id or there.kit.sha256 != base.kit.sha256:
+        raise VersionTaken(
+            f"entry {there.n} is version {there.version} with kitId {there.kit_id} and file "
+            f"{there.kit.sha256}; here are {base.kit_id} and {base.kit.sha256}",
+            where=repr(base.line),
+        )
+    was = {file.name: file.sha256 for file in there.files if not file.name.endswith(STATEMENT)}
+    now = {file.name: file.sha256 for file in base.files if not file.name.endswith(STATEMENT)}
+    changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+    if changed:
+        raise VersionTaken(
+            f"entry {there.n} is this kit with other files beside it: {', '.join(changed[:5])}",
+            where=repr(base.line),
+        )
+
+
+def _put(
+    place: Writer, measured: Sequence[Measured], entry: Entry, outcome: Outcome, statement: bytes
+) -> None:
+    for one in measured:
+        (outcome.sent if place.put(one) else outcome.there).append(one.file.name)
+    file = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
+    (outcome.sent if place.put(Measured(Path(), file, data=statement)) else outcome.there).append(
+        file.name
+    )
+
+
+def _create(place: Writer, entry: Entry, publishers: Sequence[Key]) -> bool:
+    """Create the entry; return False if the same one is there.
+
+    Raises:
+        EntryTaken: Another one is.
+    """
+    record = entry.record
+    if place.create(record, entry.data):
+        return True
+    data = place.entry(record.line, record.n)
+    if data == entry.data:
+        return False
+    where = f"{place.where}, entry {record.n}"
+    if data is None:
+        raise EntryTaken("was taken by another writer, and is not to be read", where=where)
+    try:
+        other = open_entry(data, publishers, where)
+    except KitError as error:
+        raise EntryTaken(f"was taken by another writer; {error.message}", where=where) from None
+    if other.id == entry.id:
+        return False
+    raise EntryTaken(
+        f"is {other.id}, {other.record.version}, by another writer; this run has {entry.id}, "
+        f"{record.version}",
+        where=where,
+    )

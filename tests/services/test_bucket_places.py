@@ -1,0 +1,317 @@
+"""Releases in a bucket of a real object store: who wins, what a kill leaves, what servers say."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.fetch import Fetched, fetch
+from kit.net.client import Client, Ways
+from kit.net.s3 import PROBE, Bucket, BucketPlace
+from kit.places.model import PART, Measured, entry_key, measure, object_key
+from kit.publish import Published, publish, read_history
+from tests.support.making import noise, pinned
+from tests.support.releases import LINE, kit_of, publisher, record, release, releases
+from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
+from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
+from verifier.core.errors import KitError
+
+SIGNER, PUBLISHER = publisher()
+CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
+BIG = 3 * PART + 12_345
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with seaweed(tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return releases(tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    path = tmp_path_factory.mktemp("big") / "big.bin"
+    path.write_bytes(noise(BIG))
+    return measure(path)
+
+
+def place(url: str, prefix: str, state: Path | None = None, **more: Any) -> BucketPlace:
+    return BucketPlace(BUCKET, prefix, Bucket(endpoint=url, state=state, **more))
+
+
+def put(kit: Path, *places: BucketPlace) -> Published:
+    return publish(kit, places, SIGNER, PUBLISHER, workers=1)
+
+
+def get(where: BucketPlace, out: Path) -> Fetched:
+    return fetch(
+        where,
+        LINE,
+        "",
+        out,
+        publishers=[PUBLISHER],
+        root=pinned(),
+        client=CLIENT,
+        workers=1,
+    )
+
+
+def code(call: Callable[[], object]) -> str:
+    with pytest.raises(KitError) as caught:
+        call()
+    return caught.value.code
+
+
+def test_what_is_published_is_fetched_and_again_is_nothing(
+    store: Store, made: Path, tmp_path: Path
+) -> None:
+    where = place(store.url, "there/and/back")
+    first = put(kit_of(made, "one"), where)
+    assert first.outcomes[0].created
+    again = put(kit_of(made, "one"), where)
+    assert (again.outcomes[0].created, again.entry.id) == (False, first.entry.id)
+    assert put(kit_of(made, "two"), where).entry.record.n == 2
+    done = get(where, tmp_path / "low")
+    for path in sorted(kit_of(made, "two").parent.iterdir()):
+        assert (done.directory / path.name).read_bytes() == path.read_bytes()
+    assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
+
+
+def test_parts_have_the_composite_digest_that_we_compute(
+    store: Store, big: Measured, tmp_path: Path
+) -> None:
+    where = place(store.url, "parts", tmp_path / "state")
+    assert where.put(big)
+    assert not where.put(big)
+    key = f"parts/{object_key(big.file)}"
+    found = store.client().head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")
+    assert found["ChecksumSHA256"] == big.file.parts
+    digests = [
+        hashlib.sha256(big.path.read_bytes()[i : i + PART]).digest() for i in range(0, BIG, PART)
+    ]
+    whole = base64.b64encode(hashlib.sha256(b"".join(digests)).digest()).decode()
+    assert big.file.parts == f"{whole}-4"
+    # an ETag is no hash of anything that we know
+    assert big.file.sha256 not in found["ETag"]
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_an_upload_that_was_killed_goes_on_where_it_was(
+    store: Store, big: Measured, tmp_path: Path
+) -> None:
+    child = os.fork()
+    if child == 0:  # pragma: no cover - it is killed
+        sent = [0]
+
+        def killing(name: str, done: int, total: int) -> None:
+            sent[0] += 1
+            if sent[0] == 2:
+                os.kill(os.getpid(), 9)
+
+        how = Bucket(endpoint=store.url, state=tmp_path / "state")
+        try:
+            BucketPlace(BUCKET, "killed", how, killing).put(big)
+        finally:
+            os._exit(1)
+    _, ended = os.waitpid(child, 0)
+    assert os.WTERMSIG(ended) == 9
+    (notes,) = (tmp_path / "state").iterdir()
+    noted = notes.read_text().count('"part"')
+    assert noted >= 2
+    counted: list[int] = []
+    where = BucketPlace(
+        BUCKET,
+        "killed",
+        Bucket(endpoint=store.url, state=tmp_path / "state"),
+        lambda name, done, total: counted.append(done),
+    )
+    assert where.put(big)
+    assert len(counted) == 4 - noted
+
+
+def test_an_upload_that_the_server_forgot_begins_anew(
+    store: Store, big: Measured, tmp_path: Path
+) -> None:
+    where = place(store.url, "forgotten", tmp_path / "state")
+    notes = where._notes_of(object_key(big.file), big.file)
+    assert notes is not None
+    notes.parent.mkdir()
+    notes.write_text('{"upload": "0123456789abcdef"}\n{"part": 1, "tag": "x"}\n{"par')
+    assert where.put(big)
+
+
+def test_a_file_that_changed_after_it_was_measured_is_refused(store: Store, tmp_path: Path) -> None:
+    for size in (1000, BIG):
+        path = tmp_path / f"file{size}"
+        path.write_bytes(noise(size))
+        measured = measure(path)
+        path.write_bytes(noise(size, 1))
+        where = place(store.url, "changed")
+        assert code(partial(where.put, measured)) == "place-differs"
+
+
+def test_of_eight_that_race_one_wins_and_seven_are_told(store: Store, tmp_path: Path) -> None:
+    kits = [release(tmp_path / f"r{i}", f"2.{i}", 20, b"%d" % i) for i in range(8)]
+    results: list[str] = []
+    barrier = threading.Barrier(8)
+
+    class Late(BucketPlace):
+        def create(self, record: Any, data: bytes) -> bool:
+            barrier.wait(120)
+            return super().create(record, data)
+
+    def run(kit: Path) -> None:
+        try:
+            put(kit, Late(BUCKET, "race", Bucket(endpoint=store.url)))
+            results.append("won")
+        except KitError as error:
+            results.append(error.code)
+
+    threads = [threading.Thread(target=run, args=(kit,)) for kit in kits]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["entry-taken"] * 7 + ["won"]
+    assert len(read_history(place(store.url, "race"), LINE, [PUBLISHER])) == 1
+
+
+def test_wrong_credentials_are_named_and_are_in_no_message(
+    store: Store, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-wrong-secret")
+    with pytest.raises(KitError) as caught:
+        put(kit_of(made, "one"), place(store.url, "wrong"))
+    assert caught.value.code == "place-unauthorized"
+    assert "the-wrong-secret" not in str(caught.value)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert code(lambda: place(store.url, "wrong").entry(LINE, 1)) == "place-unauthorized"
+
+
+def test_corruption_in_the_bucket_is_noticed_by_fetch(
+    store: Store, made: Path, tmp_path: Path
+) -> None:
+    where = place(store.url, "corrupt")
+    entry = put(kit_of(made, "one"), where).entry
+    kit = entry.record.kit
+    data = bytearray(kit_of(made, "one").read_bytes())
+    data[len(data) // 2] ^= 1
+    store.client().put_object(Bucket=BUCKET, Key=f"corrupt/{object_key(kit)}", Body=bytes(data))
+    assert code(lambda: get(where, tmp_path / "low")) == "artifact-differs"
+    assert not (tmp_path / "low" / "demo-1.0").exists()
+    # and whoever publishes again puts it right, since the server's own digest is another
+    assert kit.name not in put(kit_of(made, "one"), where).outcomes[0].sent
+    assert where.put(measure(kit_of(made, "one")))
+    assert get(where, tmp_path / "low").new
+
+
+# --- servers that are not what they should be ---------------------------------------------------
+
+
+def error(number: int, name: str, headers: dict[str, str] | None = None) -> Answer:
+    body = f"<Error><Code>{name}</Code><Message>x</Message></Error>".encode()
+    return status(number, {"Content-Type": "application/xml", **(headers or {})}, body)
+
+
+@pytest.fixture
+def lying() -> Iterator[Web]:
+    with web() as server:
+        yield server
+
+
+def at(name: str) -> str:
+    return f"/{BUCKET}/p/{name}"
+
+
+def test_a_server_that_ignores_the_condition_is_named(lying: Web) -> None:
+    lying.routes[at(PROBE)] = status(200)
+    assert code(place(lying.url, "p").probe) == "no-conditional-write"
+    lying.routes[at(PROBE)] = error(501, "NotImplemented")
+    assert code(place(lying.url, "p").probe) == "no-conditional-write"
+    place(lying.url, "p", one_writer=True).probe()
+    lying.routes[at(PROBE)] = error(412, "PreconditionFailed")
+    place(lying.url, "p").probe()
+
+
+@pytest.mark.parametrize(("number", "name"), [(500, "InternalError"), (503, "SlowDown")])
+def test_errors_for_a_while_are_outlasted(
+    lying: Web, number: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    bad = error(number, name)
+    lying.routes[at(entry_key(LINE, 1))] = in_turn(bad, bad, bad, status(200))
+    assert place(lying.url, "p").create(record(), b"{}\n")
+    lying.routes[at(entry_key(LINE, 1))] = bad
+    assert code(lambda: place(lying.url, "p").create(record(), b"{}\n")) == "place-unreachable"
+
+
+def test_a_clock_an_hour_off_is_named_with_the_time_of_the_server(lying: Web) -> None:
+    date = formatdate(time.time() + 3600, usegmt=True)
+
+    def answer(handler: Handler) -> None:
+        body = b"<Error><Code>RequestTimeTooSkewed</Code></Error>"
+        handler.send_response_only(403)
+        handler.send_header("Date", date)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    lying.routes[at(entry_key(LINE, 1))] = answer
+    with pytest.raises(KitError) as caught:
+        place(lying.url, "p").create(record(), b"{}\n")
+    assert caught.value.code == "clock-skewed"
+    assert date in str(caught.value)
+    stamps = {asked.headers.get("X-Amz-Date", "")[:8] for asked in lying.asked}
+    assert stamps == {time.strftime("%Y%m%d", time.gmtime())}  # nothing signed with its time
+
+
+def test_a_bucket_that_is_not_there_is_named(lying: Web) -> None:
+    lying.routes[at(PROBE)] = error(404, "NoSuchBucket")
+    assert code(place(lying.url, "p").probe) == "place-invalid"
+
+
+def test_a_full_bucket_and_too_large_an_object_are_named(lying: Web) -> None:
+    for number, name in ((413, "EntityTooLarge"), (507, "InsufficientStorage")):
+        lying.routes[at(entry_key(LINE, 1))] = error(number, name)
+        assert code(lambda: place(lying.url, "p").create(record(), b"{}\n")) == "place-full"
+
+
+def test_credentials_never_follow_a_location_to_another_host(lying: Web) -> None:
+    with web() as other:
+        for number in (301, 302, 307, 308):
+            name = at(entry_key(LINE, 1))
+            target = {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}{name}"}
+            lying.routes[name] = status(number, target)
+            with pytest.raises(KitError):
+                place(lying.url, "p").create(record(), b"{}\n")
+            with pytest.raises(KitError):
+                place(lying.url, "p").entry(LINE, 1)
+        assert other.asked == []
+
+
+def test_an_endpoint_without_tls_is_refused() -> None:
+    assert code(lambda: place("http://s3.example.test:9000", "p")) == "url-refused"

@@ -1,0 +1,296 @@
+"""Releases in a real registry: pulled unchanged by others' tools, and what is promised of a tag."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kit.fetch import Fetched, fetch
+from kit.net.artifacts import RegistryPlace
+from kit.net.client import Client, Ways
+from kit.net.registry import Logins, parse_reference
+from kit.places.model import ARTIFACT, CONFIG, TITLE, measure
+from kit.publish import Published, publish, read_history
+from tests.conftest import Judge
+from tests.support.making import pinned
+from tests.support.registry import registry
+from tests.support.releases import LINE, entries, kit_of, publisher, record, release, releases
+from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
+from verifier.core.errors import KitError
+
+SIGNER, PUBLISHER = publisher()
+CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
+
+
+@pytest.fixture(scope="module")
+def host(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    directory = tmp_path_factory.mktemp("registry") / "r"
+    with registry(judge("docker-registry"), directory) as running:
+        yield running, directory
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return releases(tmp_path_factory.mktemp("releases"))
+
+
+def place(host: str, repository: str, logins: Logins | None = None) -> RegistryPlace:
+    reference = parse_reference(f"{host}/{repository}:any")
+    return RegistryPlace(reference, CLIENT, logins or Logins())
+
+
+def put(kit: Path, where: RegistryPlace) -> Published:
+    return publish(kit, [where], SIGNER, PUBLISHER, workers=1)
+
+
+def get(where: RegistryPlace, out: Path) -> Fetched:
+    return fetch(
+        where,
+        LINE,
+        "",
+        out,
+        publishers=[PUBLISHER],
+        root=pinned(),
+        client=CLIENT,
+        workers=1,
+    )
+
+
+def code(call: Callable[[], object]) -> str:
+    with pytest.raises(KitError) as caught:
+        call()
+    return caught.value.code
+
+
+def test_what_is_published_is_fetched_and_again_is_nothing(
+    host: tuple[str, Path], made: Path, tmp_path: Path
+) -> None:
+    where = place(host[0], "there/back")
+    assert put(kit_of(made, "one"), where).outcomes[0].created
+    assert not put(kit_of(made, "one"), where).outcomes[0].created
+    assert put(kit_of(made, "two"), where).entry.record.n == 2
+    done = get(where, tmp_path / "low")
+    for path in sorted(kit_of(made, "two").parent.iterdir()):
+        assert (done.directory / path.name).read_bytes() == path.read_bytes()
+    assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
+
+
+def test_skopeo_copies_it_byte_for_byte(
+    host: tuple[str, Path], made: Path, tmp_path: Path, judge: Judge
+) -> None:
+    where = place(host[0], "skopeo")
+    entry = put(kit_of(made, "one"), where).entry
+    layout = tmp_path / "layout"
+    subprocess.run(
+        [
+            *(judge("skopeo"), "copy", "--quiet", "--preserve-digests", "--src-tls-verify=false"),
+            *("--insecure-policy", f"docker://{host[0]}/skopeo:demoZstable-1", f"oci:{layout}:x"),
+        ],
+        check=True,
+    )
+    blobs = layout / "blobs" / "sha256"
+    index = json.loads((layout / "index.json").read_bytes())
+    digest = index["manifests"][0]["digest"].partition(":")[2]
+    manifest = json.loads((blobs / digest).read_bytes())
+    assert manifest["artifactType"] == ARTIFACT
+    assert manifest["config"]["mediaType"] == CONFIG
+    config = manifest["config"]["digest"].partition(":")[2]
+    assert (blobs / config).read_bytes() == entry.data
+    named = {layer["annotations"][TITLE]: layer["digest"] for layer in manifest["layers"]}
+    assert named == {file.name: f"sha256:{file.sha256}" for file in entry.record.files}
+    for path in sorted(kit_of(made, "one").parent.iterdir()):
+        assert (blobs / named[path.name].partition(":")[2]).read_bytes() == path.read_bytes()
+
+
+def test_oras_pulls_the_files_by_their_names(
+    host: tuple[str, Path], made: Path, tmp_path: Path
+) -> None:
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    oras = Path(cache, "offline-kit", "judges", "oras")  # .ci/run builds it where there is Go
+    if not oras.exists():
+        pytest.skip("not run: there is no oras")
+    put(kit_of(made, "one"), place(host[0], "oras"))
+    subprocess.run(
+        [oras, "pull", "--plain-http", "--output", tmp_path, f"{host[0]}/oras:demoZstable-1"],
+        check=True,
+        capture_output=True,
+    )
+    for path in sorted(kit_of(made, "one").parent.iterdir()):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_blob_that_was_flipped_on_its_disk_is_noticed_by_fetch(
+    host: tuple[str, Path], made: Path, tmp_path: Path
+) -> None:
+    where = place(host[0], "flipped")
+    kit = put(kit_of(made, "one"), where).entry.record.kit
+    (data,) = host[1].glob(f"data/**/{kit.sha256}/data")
+    original = data.read_bytes()
+    bent = bytearray(original)
+    bent[len(bent) // 2] ^= 1
+    data.write_bytes(bytes(bent))
+    try:
+        assert code(lambda: get(where, tmp_path / "low")) == "artifact-differs"
+        assert not (tmp_path / "low" / "demo-1.0").exists()
+    finally:
+        data.write_bytes(original)
+
+
+def test_racing_writers_are_told_what_a_registry_can_tell(
+    host: tuple[str, Path], tmp_path: Path
+) -> None:
+    """No tag is conditional: what is promised is that the line stays readable, and what is seen."""
+    kits = [release(tmp_path / f"r{i}", f"2.{i}", 20, b"%d" % i) for i in range(8)]
+    results: list[str] = []
+
+    def run(kit: Path) -> None:
+        try:
+            done = put(kit, place(host[0], "race"))
+            results.append("won" if done.outcomes[0].created else "was there")
+        except KitError as error:
+            results.append(error.code)
+
+    threads = [threading.Thread(target=run, args=(kit,)) for kit in kits]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "won" in results
+    assert {*results} <= {"won", "entry-taken", "place-differs"}
+    (entry,) = read_history(place(host[0], "race"), LINE, [PUBLISHER])
+    assert entry.record.version.startswith("2.")
+    assert get(place(host[0], "race"), tmp_path / "low").new
+    assert place(host[0], "race").alone
+
+
+@pytest.mark.parametrize("phase", ["put", "create"])
+def test_a_writer_that_is_killed_leaves_no_half_release(
+    host: tuple[str, Path], made: Path, tmp_path: Path, phase: str
+) -> None:
+    child = os.fork()
+    if child == 0:  # pragma: no cover - it is killed
+        where = place(host[0], f"killed-{phase}")
+        setattr(where, phase, lambda *given: os.kill(os.getpid(), 9))
+        try:
+            put(kit_of(made, "one"), where)
+        finally:
+            os._exit(1)
+    _, ended = os.waitpid(child, 0)
+    assert os.WTERMSIG(ended) == 9
+    where = place(host[0], f"killed-{phase}")
+    assert read_history(where, LINE, [PUBLISHER]) == []
+    assert put(kit_of(made, "one"), where).outcomes[0].created
+    assert get(where, tmp_path / "low").new
+
+
+# --- registries that are not what they should be ------------------------------------------------
+
+
+@pytest.fixture
+def lying() -> Iterator[Web]:
+    with web() as server:
+        yield server
+
+
+def body_of(handler: Handler) -> bytes:
+    return handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+
+
+def taking(received: list[bytes], then: Answer) -> Answer:
+    def answer(handler: Handler) -> None:
+        received.append(body_of(handler))
+        then(handler)
+
+    return answer
+
+
+def at(lying: Web) -> RegistryPlace:
+    return place(lying.url.removeprefix("http://"), "r")
+
+
+def test_a_body_is_opened_anew_after_401_and_503(lying: Web, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"contents" * 10_000)
+    received: list[bytes] = []
+    lying.routes["/token"] = status(200, {}, b'{"token":"t"}')
+    realm = {"WWW-Authenticate": f'Bearer realm="{lying.url}/token",service="s"'}
+    lying.routes["/v2/r/blobs/uploads/"] = status(202, {"Location": "/upload?state=1"})
+    lying.routes["/upload"] = in_turn(
+        taking(received, status(503)),
+        taking(received, status(401, realm)),
+        taking(received, status(201)),
+    )
+    assert at(lying).put(measure(path))
+    assert received == [path.read_bytes()] * 3
+    last = [asked for asked in lying.asked if asked.path.startswith("/upload")][-1]
+    assert last.headers["Authorization"] == "Bearer t"
+
+
+def test_too_large_a_blob_is_named(lying: Web, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+    lying.routes["/v2/r/blobs/uploads/"] = status(202, {"Location": "/upload"})
+    lying.routes["/upload"] = taking([], status(413))
+    assert code(lambda: at(lying).put(measure(path))) == "place-full"
+
+
+def test_credentials_never_follow_a_location_to_another_host(lying: Web, tmp_path: Path) -> None:
+    path, logins = tmp_path / "file", tmp_path / "auth.json"
+    path.write_bytes(b"x" * 100)
+    name = lying.url.removeprefix("http://")
+    logins.write_text(json.dumps({"auths": {name: {"auth": "dXNlcjpzZWNyZXQ="}}}))
+    wants = status(401, {"WWW-Authenticate": "Basic realm=x"})
+    with web() as other:
+        target = other.url.replace("127.0.0.1", "localhost")
+        lying.routes["/v2/r/blobs/uploads/"] = in_turn(
+            wants, status(202, {"Location": f"{target}/upload"})
+        )
+        other.routes["/upload"] = taking([], status(201))
+        where = place(name, "r", Logins([logins]))
+        assert where.put(measure(path))
+        (asked,) = other.asked
+        assert "Authorization" not in asked.headers
+        assert any("Authorization" in one.headers for one in lying.asked)
+        # and a body is not sent to where an answer points
+        lying.routes["/v2/r/blobs/uploads/"] = status(202, {"Location": "/upload"})
+        lying.routes["/upload"] = taking([], status(307, {"Location": f"{target}/elsewhere"}))
+        assert code(lambda: where.put(measure(path))) == "place-unreachable"
+        assert [one.path.partition("?")[0] for one in other.asked] == ["/upload"]
+
+
+def test_a_tag_that_another_writer_took_between_both_looks_is_named(lying: Web) -> None:
+    entry = entries(1)[0]
+    tag = "/v2/r/manifests/demoZstable-1"
+    lying.routes["/v2/r/blobs/uploads/"] = status(202, {"Location": "/upload"})
+    lying.routes["/upload"] = taking([], status(201))
+    other = json.dumps({"artifactType": ARTIFACT}).encode()
+    lying.routes[tag] = in_turn(status(404), taking([], status(201)), status(200, {}, other))
+    with pytest.raises(KitError) as caught:
+        at(lying).create(record(), entry.data)
+    assert caught.value.code == "place-differs"
+    assert "somebody else writes there too" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"[]",
+        b'{"artifactType":"application/vnd.other"}',
+        b'{"artifactType":"application/vnd.offline-kit.release.v1"}',
+        b'{"artifactType":"application/vnd.offline-kit.release.v1","config":{"digest":"sha256:x"}}',
+        b'{"artifactType":"application/vnd.offline-kit.release.v1","config":{"digest":"sha256:'
+        + b"a" * 64
+        + b'"}}',
+    ],
+)
+def test_something_else_under_the_tag_is_no_release(lying: Web, manifest: bytes) -> None:
+    lying.routes["/v2/r/manifests/demoZstable-1"] = status(200, {}, manifest)
+    lying.routes[f"/v2/r/blobs/sha256:{'a' * 64}"] = status(200, {}, b"another blob")
+    assert code(lambda: at(lying).entry(LINE, 1)) == "place-differs"
