@@ -108,7 +108,7 @@ def run(command: Sequence[str], expected: int, *, directory: Path, wrap: Sequenc
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unexpected(f"{command[0]} did not run: {error}") from None
-    text = done.stdout.decode("utf-8")
+    text = done.stdout.decode("utf-8").replace(f"{TOP}/", "")  # the same wherever this is
     if text:
         say(text.rstrip("\n"))
     say("$ echo $?")
