@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from kit.container import output
 from kit.container.archive import SumsSign, Written, write_archive
 from kit.container.page import sign_page, write_page
-from kit.container.pyz import make_pyz, verifier_files
+from kit.container.pyz import make_pyz, make_runner_pyz, runner_files, verifier_files
 from kit.container.readme import readme_text
 from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
+from kit.runbook.carried import check_runbooks, has_runbook
 from kit.sources.collect import Collected, collect
 from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
@@ -22,7 +23,7 @@ from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
 from verifier.core.errors import ExitStatus, KitError, Usage
 from verifier.core.limits import MAX_TIME
-from verifier.core.lists import DATA
+from verifier.core.lists import DATA, RUNNER_TOOL, VERIFIER_TOOL
 from verifier.core.model import (
     Blob,
     Built,
@@ -186,11 +187,17 @@ def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
     )
 
 
-def own_members(info: KitInfo) -> dict[bytes, bytes]:
-    """Return the members that the builder makes itself, from path to contents."""
+def own_members(info: KitInfo, *, runner: bool = False) -> dict[bytes, bytes]:
+    """Return the members that the builder makes itself, from path to contents.
+
+    Args:
+        runner: Whether the kit carries what runs a runbook.
+    """
     files = verifier_files()
     own = {f"verifier/{path}".encode(): data for path, data in files.items()}
-    own[b"kit-verify.pyz"] = make_pyz(files)
+    own[VERIFIER_TOOL] = make_pyz(files)
+    if runner:
+        own[RUNNER_TOOL] = make_runner_pyz(files, runner_files())
     own[b"README.txt"] = readme_text(info).encode("utf-8")
     return own
 
@@ -225,7 +232,7 @@ def make_inputs(
     for name, what in ((INDEX, "the index of evidence"), (PROVENANCE, "the kit's own provenance")):
         if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
             raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
-    own = own_members(draft.kit)
+    own = own_members(draft.kit, runner=has_runbook(spec))
     if len(collected.evidence):
         own[INDEX] = b""
         if len(collected.data):  # a Statement has at least one subject
@@ -283,6 +290,7 @@ def build(
     unchecked: list[str] = []
     del collected
     level = 0 if options.store else spec.kit.level
+    check_runbooks(spec, inputs.index)
     report = None
     with output.new_file(path) as descriptor:
         notes.without_locks = output.lock(descriptor) is None

@@ -271,9 +271,15 @@ def _check_same(entry: Entry, base: Record) -> None:
 def _put(
     place: Writer, measured: Sequence[Measured], entry: Entry, outcome: Outcome, statement: bytes
 ) -> None:
+    file = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
+    if hashlib.sha256(statement).hexdigest() != file.sha256:
+        raise PlacesDiffer(
+            f"{file.name} is another one than at a place that has this entry: this key does not "
+            "sign the same bytes twice",
+            fix="Bring it up: `offline-kit mirror --from A-PLACE-THAT-HAS-IT --to THIS`.",
+        )
     for one in measured:
         (outcome.sent if place.put(one) else outcome.there).append(one.file.name)
-    file = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
     (outcome.sent if place.put(Measured(Path(), file, data=statement)) else outcome.there).append(
         file.name
     )

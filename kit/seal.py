@@ -13,12 +13,13 @@ from pathlib import Path
 from kit.container.head import check_same_root, read_head, sealed_marker
 from kit.container.output import replace_file
 from kit.container.page import locked
+from kit.container.pyz import verifier_tool
 from kit.note import medium
 from kit.stock.beside import read_beside, write_beside
 from kit.stock.outputs import NAMES, SUMS_SSHSIG, StockFiles, stock_files
 from verifier.core.envelope import evaluate, parse_page
 from verifier.core.errors import ThresholdNotMet
-from verifier.core.lists import SIG, TOOL
+from verifier.core.lists import SIG
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD
 from verifier.core.pipeline import Job, Opened
@@ -99,7 +100,7 @@ def seal(
             del wanted
             assert opened.index is not None
             index = opened.index
-            keep._wanted.add(index.bounds[TOOL])
+            keep._wanted.add(verifier_tool(index))
             keep._wanted.update(range(index.bounds[SIG], index.bounds[SIG + 1]))
             return keep
 
@@ -131,7 +132,7 @@ def _write(path: Path, opened: Opened, kept: dict[int, bytearray], root: Root) -
     assert manifest is not None
     assert signing is not None
     stock = _stock(path, opened, kept, root)
-    verifier = bytes(kept[index.bounds[TOOL]])
+    verifier = bytes(kept[verifier_tool(index)])
     files = {
         "kit-verify.pyz": verifier,
         HEAD[0]: opened.page[512:],

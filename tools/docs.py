@@ -33,6 +33,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import kit
+import runner
 import verifier
 from kit.build import Options, build
 from kit.cli import app
@@ -196,7 +197,7 @@ def _fenced(text: str, info: str = "text") -> str:
 
 def import_all() -> None:
     """Import every module, so that every class of errors exists."""
-    for package in (verifier, kit):
+    for package in (verifier, runner, kit):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -316,12 +317,14 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "demo": lambda: _fenced(demo_output()),
     "demo-shortened": lambda: _fenced(shorten(demo_output())),
     "errors-verifier": lambda: _error_pages("verifier"),
+    "errors-runner": lambda: _error_pages("runner"),
     "errors-builder": lambda: _error_pages("kit"),
     "help-verifier": _verifier_help,
     "help-builder": _builder_help,
     "spec-tables": _spec_tables,
     "spec-minimal": lambda: _example("minimal.toml"),
     "spec-full": lambda: _example("full.toml"),
+    "runbook-example": lambda: _example("runbooks/web.toml"),
 }
 
 

@@ -107,11 +107,15 @@ class Into:
         extract: A directory to make.
         switch: A directory in which one of the kit's own name is made, and a link to it.
         shared: Whether others may write the directory above.
+        members: Which members are written to `extract`, though all are proved; None for all.
+        then: What is done when they are in place, before the kit counts as accepted.
     """
 
     extract: str = ""
     switch: str = ""
     shared: bool = False
+    members: Callable[[Opened], list[range]] | None = None
+    then: Callable[[Opened], None] | None = None
 
 
 NOWHERE = Into()
@@ -130,7 +134,10 @@ class _Writing:
             check_switch(into.switch)
             job.make_sink = self._sink_by_name
         elif into.extract:
-            job.make_sink = self._begin(into.extract).sink
+            extraction, members = self._begin(into.extract), into.members
+            job.make_sink = extraction.sink
+            if members is not None:
+                job.make_sink = lambda opened, wanted: extraction.sink(opened, members(opened))
 
     def _begin(self, place: str) -> Extraction:
         from verifier.extract import Extraction  # here: a zipapp compiles what it imports
@@ -152,6 +159,8 @@ class _Writing:
             from verifier.switch import switch
 
             switch(self._into.switch, self.place)
+        if self._into.then is not None:
+            self._into.then(opened)
 
     def abort(self) -> None:
         if self._extraction is not None:

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lock": ("lock", "Find out what sources from elsewhere are, and fetch what the store lacks."),
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
+    "runbook": ("runbook", "Check a runbook, and draw it."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
     "approve": ("approve", "Audit a kit under a policy, and sign that it may be used."),
     "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
@@ -162,5 +163,7 @@ def _load(module: str) -> None:
             from kit.cli import review  # noqa: F401
         case "roots":
             from kit.cli import roots  # noqa: F401
+        case "runbook":
+            from kit.cli import runbook  # noqa: F401
         case "sbom":
             from kit.cli import sbom  # noqa: F401

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from kit.container.head import check_same_root, read_head, sealed_marker
+from kit.container.pyz import verifier_tool
 from kit.errors import show
 from verifier.core import limits
 from verifier.core.errors import KitError, KitUnreadable, Rejected, RootInvalid, Usage
-from verifier.core.lists import TOOL
 from verifier.core.model import KitInfo
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, parse_chain, parse_root
@@ -122,7 +122,7 @@ def release_note(
     check_same_root(parse_chain(opened.roots[512:])[-1], root)
     file = _file_digest(path)
     outputs = marker["outputs"]
-    verifier = opened.index.digest(opened.index.bounds[TOOL]).hex()
+    verifier = opened.index.digest(verifier_tool(opened.index)).hex()
     _compare(path, marker["kitId"], str(opened.kit_id), "kitId")
     _compare(path, marker["file"]["sha256"], file, "SHA-256")
     _compare(path, outputs.get(VERIFIER), verifier, f"SHA-256 of {VERIFIER}")

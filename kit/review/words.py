@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kit.container.pyz import make_pyz, verifier_files
+from kit.container.pyz import make_pyz, verifier_files, verifier_tool
 from kit.review.head import Head, left_behind
 from verifier.core.lists import (
     CLASSES,
     DATA,
     EVIDENCE,
     SIG,
-    TOOL,
     VERIFIER,
     ZSTD,
     FrameTable,
@@ -81,7 +80,7 @@ def see(head: Head, index: Index, table: FrameTable) -> Seen:
         payload=sum(index.sizes[index.bounds[DATA] :]),
         frames=(len(table), table.kinds.count(ZSTD)),
         own_verifier=_is_own_verifier(index),
-        tool=index.digest(index.bounds[TOOL]).hex(),
+        tool=index.digest(verifier_tool(index)).hex(),
     )
 
 
@@ -90,7 +89,7 @@ def _is_own_verifier(index: Index) -> bool:
     files = verifier_files()
     first, last = index.bounds[VERIFIER], index.bounds[VERIFIER + 1]
     there = {path: index.digest(first + at) for at, path in enumerate(index.paths(first, last))}
-    there[b"kit-verify.pyz"] = index.digest(index.bounds[TOOL])
+    there[b"kit-verify.pyz"] = index.digest(verifier_tool(index))
     here = {f"verifier/{name}".encode(): _sha256(data) for name, data in files.items()}
     here[b"kit-verify.pyz"] = _sha256(make_pyz(files))
     return there == here

@@ -12,7 +12,18 @@ from kit.sources.notes import has_capabilities
 from kit.sources.packed import EXCHANGED
 from kit.sources.places import Base
 from kit.sources.secrets import MAX_KEY, private_key_in
-from verifier.core.lists import DATA, EVIDENCE, README, SIG, SUMS, TOOL, VERIFIER, Index
+from verifier.core.lists import (
+    DATA,
+    EVIDENCE,
+    README,
+    RUNNER_TOOL,
+    SIG,
+    SUMS,
+    TOOL,
+    VERIFIER,
+    VERIFIER_TOOL,
+    Index,
+)
 
 Late = Callable[[Index], bytes]
 """Makes the contents of a member when those that it speaks about have their digests."""
@@ -49,9 +60,9 @@ class Inputs:
         self._add(SUMS, [b"SHA256SUMS"], [0])
         if signed_sums:
             self._add(SIG, [b"SHA256SUMS.sig"], [SIGNATURE_SIZE])
-        fixed = {README: b"README.txt", TOOL: b"kit-verify.pyz"}
-        for rank, name in fixed.items():
-            self._add_own(rank, {name: own[name]})
+        fixed = {README: (b"README.txt",), TOOL: (RUNNER_TOOL, VERIFIER_TOOL)}
+        for rank, names in fixed.items():
+            self._add_own(rank, {name: own[name] for name in names if name in own})
         below = {path: data for path, data in own.items() if path.startswith(b"verifier/")}
         self._add_own(VERIFIER, below)
         self._collections: list[tuple[int, Collection]] = []

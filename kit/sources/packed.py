@@ -135,6 +135,24 @@ class Packed:
             raise SourceChanged("was written to while the kit was built", where=show(path))
 
 
+class Rendered(Packed):
+    """A file that is made from one of this host, whole in memory."""
+
+    def __init__(self, source: bytes, data: bytes) -> None:
+        super().__init__(source)
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self._data)
+
+    def read(self, offset: int, view: memoryview, mtime: int, opened: _Open) -> None:
+        """Fill ``view`` from ``offset`` on; see `Packed.read`."""
+        del mtime, opened
+        view[:] = self._data[offset : offset + len(view)]
+
+
 def _put(view: memoryview, start: int, data: bytes) -> None:
     """Copy the part of ``data``, which is to be at ``start``, that falls into ``view``."""
     first, last = max(0, -start), min(len(data), len(view) - start)

@@ -12,11 +12,14 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from kit import errors
 from kit.errors import show
+from kit.runbook.source import MEMBER, load_runbook
 from kit.sources.listing import Frame, Lister
 from kit.sources.notes import Notes
+from kit.sources.packed import Packed, Rendered
 from kit.sources.packing import pack_tree
 from kit.sources.places import KINDS, Base, Directories
 from kit.sources.taken import LOCK_PATH, Taken
@@ -159,6 +162,8 @@ class Walk:
             top, path = place
             if source.pack is not None:
                 files.append(self._packed(prefix, source, top, path))
+            elif source.runbook is not None:
+                files.append(self._runbook(prefix, top, path))
             elif source.file is not None:
                 kit_path = prefix + b"/" + (source.as_ or source.file.rpartition("/")[2]).encode()
                 files.append(self._file(kit_path, top, path))
@@ -170,11 +175,20 @@ class Walk:
         return streams
 
     def _packed(self, prefix: bytes, source: Source, top: bytes, path: bytes) -> Found:
-        """Return the file that a tree becomes; nothing but its size is known of it."""
+        """Return the file that a tree becomes."""
         name = source.as_ or f"{(source.dir or '').rstrip('/').rpartition('/')[2]}.tar"
         kit_path = prefix + b"/" + name.encode()
         base = Base(path, kit_path, top, keys=source.private_keys)
-        packed = pack_tree(self, base, source)
+        return self._made(kit_path, base, pack_tree(self, base, source))
+
+    def _runbook(self, prefix: bytes, top: bytes, path: bytes) -> Found:
+        """Return the file that a runbook in TOML becomes."""
+        kit_path = prefix + b"/" + MEMBER.encode()
+        written = load_runbook(Path(os.fsdecode(path)))
+        return self._made(kit_path, Base(path, kit_path, top), Rendered(path, written.member))
+
+    def _made(self, kit_path: bytes, base: Base, packed: Packed) -> Found:
+        """Return a file that is nowhere on this host; nothing but its size is known of it."""
         self.bases.append(replace(base, packed=packed))
         known = (stat.S_IFREG | 0o644, 0, 0, 1, 0, 0, packed.size, 0, 0, 0)
         facts = os.stat_result(known, {"st_mtime_ns": 0, "st_ctime_ns": 0})
@@ -192,7 +206,11 @@ class Walk:
         if source.glob is not None:
             texts = Glob(source.glob).fixed
         else:
-            texts = [p for p in (source.file or source.dir or "").split("/") if p not in {"", "."}]
+            texts = [
+                p
+                for p in (source.file or source.runbook or source.dir or "").split("/")
+                if p not in {"", "."}
+            ]
         parts = [text.encode() for text in texts]
         top = path = self._root
         try:
@@ -220,7 +238,8 @@ class Walk:
     def _of_its_kind(
         self, source: Source, top: bytes, path: bytes, mode: int, where: str
     ) -> tuple[bytes, bytes] | None:
-        wanted, other = (stat.S_IFREG, "dir") if source.file is not None else (stat.S_IFDIR, "file")
+        is_file = source.file is not None or source.runbook is not None
+        wanted, other = (stat.S_IFREG, "dir") if is_file else (stat.S_IFDIR, "file")
         kind = stat.S_IFMT(mode)
         if kind == wanted:
             return top, path

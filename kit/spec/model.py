@@ -64,6 +64,11 @@ _KIND_OF = {  # from kinds of sources that are fetched to those of components
 SCHEMA_ID = "https://offline-kit.example/schema/spec.v1.json"  # a name, not an address
 
 
+def _kind_of(source: Source) -> str:
+    """Return the kind of a component that has nothing but such sources."""
+    return "runbook" if source.runbook is not None else _KIND_OF.get(source.fetched or "", "")
+
+
 class Component(Table):
     """A part of the release with a version of its own, in a directory of its own."""
 
@@ -114,12 +119,12 @@ class Component(Table):
         """Its kind: as stated, or as all its sources are; empty if it promises nothing."""
         if self.kind is not None:
             return self.kind
-        found = {_KIND_OF.get(source.fetched or "", "") for source in self.sources}
+        found = {_kind_of(source) for source in self.sources}
         return found.pop() if len(found) == 1 else ""
 
     @model_validator(mode="after")
     def _is_what_it_fetches(self) -> Component:
-        found = {_KIND_OF.get(source.fetched or "", "") for source in self.sources}
+        found = {_kind_of(source) for source in self.sources}
         others = sorted(found - {"", self.kind})
         if self.kind not in {None, "files"} and others:
             raise mistake(

@@ -38,6 +38,7 @@ _ONLY_BESIDE: dict[str, tuple[str, ...]] = {
     "wheels": ("platforms", "pythons"),
     "wheels_from": ("platforms", "pythons"),
     "npm": (),
+    "runbook": (),
     "debs": ("architecture", "assume", "repositories", "suite"),
 }
 FETCHED = ("url", "oci", "git", "wheels", "wheels_from", "npm", "debs")
@@ -82,6 +83,12 @@ class Source(Table):
         description="a pattern of * ? [...] and ** for any directories, relative to the spec; "
         "matches land under what follows the part without wildcards",
         examples=["wheels/**/*.whl"],
+    )
+    runbook: SourcePath | None = Field(
+        None,
+        description="a runbook in TOML, relative to the spec; it is checked, and lands as "
+        "runbook.json",
+        examples=["runbook.toml"],
     )
     url: Url | None = Field(
         None,

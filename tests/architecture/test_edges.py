@@ -39,6 +39,9 @@ SURROUNDINGS = (
 WRITERS = (
     *("verifier/extract.py", "verifier/memberfiles.py", "verifier/switch.py", "verifier/folder.py"),
     *("verifier/host/files.py", "verifier/repair/mend.py", "verifier/_compat.py"),
+    # a run: its journal, its directory, outputs of programs, wheels; and what steps install
+    *("runner/journal.py", "runner/rundir.py", "runner/program.py", "runner/site.py"),
+    *("runner/preflight.py", "runner/wheels.py", "runner/brought/install.py"),
 )
 WRITING_OS = frozenset(
     "chflags chmod chown copy_file_range fchmod fchown ftruncate lchmod lchown link makedirs mkdir"
@@ -86,6 +89,19 @@ def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
             continue
         if is_below(name, *SURROUNDINGS) or name.endswith((".expanduser", ".cwd")):
             yield source.at(line, f"reads {name}: whoever left the kit may have set it")
+
+
+# The environment of the runner is taken and emptied at its start: secrets may be in it.  What the
+# runner brings is started by it, and is told its arguments in a variable.
+READERS = ("runner/__main__.py", "runner/brought/cli.py", "runner/brought/images.py")
+
+
+def runner_reads_its_environment_once(source: Source) -> Iterator[str]:
+    if source.path in READERS:
+        return
+    for line, name in [*source.uses(), *source.imports()]:
+        if is_below(name, *SURROUNDINGS) or name.endswith((".expanduser", ".cwd")):
+            yield source.at(line, f"reads {name}: only {' and '.join(READERS)} may")
 
 
 def _forgotten(source: Source) -> Iterator[tuple[int, str]]:
@@ -175,7 +191,8 @@ def quirks_of_hosts_have_one_home(source: Source) -> Iterator[str]:
 LAWS = [
     (only_the_command_line_talks, ["kit", "verifier", "runner"]),
     (verifier_ignores_surroundings, ["verifier"]),
-    (verifier_writes_nothing, ["verifier"]),
+    (verifier_writes_nothing, ["verifier", "runner"]),
+    (runner_reads_its_environment_once, ["runner"]),
     (quirks_of_hosts_have_one_home, ["verifier"]),
     (audit_writes_what_was_named, ["verifier"]),
 ]
@@ -190,6 +207,7 @@ BROKEN = [
     (verifier_ignores_surroundings, "import os\nhome = os.environ['HOME']"),
     (verifier_ignores_surroundings, "from os import getenv"),
     (verifier_ignores_surroundings, "from pathlib import Path\nPath('~').expanduser()"),
+    (runner_reads_its_environment_once, "import os\nhome = os.environ['HOME']"),
     (verifier_writes_nothing, "open(path, 'wb')"),
     (verifier_writes_nothing, "open(path, mode='r+b')"),
     (verifier_writes_nothing, "open(path, mode)"),

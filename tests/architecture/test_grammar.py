@@ -82,8 +82,8 @@ def python_2_7() -> Path | None:
     return None
 
 
-def test_verifier_is_python_3_9() -> None:
-    assert complaints(is_python_3_9, "verifier") == []
+def test_verifier_and_runner_are_python_3_9() -> None:
+    assert complaints(is_python_3_9, "verifier", "runner") == []
 
 
 def test_first_file_is_python_2() -> None:

@@ -63,8 +63,8 @@ def runner_needs_the_verifier_only(source: Source) -> Iterator[str]:
 
 def kit_names_its_dependencies(source: Source) -> Iterator[str]:
     allowed = sys.stdlib_module_names | dependencies() | BROUGHT_ALONG
-    allowed |= {"kit", "verifier", "tomllib"}  # tomllib where there is one, tomli elsewhere
-    allowed |= extras()
+    ours = {"kit", "runner", "verifier", "tomllib"}  # tomllib where there is one, tomli elsewhere
+    allowed |= ours | extras()
     for line, name in source.imports():
         if name.split(".")[0] not in allowed:
             yield source.at(line, f"imports {name}: not a dependency of pyproject.toml")

@@ -20,6 +20,7 @@ from tests.support import bundles
 from tests.support.bundles import STATEMENT, Wish, make_bundle
 from tests.support.certificates import NOW
 from tests.support.making import ROOT_FILE, Made, make_kit, read_tree, text
+from tests.support.running import Grounds, step
 
 OLDEST = (3, 9)
 TIMEOUT_SECONDS = 120
@@ -103,6 +104,9 @@ class Bare:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.kit: Made = make_kit(directory / "made", FILES, EXECUTABLE)
+        (directory / "site").mkdir(mode=0o755)
+        book = step("a") + step("b", "--exit=7")
+        self.grounds = Grounds(directory / "site").make(book)
         self._tampered = directory / "tampered.tar.zst"
         data = bytearray(self.kit.path.read_bytes())
         data[-3000] ^= 1
@@ -159,6 +163,29 @@ class Bare:
         yield "selftest", self.tests_itself
         yield "sigstore", self.judges_bundles
         yield "directory", self.isolates_itself
+        yield "runbook", self.runs_a_runbook
+
+    def runs_a_runbook(self, python: Python) -> None:
+        """A run forward until a step fails, and back."""
+        name = f"on-{python.name}"
+        grounds, start = self.grounds, [python.path, "-I", "-S", str(self.grounds.pyz)]
+        for path in sorted(grounds.place.iterdir()):
+            path.unlink()
+        command = [*start, *grounds.new("run", "--name", name)[4:]]
+        place = grounds.runs / "demo" / "stable" / name
+        steps: list[tuple[list[str | Path], int]] = [
+            ([*command], 5),
+            ([*start, "status", place], 0),
+            ([*start, "resume", place], 5),
+            ([*start, "rollback", place], 0),
+        ]
+        for words, expected in steps:
+            status, said = self.run(words)
+            if status != expected or "Traceback" in said:
+                raise Failed(f"{list(map(str, words))}: exit status {status}\n{said}")
+        done = grounds.log()
+        if done[:2] + done[-1:] != ["--apply a", "--apply b", "--undo a"]:
+            raise Failed(str(done))
 
     def is_too_old(self, python: Python) -> None:
         """One sentence, exit status 3, no traceback; Python 2 knows no ``-I``."""

@@ -29,6 +29,7 @@ Hooks = Mapping[str, Callable[[Any], Any]]
 
 README = Entry(b"README.txt", b"a vector; see fixtures/vectors/README.md\n", b"readme")
 TOOL = Entry(b"kit-verify.pyz", b"not a program: a vector\n", b"tool")
+RUNNER = Entry(b"kit-run.pyz", b"not a program either: a vector\n", b"tool")
 VERIFIER = Entry(b"verifier/__init__.py", b"", b"verifier")
 OWN = (README, TOOL, VERIFIER)
 TOOLS = (

@@ -31,12 +31,9 @@ RAW, ZSTD = ord("r"), ord("z")
 CLASSES = (b"sums", b"sig", b"readme", b"tool", b"verifier", b"evidence", b"data")
 SUMS, SIG, README, TOOL, VERIFIER, EVIDENCE, DATA = range(7)
 _RANK = {name: rank for rank, name in enumerate(CLASSES)}
-_FIXED = {
-    SUMS: b"SHA256SUMS",
-    SIG: b"SHA256SUMS.sig",
-    README: b"README.txt",
-    TOOL: b"kit-verify.pyz",
-}
+VERIFIER_TOOL, RUNNER_TOOL = b"kit-verify.pyz", b"kit-run.pyz"
+_FIXED = {SUMS: {b"SHA256SUMS"}, SIG: {b"SHA256SUMS.sig"}, README: {b"README.txt"}}
+_FIXED[TOOL] = {RUNNER_TOOL, VERIFIER_TOOL}
 _BELOW = {VERIFIER: b"verifier/", EVIDENCE: b"evidence/"}
 _MODES = (b"0644", b"0755")
 _NOT_IN_SUMS = (SUMS, SIG)
@@ -262,7 +259,9 @@ class IndexReader:
             MemberPathsCollide: Two paths are one on some host.
         """
         index = self.index
-        if [index.count(rank) for rank in (SUMS, README, TOOL)] != [1, 1, 1]:
+        last = index.bounds[VERIFIER]  # behind the class of tools
+        tool = index.paths(last - 1, last) == [VERIFIER_TOOL]
+        if [index.count(SUMS), index.count(README), tool] != [1, 1, True]:
             raise ListMalformed(
                 "SHA256SUMS, README.txt or kit-verify.pyz is missing", where="kit.index"
             )
@@ -300,7 +299,7 @@ def _check_class(rank: int, names: Sequence[bytes], sizes: Sequence[int]) -> Non
     if max(sizes) > limit or (rank == SUMS and max(sizes) > limits.MAX_LIST):
         raise ListMalformed(f"a member is larger than {limit} bytes", where="kit.index")
     if rank in _FIXED:
-        good = list(names) == [_FIXED[rank]]
+        good = _FIXED[rank].issuperset(names)
     elif rank in _BELOW:
         good = all(name.startswith(_BELOW[rank]) for name in names)
     else:

@@ -45,7 +45,8 @@ _PLAIN = bytes(sorted({*range(0x20, 0x7F)} - {ord(c) for c in FORBIDDEN}))
 
 HEAD = ("kit.dsse.json", "kit.roots.json", "kit.index", "kit.frames")
 RESERVED = frozenset(
-    {*HEAD, "sha256sums", "sha256sums.sig", "readme.txt", "kit-verify.pyz", "verifier", "evidence"}
+    {*HEAD, "sha256sums", "sha256sums.sig", "readme.txt", "kit-run.pyz"}
+    | {"kit-verify.pyz", "verifier", "evidence"}
 )  # folded first components that no `data` member may have (FORMAT 6.5)
 
 

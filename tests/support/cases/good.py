@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kit.stock.keys import text_of_pem
-from tests.support.assembler import OWN, Draft, assemble, component, z_frame, zstd
+from tests.support.assembler import (
+    OWN,
+    README,
+    RUNNER,
+    TOOL,
+    TOOLS,
+    VERIFIER,
+    Draft,
+    assemble,
+    component,
+    z_frame,
+    zstd,
+)
 from tests.support.drafts import (
     NOISE,
     RUN,
@@ -192,6 +204,12 @@ CONTAINER: list[Case] = [
 ]
 
 NAMES: list[Case] = [
+    ok(
+        "class_runner",
+        "6.2",
+        "kit-run.pyz stands before kit-verify.pyz.",
+        lambda: assemble(Draft((README, RUNNER, TOOL, VERIFIER, *TOOLS))),
+    ),
     ok(
         "name_100",
         "7.3",

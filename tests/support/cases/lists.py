@@ -10,6 +10,7 @@ from operator import itemgetter
 from tests.support.assembler import (
     OWN,
     README,
+    RUNNER,
     TOOL,
     TOOLS,
     VERIFIER,
@@ -171,6 +172,23 @@ INDEX = [
 CLASSES = [
     members("class_no_readme", "6.2", "README.txt is missing.", TOOL, VERIFIER, *TOOLS),
     members("class_no_tool", "6.2", "kit-verify.pyz is missing.", README, VERIFIER, *TOOLS),
+    members(
+        "class_runner_alone",
+        "6.2",
+        "kit-run.pyz is there, and kit-verify.pyz is missing.",
+        README,
+        RUNNER,
+        VERIFIER,
+        *TOOLS,
+    ),
+    members(
+        "class_data_is_runner",
+        "6.5",
+        "kit-run.pyz stands among the data.",
+        *OWN,
+        Entry(b"kit-run.pyz", b"planted"),
+        *TOOLS,
+    ),
     members("class_no_verifier", "6.2", "verifier/ is missing.", README, TOOL, *TOOLS),
     bad(
         "class_no_sums",

@@ -194,6 +194,21 @@ def test_two_places_get_the_same_entry_and_one_that_lags_is_named(
     assert code(lambda: put(kit_of(made, "two"), one, other)) == "places-differ"
 
 
+def test_a_key_that_never_signs_the_same_twice_is_named_where_that_matters(
+    made: Path, tmp_path: Path
+) -> None:
+    signer, own = publisher("erin")  # RSA-PSS, whose salt is random
+    one, two = DirectoryPlace(tmp_path / "a"), DirectoryPlace(tmp_path / "b")
+
+    def run(*places: Writer) -> Published:
+        return publish(kit_of(made, "one"), places, signer, own, workers=1)
+
+    first = run(one)
+    assert run(one).entry.id == first.entry.id
+    assert code(lambda: run(one, two)) == "places-differ"
+    assert two.entry(LINE, 1) is None
+
+
 # --- what lies there is another -----------------------------------------------------------------
 
 

@@ -675,11 +675,14 @@ def test_the_full_example_collects(tmp_path: Path) -> None:
         "supply/links/notes.txt",
         "LICENSE",
     )
+    book = REPOSITORY / "manifests/examples/runbooks/web.toml"
+    shutil.copy(book, tmp_path / "runbook.toml")
     found = collect(parse_spec(raw, file=tmp_path / "kit.toml"))
     assert listed(found.data) == [
         "migrations/21-101/README.md",
         "migrations/21-101/chart.tar",
         "migrations/21-101/up.py",
+        "runbook/runbook.json",
         "runner/bin/runner",
         "runner/cp311/a.whl",
     ]

@@ -1,0 +1,1 @@
+"""Runbooks at the release host: read, checked, drawn.  Their rules are `runner.book`'s."""

@@ -1,0 +1,215 @@
+"""The settings of a site: values for inputs, where secrets and programs are (RUNBOOK 8)."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from runner.book.model import Input, Runbook
+from runner.errors import EnvironmentDiffers, SecretUnsafe, SettingsInvalid
+from runner.values import why_no_value
+from verifier import _compat
+from verifier.core.jsonstrict import NotStrict, compact, parse_json
+from verifier.core.manifest import MAX_SUMMARY
+from verifier.core.names import printable
+from verifier.host import files
+from verifier.typed import Any, record
+
+TYPE = "https://offline-kit.example/run-settings/v1"
+MAX_SETTINGS = 1 << 20  # bytes
+MAX_SECRET = 1 << 16  # bytes
+SHORTEST = 6  # characters of a secret: a shorter one cannot be kept out of outputs
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9][0-9]{0,4})")
+_MEMBERS = frozenset({"type", "environment", "target", "inputs", "secrets", "programs"})
+
+
+@record(frozen=True)
+class Settings:
+    """What a site says.
+
+    Attributes:
+        target: What the run changes, in words of the site.
+        inputs: Values of inputs that are no secrets, defaults included.
+        secrets: Where each secret is: ``{"file": PATH}``, ``{"variable": NAME}`` or
+            ``{"descriptor": N}``.
+        programs: Absolute paths.
+    """
+
+    environment: str
+    target: str
+    inputs: Mapping[str, str]
+    secrets: Mapping[str, Mapping[str, Any]]
+    programs: Mapping[str, str]
+
+    @property
+    def bound(self) -> bytes:
+        """What a run binds: everything but where secrets are, which may change."""
+        return compact(
+            {
+                "environment": self.environment,
+                "inputs": dict(self.inputs),
+                "programs": dict(self.programs),
+                "secrets": sorted(self.secrets),
+                "target": self.target,
+            }
+        )
+
+
+def load_settings(path: str, book: Runbook, environment: str = "") -> tuple[Settings, bytes]:
+    """Read the settings of a site; return them and the bytes of the file.
+
+    Raises:
+        TrustUnsafe: Somebody else may change the file.
+        SettingsInvalid: They do not fit the runbook.
+        EnvironmentDiffers: The command line names another environment.
+    """
+    try:
+        data = files.read(os.path.abspath(path), MAX_SETTINGS)
+    except OSError as error:
+        raise SettingsInvalid(error.strerror or str(error), where=repr(path)) from None
+    if data is None or len(data) > MAX_SETTINGS:
+        why = "is not there" if data is None else f"has more than {MAX_SETTINGS} bytes"
+        raise SettingsInvalid(why, where=repr(path))
+    settings = parse_settings(data, book)
+    if environment and environment != settings.environment:
+        raise EnvironmentDiffers(
+            f"--environment says {environment!r}, and the settings say {settings.environment!r}"
+        )
+    return settings, data
+
+
+def parse_settings(data: bytes, book: Runbook) -> Settings:
+    """Return the settings that a file holds, held to a runbook.
+
+    Raises:
+        SettingsInvalid: They do not fit it.
+    """
+    try:
+        value = parse_json(data)
+    except NotStrict as error:
+        raise SettingsInvalid(str(error), where="settings") from None
+    if not isinstance(value, dict) or value.get("type") != TYPE:
+        raise SettingsInvalid(f"the type is not {TYPE!r}", where="settings")
+    unknown = sorted(set(value) - _MEMBERS)
+    if unknown:
+        raise SettingsInvalid(f"{unknown[0]!r} is not known here", where="settings")
+    environment, target = value.get("environment"), value.get("target")
+    if environment not in book.environments:
+        known = ", ".join(book.environments)
+        raise SettingsInvalid(f"{environment!r} is not one of {known}", where="environment")
+    if not isinstance(target, str) or not _is_text(target):
+        raise SettingsInvalid("is no line that names what is changed", where="target")
+    given = _table(value, "inputs", str)
+    open_ = {name: item for name, item in book.inputs.items() if item.kind != "secret"}
+    inputs = {name: item.default for name, item in open_.items() if item.default}
+    inputs.update(given)
+    _same_names("inputs", inputs, open_)
+    for name, text in inputs.items():
+        why = why_no_value(text) or _why_not(open_[name], text)
+        if why:
+            raise SettingsInvalid(why, where=f"inputs.{name}")
+    secrets = _table(value, "secrets", dict)
+    _same_names("secrets", secrets, {n: i for n, i in book.inputs.items() if i.kind == "secret"})
+    for name, place in secrets.items():
+        _check_place(name, place)
+    programs = _table(value, "programs", str)
+    _same_names("programs", programs, book.programs)
+    for name, path in programs.items():
+        if not os.path.isabs(path) or why_no_value(path):
+            raise SettingsInvalid("is no absolute path", where=f"programs.{name}")
+    return Settings(str(environment), target, inputs, secrets, programs)
+
+
+def _is_text(text: str) -> bool:
+    return 1 <= len(text) <= MAX_SUMMARY and printable(text)
+
+
+def _table(value: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
+    found = value.get(name, {})
+    if not isinstance(found, dict) or not all(isinstance(item, kind) for item in found.values()):
+        raise SettingsInvalid(f"is no table of {kind.__name__}", where=name)
+    return dict(found)
+
+
+def _same_names(what: str, given: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for name in sorted(set(given) ^ set(wanted)):
+        why = "is not given" if name in wanted else "is not what the runbook asks for"
+        raise SettingsInvalid(why, where=f"{what}.{name}")
+
+
+def _why_not(item: Input, text: str) -> str:
+    if item.kind == "integer" and not _INTEGER.fullmatch(text):
+        return f"{text!r} is no whole number"
+    if item.kind in ("directory", "file") and not os.path.isabs(text):
+        return f"{text!r} is no absolute path"
+    if item.kind == "address":
+        found = _ADDRESS.fullmatch(text)
+        if not found or int(found[1]) > 65535:
+            return f"{text!r} is no HOST:PORT"
+    if item.kind == "url":
+        try:
+            parts = urlsplit(text)
+            good = bool(parts.scheme and parts.hostname) and parts.username is None
+        except ValueError:
+            good = False
+        return "" if good else "is no URL, or has a name and password in it: make it a secret"
+    return ""
+
+
+def _check_place(name: str, place: Mapping[str, Any]) -> None:
+    kinds: Mapping[str, Callable[[Any], bool]] = {
+        "file": lambda one: isinstance(one, str) and os.path.isabs(one),
+        "variable": lambda one: isinstance(one, str) and bool(one),
+        "descriptor": lambda one: type(one) is int and 3 <= one < 1024,
+    }
+    if len(place) != 1 or not all(kind in kinds and kinds[kind](v) for kind, v in place.items()):
+        why = "has not one of file (an absolute path), variable, descriptor (from 3)"
+        raise SettingsInvalid(why, where=f"secrets.{name}")
+
+
+def read_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets by name; a final line end is no part of one.
+
+    Raises:
+        SecretUnsafe: Others can read or change a file.
+        SettingsInvalid: One is missing, or too short to be kept out of outputs.
+    """
+    found = {}
+    for name, place in settings.secrets.items():
+        ((kind, where),) = place.items()
+        if kind == "variable":
+            text = environment.get(where, "")
+        else:
+            text = _from(f"secrets.{name}", kind, where)
+        if len(text) < SHORTEST or "\x00" in text:
+            why = f"is not there, or has fewer than {SHORTEST} characters"
+            raise SettingsInvalid(why, where=f"secrets.{name}")
+        found[name] = text
+    return found
+
+
+def _from(name: str, kind: str, where: Any) -> str:
+    try:
+        descriptor = os.open(where, _compat.OPEN_TRUSTED) if kind == "file" else os.dup(where)
+        try:
+            if kind == "file":
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise SettingsInvalid("is no file", where=name)
+                if _compat.others_read(status) or _compat.whoever_else_writes(status):
+                    raise SecretUnsafe("others can read or change it", where=repr(where))
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_SECRET + 1)
+        finally:
+            os.close(descriptor)
+        if len(data) > MAX_SECRET:
+            raise SettingsInvalid(f"has more than {MAX_SECRET} bytes", where=name)
+        return data.decode("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingsInvalid(error.strerror or str(error), where=name) from None
+    except UnicodeDecodeError:
+        raise SettingsInvalid("is no UTF-8", where=name) from None

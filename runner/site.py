@@ -1,0 +1,276 @@
+"""The site as the engine sees it: programs of the kit and of the host, started with what they need.
+
+Everything that is started was proved a moment before; nothing of the environment of the runner
+reaches it but the secrets that the runbook names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from runner import processes
+from runner.book.across import SITE
+from runner.book.model import Probe, Runbook
+from runner.book.needs import KIT as KIT_PLACE
+from runner.masking import Masker
+from runner.program import Hooks, Start, run_program
+from runner.rundir import KIT, WHEELS, RunDirectory
+from runner.settings import Settings
+from runner.values import NotFound, fill, look_up
+from runner.watching import Rule, Sample, Watch
+from runner.work import EXIT, Answer, Ended, Task
+from verifier.typed import Any, record
+
+MAX_REPORT = 16 << 20  # bytes of a report that is read
+# `-I PROGRAM` finds nothing beside the program: its directory and the wheels go on the path
+LAUNCH = (
+    "import runpy, sys; a = sys.argv; sys.path[:0] = [p for p in a[1:3] if p];"
+    " sys.argv = a[3:]; runpy.run_path(a[3], run_name='__main__')"
+)
+BRING = "import sys; sys.path.insert(0, sys.argv[1]); from runner.brought.cli import main; main()"
+ARGUMENTS = "OFFLINE_KIT_ARGUMENTS"
+
+Say = Callable[..., None]
+Ask = Callable[[str, str, bool], "Answer | None"]
+
+
+@record(frozen=True)
+class Surroundings:
+    """What a run is told of this start.
+
+    Attributes:
+        run: The id of the run.
+        top: The directory or zipapp that `runner` is imported from.
+        wait_for_alive: Milliseconds to wait for what an earlier runner left at work.
+        end_alive: Whether to end it instead.
+    """
+
+    run: str
+    top: str
+    say: Say
+    ask: Ask
+    show: Callable[[bytes], None]
+    wait_for_alive: int = 10_000
+    end_alive: bool = False
+
+
+class Site:
+    """The world of the engine; see `runner.work.World`."""
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        book: Runbook,
+        settings: Settings,
+        secrets: Mapping[str, str],
+        around: Surroundings,
+    ) -> None:
+        self._directory, self._book, self._settings = directory, book, settings
+        self._around = around
+        self._secrets = {book.inputs[name].variable: text for name, text in secrets.items()}
+        self._texts = list(secrets.values())
+        self._rules = {name: Rule(probe) for name, probe in book.probes.items()}
+        self.interrupted = ""
+
+    # --- what the engine asks --------------------------------------------------------------------
+
+    def run(self, task: Task) -> Ended:
+        """Run something to its end; see `World.run`."""
+        if task.check:
+            return self._look(task)
+        rules = [Rule(self._book.probes[name]) for name in task.watch]
+        with Watch(rules, self._take) as watch:
+            ended, place = self._start(task, lambda: self.interrupted or watch.stopping())
+        missed = self._missed(task, place) if ended.why == EXIT and ended.status == 0 else []
+        evidence = {**ended.evidence, "attempt-directory": os.path.basename(place)}
+        evidence.update(self._kept(task, place))
+        return Ended(
+            ended.why, ended.status, tuple(missed), watch.alarm, tuple(watch.alerts), evidence
+        )
+
+    def _look(self, task: Task) -> Ended:
+        ended, place = self._start(task, lambda: self.interrupted)
+        if ended.why == EXIT and ended.status in (0, 10):
+            shutil.rmtree(place, ignore_errors=True)  # thousands of looks say the same
+        return ended
+
+    def alive(self, step: str, what: str) -> Sequence[int]:
+        """Return what an earlier attempt left at work; see `World.alive`."""
+        mark = processes.mark_of(self._around.run, step, what)
+        deadline = time.monotonic() + self._around.wait_for_alive / 1000
+        told = False
+        while True:
+            found = processes.marked(mark)
+            if not found:
+                return []
+            if self._around.end_alive:
+                owner = self._book.step(step)
+                assert owner is not None
+                processes.end_all(mark, owner.stop)
+                self.say("ended", processes=found, step=step)
+                continue
+            if time.monotonic() >= deadline or self.interrupted:
+                return found
+            if not told:
+                self.say("alive", processes=found, step=step)
+                told = True
+            time.sleep(0.05)
+
+    def sample(self, probe: str, step: str) -> str:
+        """Sample a probe; see `World.sample`."""
+        return self._rules[probe].judge(self._take(self._book.probes[probe]))
+
+    def ask(self, about: str, question: str, *, yes: bool) -> Answer | None:
+        """Ask a person; see `World.ask`."""
+        return self._around.ask(about, question, yes)
+
+    def wait(self, milliseconds: int) -> None:
+        """Wait; see `World.wait`."""
+        deadline = time.monotonic() + milliseconds / 1000
+        while not self.interrupted:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, 0.1))
+
+    def now(self) -> int:
+        """Return milliseconds of a clock that never goes back."""
+        return int(time.monotonic() * 1000)
+
+    def stopping(self) -> str:
+        """Return why the run shall stop."""
+        return self.interrupted
+
+    def say(self, event: str, **facts: Any) -> None:
+        """Tell people what happens."""
+        self._around.say(event, **facts)
+
+    # --- starting --------------------------------------------------------------------------------
+
+    def _start(self, task: Task, stopping: Callable[[], str]) -> tuple[Ended, str]:
+        kind = "check" if task.check else f"{task.attempt}"
+        name = f"{task.step}.{task.what}.{kind}".replace(":", "-")
+        place = self._directory.attempt(name)
+        scratch = os.path.join(place, "scratch")
+        values = self._values(task, scratch)
+        argv, variables = self._argv(task, values), dict(self._secrets)
+        if task.use:
+            filled = {key: fill([word], values)[0] for key, word in task.arguments.items()}
+            variables[ARGUMENTS] = json.dumps(filled, sort_keys=True)
+        start = Start(
+            argv=argv,
+            variables=variables,
+            directory=scratch,
+            mark=processes.mark_of(self._around.run, task.step, task.what, task.attempt),
+            output=os.path.join(place, "output"),
+            timeout=task.timeout,
+            stop=task.stop,
+            leaves_running=task.leaves_running,
+        )
+        show = (lambda data: None) if task.check else self._around.show
+        return run_program(start, Masker(self._texts), Hooks(stopping, show)), place
+
+    def _values(self, task: Task, scratch: str) -> dict[str, str]:
+        return {
+            **self._settings.inputs,
+            "kit": self._directory.place(KIT),
+            "run": self._around.run,
+            "environment": self._settings.environment,
+            "step": task.step,
+            "attempt": str(task.attempt),
+            "scratch": scratch,
+            "report": os.path.join(scratch, "report"),
+        }
+
+    def _argv(self, task: Task, values: Mapping[str, str]) -> list[str]:
+        """Return the words to start, everything of the kit among them proved again."""
+        given = [*task.words, *task.arguments.values()]
+        for word in given:
+            _, mark, path = fill([word], {**values, "kit": "{kit}"})[0].partition(KIT_PLACE)
+            if mark:
+                self._directory.prove(self._directory.below(path.rstrip("/")))
+        python = [sys.executable, "-I", "-B", "-c"]
+        if task.use:
+            mode = "check" if task.check else "undo" if task.what == "undo" else "apply"
+            if task.check and task.what == "undo":
+                mode = "undo-check"
+            return [*python, BRING, self._around.top, task.use, mode]
+        first, *rest = fill(task.words, values)
+        if first.startswith(SITE):
+            return [self._settings.programs[first[len(SITE) :]], *rest]
+        self._directory.prove_program(first)
+        path = self._directory.place(KIT, *first.split("/"))
+        if not first.endswith(".py"):
+            return [path, *rest]
+        wheels = self._directory.place(WHEELS) if self._book.wheels else ""
+        return [*python, LAUNCH, os.path.dirname(path), wheels, path, *rest]
+
+    # --- what came of it -------------------------------------------------------------------------
+
+    def _missed(self, task: Task, place: str) -> list[str]:
+        """Return what of the expectations does not hold; a pointer that finds nothing does not."""
+        missed = []
+        scratch = os.path.join(place, "scratch")
+        if task.expect:
+            document, why = read_json(os.path.join(scratch, "report"))
+            for one in task.expect:
+                try:
+                    if why:
+                        raise NotFound(why)
+                    if not one.holds(document):
+                        found = json.dumps(look_up(document, one.pointer))[:80]
+                        missed.append(f"{one} does not hold: it is {found}")
+                except NotFound as error:
+                    missed.append(f"{one} does not hold: {error.args[0]}")
+        for name in task.capture:
+            if not os.path.isfile(os.path.join(scratch, name)):
+                missed.append(f"{name} was not written")
+        return missed
+
+    def _kept(self, task: Task, place: str) -> dict[str, Any]:
+        """Return the digests of what a step leaves as evidence."""
+        found = {}
+        for name in ("report", *task.capture):
+            path = os.path.join(place, "scratch", name)
+            with contextlib.suppress(OSError):
+                status = os.lstat(path)
+                if stat.S_ISREG(status.st_mode):
+                    with open(path, "rb") as file:
+                        digest = hashlib.sha256()
+                        for data in iter(lambda: file.read(1 << 20), b""):
+                            digest.update(data)
+                    found[name] = {"sha256": digest.hexdigest(), "size": status.st_size}
+        return {"files": found} if found else {}
+
+    def _take(self, probe: Probe) -> Sample:
+        """Sample a probe once: a program that writes JSON to its report."""
+        task = Task("", f"probe:{probe.name}", probe.run, timeout=probe.timeout)
+        ended, place = self._start(task, lambda: "")
+        document, why = read_json(os.path.join(place, "scratch", "report"))
+        shutil.rmtree(place, ignore_errors=True)
+        if ended.why != EXIT or ended.status != 0:
+            return Sample(unreadable=f"the probe {ended.words}")
+        return Sample(document, why)
+
+
+def read_json(path: str) -> tuple[Any, str]:
+    """Return what a program wrote as JSON; or why it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_REPORT + 1)
+    except OSError:
+        return None, "there is no report"
+    if len(data) > MAX_REPORT:
+        return None, f"the report has more than {MAX_REPORT} bytes"
+    try:
+        return json.loads(data.decode("utf-8")), ""
+    except (ValueError, RecursionError):
+        return None, "the report is no JSON"

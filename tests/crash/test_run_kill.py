@@ -1,0 +1,74 @@
+"""Runs and rollbacks under SIGKILL at random moments: nothing is done twice, nothing is lost.
+
+The steps log before they work, so a step that was begun twice shows.  A killed runner leaves its
+step alive on purpose; whoever resumes has to wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from runner import cli
+from tests.support.killing import ended, fork
+from tests.support.running import Grounds, step
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("OFFLINE_KIT_KILLS", "40"))
+STEPS = "abc"
+
+
+def main(words: list[str]) -> int:
+    """Run the command line in a child of ours, which is faster to start than a new Python."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return cli.main(words, {})
+
+
+def killed(words: list[str], seconds: float) -> bool:
+    """Run a command, kill it after a while; return whether that was before its end."""
+    child = fork(lambda: os._exit(main(words)))
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    status = ended(child)
+    assert status in (0, 2, 3, 5, -9), f"the runner failed by itself: {status}"
+    return status == -9
+
+
+def test_nothing_is_done_twice_and_nothing_is_lost_whenever_it_is_killed(tmp_path: Path) -> None:
+    grounds = Grounds(tmp_path).make(
+        "".join(step(name, "--slow=0.05") for name in STEPS) + step("z", "--exit=5")
+    )
+    rolls, kills, number = random.Random(13), 0, 0
+    while kills < KILLS:
+        number += 1
+        place = grounds.runs / "demo" / "stable" / f"run{number}"
+        for path in grounds.place.iterdir():
+            path.unlink()
+        first = ["run", str(grounds.kit), "--trust", str(grounds.trust), "--settings"]
+        first += [str(grounds.settings), "--runs", str(grounds.runs), "--name", f"run{number}"]
+        for command in ("resume", "rollback"):
+            words = first if command == "resume" else [command, str(place)]
+            for _ in range(rolls.randint(1, 4)):
+                kills += killed(words, rolls.uniform(0.0, 0.7))
+                if (place / "journal").exists():
+                    words = [command, str(place)]
+                elif place.exists():  # killed before the run began: it is in nobody's way
+                    break
+            if not (place / "journal").exists():
+                break
+            assert ended(fork(lambda w=[command, str(place)]: os._exit(main(w)))) in (0, 2, 5)  # type: ignore[misc]
+            applied = [f"--apply {name}" for name in STEPS]
+            undone = [f"--undo {name}" for name in reversed(STEPS)]
+            wanted = applied if command == "resume" else undone
+            log = grounds.log()
+            kind = wanted[0].split()[0]
+            log = [line for line in log if line.startswith(kind) and not line.endswith("z")]
+            assert log == wanted, (number, command, grounds.log())
+    assert kills >= KILLS

@@ -1,0 +1,135 @@
+"""Two people at a gate: real ssh-keygen, a real root of operators, and what is no proof."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.support.people import compact, person
+from tests.support.running import Grounds, step
+from tests.support.simulator import root_of
+from verifier.core.jsonstrict import olpc
+
+pytestmark = pytest.mark.slow
+GATE = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\npeople = { production = 2 }\n'
+
+
+def ssh_key(place: Path, name: str) -> tuple[Path, str]:
+    """Make a key by ssh-keygen; return it and its public key in hexadecimal."""
+    path = place / name
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
+    subprocess.run(command, check=True)
+    words = path.with_suffix(".pub").read_text("ascii").split()
+    return path, base64.b64decode(words[1])[19:].hex()
+
+
+def operators(keys: dict[str, tuple[str, str]], scheme: str) -> bytes:
+    """Return a root of operators: from name to scheme and public key; self-signed."""
+    own = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    public = own.public_key().public_bytes_raw().hex()
+    named = {f"{name}-key": (name, *key) for name, key in keys.items()}
+    table = {
+        keyid: {
+            "keytype": "ed25519",
+            "scheme": kind,
+            "keyval": {"public": text},
+            "x-offline-kit-signer": name,
+        }
+        for keyid, (name, kind, text) in {**named, "own": ("chief", "ed25519", public)}.items()
+    }
+    role = {"keyids": ["own"], "threshold": 1}
+    targets = {"keyids": sorted(named), "threshold": 1}
+    signed = {
+        "_type": "root",
+        "spec_version": "1.0",
+        "version": 1,
+        "expires": "2036-11-24T00:00:00Z",
+        "keys": table,
+        "roles": {"root": role, "timestamp": role, "snapshot": role, "targets": targets},
+    }
+    entry = {"keyid": "own", "sig": own.sign(olpc(signed)).hex()}
+    return json.dumps({"signatures": [entry], "signed": signed}).encode()
+
+
+def sign(key: Path, message: Path, namespace: str = "offline-kit") -> Path:
+    """Sign a file as a person does."""
+    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), str(message)]
+    subprocess.run(command, check=True, capture_output=True)
+    made = message.with_name(f"{message.name}.sig")
+    return made.rename(message.with_name(f"{key.name}-{namespace}.sig"))
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> tuple[Grounds, dict[str, Path]]:
+    """Return a run that waits at a gate for two people, and their keys."""
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("not run: ssh-keygen is not installed")
+    grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
+    keys, public = {}, {}
+    for name in ("ann", "bob", "eve"):
+        keys[name], text = ssh_key(tmp_path, name)
+        public[name] = ("x-offline-kit-sshsig-ed25519", text)
+    del public["eve"]
+    (grounds.trust / "operators.json").write_bytes(operators(public, "ssh"))
+    grounds.begin(6)
+    return grounds, keys
+
+
+def test_two_people_open_a_gate_and_one_twice_does_not(
+    waiting: tuple[Grounds, dict[str, Path]],
+) -> None:
+    grounds, keys = waiting
+    message, trust = grounds.top / "approval", ["--trust", str(grounds.trust)]
+    grounds.then("resume", 6, "--answer", "go=yes")  # a typed name is a claim
+    grounds.then("approve", 0, "go", "--out", str(message))
+    value = json.loads(message.read_bytes())
+    assert (value["step"], value["run"], value["target"]) == ("go", "one", "a directory of a test")
+    for name, said in (("ann", "1 of 2"), ("ann", "1 of 2"), ("bob", "2 of 2")):
+        if name == "bob":
+            grounds.then("resume", 6)
+        signature = sign(keys[name], message)
+        done = grounds.then("approve", 0, "go", "--signature", str(signature), *trust)
+        assert said in done.stdout
+    grounds.then("resume")
+    assert grounds.log() == ["--apply a", "--apply b"]
+
+
+def test_what_is_no_approval_is_refused(waiting: tuple[Grounds, dict[str, Path]]) -> None:
+    grounds, keys = waiting
+    message, trust = grounds.top / "approval", ["--trust", str(grounds.trust)]
+    grounds.then("approve", 0, "go", "--out", str(message))
+    other = grounds.top / "other"
+    value = json.loads(message.read_bytes())
+    bad = [sign(keys["eve"], message), sign(keys["ann"], message, "file")]
+    for name, change in (("step", "open"), ("run", "two"), ("plan", "0" * 64)):
+        other.write_bytes(compact({**value, name: change}))
+        signature = sign(keys["ann"], other)
+        bad.append(signature.rename(grounds.top / f"{name}.sig"))
+    (grounds.top / "noise").write_bytes(b"\xff noise")
+    for signature in [*bad, grounds.top / "noise"]:
+        done = grounds.then("approve", 4, "go", "--signature", str(signature), *trust)
+        assert "error[approval-invalid]" in done.stderr
+    done = grounds.then("approve", 2, "a", "--out", str(grounds.top / "x"))
+    assert "is no gate that asks for people" in done.stderr
+    grounds.then("resume", 6)
+
+
+def test_a_key_of_the_publisher_is_no_operators(waiting: tuple[Grounds, dict[str, Path]]) -> None:
+    grounds, keys = waiting
+    message = grounds.top / "approval"
+    grounds.then("approve", 0, "go", "--out", str(message))
+    words = ["go", "--signature", str(sign(keys["ann"], message)), "--trust", str(grounds.trust)]
+    alice = person("alice").key
+    both = operators({"alice": (alice["scheme"], alice["keyval"]["public"])}, "")
+    for data in (both, None, root_of(1, "alice", "bob", by=["alice", "bob"])):
+        (grounds.trust / "operators.json").unlink(missing_ok=True)
+        if data is not None:
+            (grounds.trust / "operators.json").write_bytes(data)
+        done = grounds.then("approve", 2, *words)
+        assert "error[operators-missing]" in done.stderr

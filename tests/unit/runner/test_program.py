@@ -1,0 +1,170 @@
+"""One program: real processes, real pipes, real signals."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import processes
+from runner.book.model import Stop
+from runner.masking import Masker
+from runner.program import Hooks, Start, run_program
+from runner.work import EXIT, NOT_STARTED, STOPPED, TIMEOUT, Ended
+
+MARK = f"test-{os.getpid()}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    left = processes.kill_all(MARK)
+    assert left == []
+
+
+def python(tmp_path: Path, code: str, **more: object) -> Ended:
+    (tmp_path / "scratch").mkdir(exist_ok=True)
+    stopping = more.pop("stopping", lambda: "")
+    secrets = more.pop("secrets", ())
+    start = Start(
+        argv=[sys.executable, "-I", "-B", "-c", code],
+        variables={"SECRET": "hunter2hunter2"},
+        directory=str(tmp_path / "scratch"),
+        mark=f"{MARK}/a/apply/1",
+        output=str(tmp_path / "output"),
+        timeout=more.pop("timeout", 20_000),  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]
+    )
+    shown: list[bytes] = []
+    return run_program(start, Masker(secrets), Hooks(stopping, shown.append))  # type: ignore[arg-type]
+
+
+def output(tmp_path: Path) -> bytes:
+    return (tmp_path / "output").read_bytes()
+
+
+def test_its_surroundings_are_made_from_nothing(tmp_path: Path) -> None:
+    os.environ["LEAKED"] = "yes"
+    try:
+        code = (
+            "import os, sys; print(sorted(os.environ)); print(os.listdir('.'));"
+            "print(repr(sys.stdin.read())); print(os.getsid(0) == os.getpid());"
+            "print(oct(os.umask(0)), os.environ['PATH'])"
+        )
+        ended = python(tmp_path, code)
+    finally:
+        del os.environ["LEAKED"]
+    lines = output(tmp_path).decode().splitlines()
+    assert (ended.why, ended.status) == (EXIT, 0)
+    assert lines[0] == "['HOME', 'LANG', 'OFFLINE_KIT_MARK', 'PATH', 'SECRET', 'TMPDIR']"
+    assert lines[1:4] == ["[]", "''", "True"]
+    assert lines[4].startswith("0o77 /usr/local/sbin:")
+
+
+def test_secrets_are_masked_before_the_disk_also_across_writes(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time\nfor c in 'x' + os.environ['SECRET'] + 'y':\n"
+        " sys.stdout.write(c); sys.stdout.flush(); time.sleep(0.01)"
+    )
+    ended = python(tmp_path, code, secrets=["hunter2hunter2"])
+    assert output(tmp_path) == b"x[secret]y"
+    import hashlib
+
+    digest = hashlib.sha256(b"x[secret]y").hexdigest()
+    assert ended.evidence["output"] == {"sha256": digest, "size": 10}
+
+
+def test_output_is_bounded_and_never_blocks(tmp_path: Path) -> None:
+    ended = python(tmp_path, "import sys; sys.stdout.write('x' * 3_000_000)", limit=1000)
+    assert len(output(tmp_path)) == 1000
+    assert ended.evidence["output"]["dropped"] == 2_999_000
+
+
+def test_a_timeout_ends_the_whole_tree(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " start_new_session=True)\n"
+        "time.sleep(60)"
+    )
+    began = time.monotonic()
+    ended = python(tmp_path, code, timeout=700, stop=Stop("TERM", 300))
+    assert (ended.why, ended.status) == (TIMEOUT, -9)
+    assert processes.marked(MARK) == []
+    assert time.monotonic() - began < 8
+
+
+def test_a_program_is_asked_before_it_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "def end(*a): print('batch ended'); sys.exit(7)\n"
+        "signal.signal(signal.SIGINT, end)\nprint('ready', flush=True)\ntime.sleep(60)"
+    )
+    seen = tmp_path / "output"
+
+    def stopping() -> str:
+        return "INT" if seen.exists() and b"ready" in seen.read_bytes() else ""
+
+    ended = python(tmp_path, code, stopping=stopping, stop=Stop("INT", 5000))
+    assert (ended.why, ended.status) == (STOPPED, 7)
+    assert output(tmp_path) == b"ready\nbatch ended\n"
+
+
+DAEMON = (
+    "import os, sys, time\n"
+    "if os.fork() == 0:\n"
+    " os.setsid()\n"
+    " if os.fork(): os._exit(0)\n"
+    " time.sleep(30); os._exit(0)\n"
+    "os.wait(); print('started', flush=True)"
+)
+
+
+def test_a_daemon_that_keeps_the_pipe_open_holds_up_nobody(tmp_path: Path) -> None:
+    began = time.monotonic()
+    ended = python(tmp_path, DAEMON, leaves_running=True)
+    assert (ended.why, ended.status, output(tmp_path)) == (EXIT, 0, b"started\n")
+    assert time.monotonic() - began < 5
+    assert len(processes.marked(MARK)) == 1
+    assert len(processes.kill_all(MARK)) == 1
+
+
+def test_what_is_left_by_a_step_that_leaves_nothing_is_ended(tmp_path: Path) -> None:
+    python(tmp_path, DAEMON)
+    assert processes.marked(MARK) == []
+
+
+@pytest.mark.parametrize("argv", [["/nowhere/program"], ["/etc/hostname"], ["/"]])
+def test_what_cannot_be_started_says_so(tmp_path: Path, argv: list[str]) -> None:
+    start = Start(argv, {}, str(tmp_path), MARK, str(tmp_path / "output"), 1000)
+    ended = run_program(start, Masker(()), Hooks(lambda: "", lambda data: None))
+    assert ended.why == NOT_STARTED
+    assert argv[0] in ended.evidence["error"]
+
+
+def test_a_short_program_takes_hardly_longer_than_by_hand(tmp_path: Path) -> None:
+    """Under 10 ms beside what the program takes; the median of several, on a busy machine."""
+    import subprocess
+
+    def by_hand(number: int) -> None:
+        subprocess.run(["/bin/true"], check=True)
+
+    def by_runner(number: int) -> None:
+        place = tmp_path / f"output{number}"
+        start = Start(["/bin/true"], {}, str(tmp_path), MARK, str(place), 10_000)
+        run_program(start, Masker(()), Hooks(lambda: "", lambda data: None))
+
+    def median(call: Callable[[int], None]) -> float:
+        times = []
+        for number in range(9):
+            began = time.monotonic()
+            call(number)
+            times.append(time.monotonic() - began)
+        return sorted(times)[4]
+
+    assert median(by_runner) - median(by_hand) < 0.05

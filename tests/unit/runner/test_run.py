@@ -1,0 +1,223 @@
+"""Whole runs by kit-run.pyz as an operator starts it: real kits, real processes, real kills."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import Grounds, step
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def grounds(tmp_path: Path) -> Grounds:
+    return Grounds(tmp_path)
+
+
+def test_a_run_forward_and_back(grounds: Grounds) -> None:
+    grounds.make(step("a") + step("b"))
+    planned = grounds.go(grounds.new("plan")).stdout
+    assert "  1. a" in planned
+    assert "changes a directory of a test" in planned
+    assert planned.endswith("the site has what it needs; nothing was changed\n")
+    assert not grounds.runs.exists()
+    said = grounds.begin().stdout
+    assert said.endswith("closed\n")
+    assert grounds.log() == ["--apply a", "--apply b"]
+    assert grounds.state()["phase"] == "closed"
+    grounds.then("resume", 2)
+    assert grounds.log() == ["--apply a", "--apply b"]
+
+
+def test_a_rollback_takes_back_in_reverse_what_this_run_did(grounds: Grounds) -> None:
+    grounds.make(step("a") + step("b") + step("c", "--exit=5"))
+    (grounds.place / "a").touch()  # was there before
+    said = grounds.begin(5).stdout
+    assert "c: exited 5" in said
+    assert grounds.state()["steps"]["a"]["how"] == "adopted"
+    grounds.then("rollback")
+    assert grounds.log() == ["--apply b", "--apply c", "--undo b"]
+    assert (grounds.place / "a").exists()
+    assert grounds.state()["phase"] == "rolled-back"
+
+
+def test_the_kit_is_accepted_and_a_newer_one_blocks_no_rollback(grounds: Grounds) -> None:
+    grounds.make(step("a") + step("b", "--exit=5"))
+    grounds.begin(5)
+    state = json.loads((grounds.trust / "state.json").read_text("utf-8"))
+    assert "demo/stable" in json.dumps(state)
+    spec = grounds.top / "release" / "kit.toml"
+    text = spec.read_text("utf-8").replace("sequence = 7", "sequence = 8")
+    spec.write_text(text.replace('"1.0"', '"2.0"'), encoding="utf-8")
+    newer = grounds.build(spec, "newer")
+    accept = [*grounds.command()[:-1], str(grounds.top / "host" / "kit-verify.pyz"), "accept"]
+    grounds.go([*accept, str(newer), "--trust", str(grounds.trust)])
+    assert "kit-older" in grounds.go(grounds.new("plan"), None).stderr
+    shutil.rmtree(grounds.top / "release")  # the medium is gone
+    grounds.then("rollback")
+    assert grounds.log()[-1] == "--undo a"
+
+
+def test_a_killed_runner_leaves_its_step_alive_and_nobody_does_it_twice(grounds: Grounds) -> None:
+    grounds.make(step("a", "--slow=1.5") + step("b"))
+    assert grounds.kill_when(grounds.new("run"), lambda: grounds.log() == ["--apply a"]) == -9
+    began = time.monotonic()
+    said = grounds.then("resume").stdout
+    assert "waiting for process" in said
+    assert time.monotonic() - began > 0.5
+    assert grounds.log() == ["--apply a", "--apply b"]
+    assert grounds.state()["steps"]["a"]["how"] == "checked"
+
+
+def test_survivors_are_ended_when_somebody_says_so(grounds: Grounds) -> None:
+    grounds.make(step("a", "--slow=60"))
+    assert grounds.kill_when(grounds.new("run"), lambda: grounds.log() == ["--apply a"]) == -9
+    began = time.monotonic()
+    command = grounds.command("resume", grounds.run_directory, "--end-survivors")
+    at = lambda: grounds.log() == ["--apply a"] * 2  # noqa: E731
+    assert grounds.kill_when(command, at, signal.SIGTERM) == 5
+    assert time.monotonic() - began < 30
+    assert grounds.state()["phase"] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_step_and_the_run_goes_on_later(grounds: Grounds, number: int) -> None:
+    grounds.make(step("a", "--slow=20"))
+    began = time.monotonic()
+    at = lambda: grounds.log() == ["--apply a"]  # noqa: E731
+    assert grounds.kill_when(grounds.new("run"), at, number) == 5
+    assert time.monotonic() - began < 20
+    assert grounds.state()["steps"]["a"] == {"attempts": 1, "how": "stopped", "status": "failed"}
+    (grounds.place / "a").touch()
+    grounds.then("resume")
+    assert grounds.log() == ["--apply a"]
+
+
+def test_secrets_reach_programs_and_nothing_else(grounds: Grounds) -> None:
+    show = b"import os, sys\nprint('said', os.environ['SMALL_SECRET'])\n"
+    show += b"print(sorted(os.environ)); open(os.path.join(sys.argv[1], 'seen'), 'w').close()\n"
+    look = b"import os, sys\nsys.exit(0 if os.path.exists(sys.argv[1] + '/seen') else 10)\n"
+    book = '[[step]]\nid = "a"\napply = ["tools/show.py", "{place}"]\n'
+    book += 'check = ["tools/look.py", "{place}"]\nundo = { none = "nothing" }\n'
+    grounds.make(book, {"tools/show.py": show, "tools/look.py": look})
+    said = grounds.begin().stdout
+    assert "said [secret]" in said
+    for path in grounds.run_directory.rglob("*"):
+        assert not path.is_file() or b"hunter2hunter2" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ("program", 4, "member-changed"),
+        ("planted", 4, "member-changed"),
+        ("runbook", 4, "member-changed"),
+        ("members", 4, "run-changed"),
+        ("page", 4, "run-changed"),
+        ("journal", 4, "journal-damaged"),
+        ("settings", 4, "run-changed"),
+        ("mode", 2, "run-unsafe"),
+        ("gone", 2, "run-missing"),
+    ],
+)
+def test_what_was_changed_meanwhile_is_refused(
+    grounds: Grounds, change: str, status: int, code: str
+) -> None:
+    grounds.make(step("a", "--exit=5"))
+    grounds.begin(5)
+    run = grounds.run_directory
+    files = {
+        "program": "kit/tools/step.py",
+        "runbook": "kit/runbook/runbook.json",
+        "members": "members",
+        "page": "kit/kit.dsse.json",
+        "journal": "journal",
+    }
+    if change in files:
+        path = run / files[change]
+        data = path.read_bytes()
+        at = 40 if change != "page" else data.index(b'"payload":"') + 20
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    elif change == "planted":
+        (run / "kit" / "tools" / "json.py").write_text("planted", encoding="utf-8")
+    elif change == "settings":
+        path = run / "settings.json"
+        text = path.read_text("utf-8").replace("a directory", "another directory")
+        path.write_text(text, encoding="utf-8")
+    elif change == "mode":
+        run.chmod(0o777)
+    else:
+        shutil.rmtree(run)
+    done = grounds.then("resume", status)
+    assert f"error[{code}]" in done.stderr
+    assert grounds.log() == ["--apply a"]
+
+
+def test_a_rotated_secret_is_no_change_and_other_settings_need_a_reason(grounds: Grounds) -> None:
+    grounds.make(step("a", "--exit=5"))
+    grounds.begin(5)
+    (grounds.top / "host" / "secret").write_text("another-secret-now", encoding="utf-8")
+    (grounds.place / "a").touch()
+    value = json.loads(grounds.settings.read_text("utf-8"))
+    grounds.write_settings({**value, "target": "elsewhere"})
+    done = grounds.then("resume", 4, "--settings", str(grounds.settings))
+    assert "error[run-changed]" in done.stderr
+    reason = "the target was renamed"
+    grounds.then("resume", 0, "--settings", str(grounds.settings), "--changed", reason)
+    assert grounds.state()["overrides"] == [reason]
+
+
+def test_a_gate_waits_for_somebody(grounds: Grounds) -> None:
+    gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
+    grounds.make(step("a") + gate + step("b"))
+    assert "go: Go on?" in grounds.begin(6).stdout
+    assert grounds.log() == ["--apply a"]
+    grounds.then("resume", 6, "--yes")  # the gate does not allow it
+    grounds.then("resume", 5, "--answer", "go=no")
+    grounds.then("resume", 0, "--answer", "go=yes", "--by", "Ann")
+    assert grounds.log() == ["--apply a", "--apply b"]
+
+
+def test_abort_takes_nothing_back_and_says_what_stays(grounds: Grounds) -> None:
+    grounds.make(step("a") + step("b", "--exit=5"))
+    grounds.begin(5)
+    said = grounds.then("abort", 0, "--reason", "the window has closed").stdout
+    assert "  a: done" in said
+    assert (grounds.place / "a").exists()
+    grounds.then("resume", 2)
+    assert grounds.state()["phase"] == "abandoned"
+
+
+def test_a_host_that_is_not_ready_begins_nothing(grounds: Grounds) -> None:
+    grounds.make(step("a"), inputs={"place": str(grounds.top / "nowhere")})
+    done = grounds.begin(3)
+    assert "error[preflight-failed]" in done.stderr
+    assert not grounds.runs.exists()
+    assert not (grounds.trust / "state.json").read_text("utf-8").count("demo/stable")
+
+
+def test_the_runner_wants_to_be_isolated_and_explains_itself(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    command = grounds.command("explain", "step-alive")
+    assert "Two at once would do" in grounds.go(command).stdout
+    command.remove("-I")
+    assert "must be started isolated" in grounds.go(command, 2).stderr
+
+
+def test_a_probe_stops_a_step_that_takes_hours(grounds: Grounds) -> None:
+    probe = '[probe.lag]\nrun = ["tools/lag.py", "{report}"]\nbreach = "/lag > 60"\n'
+    probe += 'every = "50ms"\nfor = 2\nthen = "stop-step"\n'
+    lag = b"import sys\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
+    book = probe + step("a", "--slow=60", watch='["lag"]')
+    grounds.make(book, {"tools/lag.py": lag})
+    began = time.monotonic()
+    said = grounds.begin(5).stdout
+    assert "ALERT lag: /lag > 60 (2 samples in a row)" in said
+    assert time.monotonic() - began < 30
+    assert grounds.state()["alerts"][0]["probe"] == "lag"
