@@ -190,8 +190,10 @@ def test_demo_shows_each_verdict() -> None:
         for said in ("VERIFIED: lnm", "REJECTED: digest-mismatch", "REJECTED: threshold-not-met"):
             assert f"\n{said}" in text
         assert "\nUNDECIDED: nobody vouches for this kit\n" in text
+        assert "\nREJECTED: attestation-missing" in text
         statuses = re.findall(r"^\$ echo \$\?\n(\d+)$", text.split("== Done")[0], re.M)
-        assert statuses == ["0", "0", "0", "4", "0", "4", "3"]
+        by_root, by_policy = ["0", "0", "0", "4", "0", "4", "3"], ["0", "0", "0", "0", "4"]
+        assert statuses == by_root + by_policy
 
 
 # --- links -----------------------------------------------------------------------------------

@@ -402,7 +402,7 @@ TABLE: list[Row] = [
         "trust update",
         2,
         "usage]: KIT is missing",
-        "Write for instance `kit-verify trust update KIT`",
+        "Give the kit that brings the newer root",
     ),
     (
         "trust reset --reason x",
