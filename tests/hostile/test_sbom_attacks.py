@@ -103,7 +103,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "control characters in a key of a pointer": (
         lambda: changed(SPDX3, ("/@graph/3/\x1b[2J", 1)),
         "sbom-shape",
-        "'/@graph/3/\\x1b[2J'",
+        "/@graph/3/\\u{1b}[2J",
     ),
 }
 
