@@ -14,6 +14,7 @@ import argparse
 import functools
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -226,15 +227,19 @@ def _error_pages(package: str) -> str:
 
 
 def _help(program: list[str], name: str) -> str:
+    return f"### {name}\n\n{_fenced(_said([*program, '--help']).lstrip())}"
+
+
+def _said(command: list[str]) -> str:
     done = subprocess.run(
-        [*program, "--help"],
+        command,
         cwd=TOP,
         env={**os.environ, "COLUMNS": "80", "TYPER_USE_RICH": "0", "PYTHONPATH": os.fspath(TOP)},
         capture_output=True,
         text=True,
         check=True,
     )
-    return f"### {name}\n\n{_fenced(done.stdout.lstrip())}"
+    return done.stdout
 
 
 def _verifier_help() -> str:
@@ -244,12 +249,24 @@ def _verifier_help() -> str:
     return "\n".join(texts)
 
 
+_EACH_HELP = """
+import contextlib, io, json, sys
+from kit.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv[:] = ["offline-kit", *words, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
+        main()
+    print(json.dumps(text.getvalue()))
+"""
+
+
 def _builder_help() -> str:
-    start = "import sys; sys.argv[0] = 'offline-kit'; from kit.cli import main; main()"
-    program = [sys.executable, "-c", start]
+    """Return the help of every command; one process says all of it, since each start costs."""
+    commands = list(_commands_below(typer.main.get_command(app), []))
+    texts = _said([sys.executable, "-c", _EACH_HELP, json.dumps(commands)]).splitlines()
     return "\n".join(
-        _help([*program, *words], " ".join(["offline-kit", *words]))
-        for words in _commands_below(typer.main.get_command(app), [])
+        f"### {' '.join(['offline-kit', *words])}\n\n{_fenced(json.loads(text).lstrip())}"
+        for words, text in zip(commands, texts, strict=True)
     )
 
 
