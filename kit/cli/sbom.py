@@ -59,11 +59,10 @@ def _check(
 ) -> None:
     """Judge SBOMs (SPDX 2.2 to 3.0.1, CycloneDX 1.2 to 1.7); exit status 4 if one is bad."""
     from kit.sbom.check import check_file, check_inside
-    from kit.sbom.inside import files_of
 
     status = ExitStatus.VERIFIED
     values = []
-    there = files_of(inside, Path()) if inside else None
+    there = _files_of(inside) if inside else None
     for path in files:
         checked = check_file(path, for_kit=for_kit)
         if there is not None:
@@ -76,6 +75,12 @@ def _check(
     if json_:
         say(json.dumps({"files": values}, indent=2, sort_keys=True))
     raise typer.Exit(int(status))
+
+
+def _files_of(image: str) -> dict[str, dict[str, str]]:
+    from kit.sbom.inside import files_of  # here: it loads what can speak to registries
+
+    return files_of(image, Path())
 
 
 def _value(checked: Checked) -> dict[str, Any]:

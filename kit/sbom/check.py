@@ -23,7 +23,6 @@ from kit.sbom.errors import (
     SbomZeroChecksum,
 )
 from kit.sbom.findings import Findings
-from kit.sbom.inside import compare_inside
 from kit.sbom.spdx2 import check_spdx2
 from kit.sbom.spdx3 import check_spdx3
 from kit.sbom.values import TooMany
@@ -163,6 +162,8 @@ def check_inside(checked: Checked, files: dict[str, dict[str, str]]) -> Checked:
     """
     if checked.sbom is None:
         return checked
+    from kit.sbom.inside import compare_inside  # here: images need what can speak to registries
+
     found = compare_inside(checked.sbom, files)
     errors = [SbomInsideDiffers(line, where=checked.file) for line in found.lines()]
     notes = [f"{found.same} files of the image are as described"]

@@ -112,12 +112,15 @@ class Lesser:
         """Refuse what such a host does not have, and give each of our packages its view."""
         if name in MODULES:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        if name.partition(".")[0] not in ("kit", "verifier"):
+        if name.partition(".")[0] not in (*_SEE_ALL, "verifier"):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(self, spec.loader)  # type: ignore[assignment]
         return spec
+
+
+_SEE_ALL = ("kit", "runner")  # they need a POSIX host, and say so
 
 
 class _Loader:
@@ -131,7 +134,7 @@ class _Loader:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module."""
-        with self._host.seen(module.__name__.partition(".")[0] == "kit"):
+        with self._host.seen(module.__name__.partition(".")[0] in _SEE_ALL):
             self._loader.exec_module(module)
 
 

@@ -353,6 +353,8 @@ CASES: list[Case] = [
     kind("good", "Files of kind `files`.", "files", lambda: {"a": b"a"}),
     kind("new", "A kind that nobody knows: carried, and named in the report.", "x-new",
          lambda: {"a": b"a"}),
+    ok("kind_runbook", "17.8", "A runbook: no verifier needs to know what is in it.",
+       lambda: kit_of("runbook", {"runbook.json": b"{}"}, "c/runbook.json"), kinds=()),
     ok("kind_wheels_two_places", "17.2", "A kind that is one directory, in two.",
        lambda: kit_of("wheels", {"a/x": b"1", "b/x": b"2"}, "c/a", "c/b"),
        kinds=("kind-place-unfit",)),
