@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.container.output import refused, sync_directory
+from kit.container.pyz import verifier_tool
 from kit.errors import OutputExists, show
 from kit.net.client import Client
 from kit.net.download import Downloads
@@ -28,7 +29,6 @@ from kit.releases.history import Head, check_history, find_release
 from kit.releases.layout import release_name
 from kit.releases.record import Record
 from kit.store.store import Store
-from verifier.core.lists import TOOL
 from verifier.core.pipeline import Job, Opened
 from verifier.core.signature import Key
 from verifier.core.trust import Root, parse_chain
@@ -195,7 +195,7 @@ def check_kit(
             )
     if directory is None:
         return
-    pyz = opened.index.digest(opened.index.bounds[TOOL]).hex()
+    pyz = opened.index.digest(verifier_tool(opened.index)).hex()
     own = {file.name: file.sha256 for file in record.files}
     if own.get(VERIFIER, pyz) != pyz:
         raise PlaceDiffers("is not the verifier that the kit carries", where=VERIFIER)

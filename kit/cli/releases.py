@@ -52,6 +52,11 @@ def _history(
     return check_history(entries, line, head)
 
 
+def _say_json(line: str, entries: list[Entry]) -> None:
+    value = {"line": line, "entries": [entry_value(entry) for entry in entries]}
+    say(json.dumps(value, indent=2, sort_keys=True))
+
+
 @releases_app.command("verify")
 def _verify(
     line: Line,
@@ -65,8 +70,7 @@ def _verify(
     """Hold every entry of a line to the publisher, to the one before it, and to a pin."""
     entries = _history(line, place, publisher, pin, (plain_http, ca_file))
     if json_:
-        value = {"line": line, "entries": [entry_value(entry) for entry in entries]}
-        say(json.dumps(value, indent=2, sort_keys=True))
+        _say_json(line, entries)
         return
     if not entries:
         say(f"{line}: nothing has been published yet")
@@ -91,8 +95,7 @@ def _list(
     """List the releases of a line, the newest last; its history is verified."""
     entries = _history(line, place, publisher, pin, (plain_http, ca_file))
     if json_:
-        value = {"line": line, "entries": [entry_value(entry) for entry in entries]}
-        say(json.dumps(value, indent=2, sort_keys=True))
+        _say_json(line, entries)
         return
     for entry in entries:
         one = entry.record

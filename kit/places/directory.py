@@ -81,11 +81,12 @@ class DirectoryPlace:
             KitError: The host refuses.
         """
         path = self.path / object_key(measured.file)
-        if _has(path, measured.file):
-            return False
-        self._make(path.parent)
-        if os.path.lexists(path):  # no run of ours leaves half a file under this name
+        if os.path.lexists(path):  # looked at once: another run may give it its name at any moment
+            if _has(path, measured.file):
+                return False
+            # no run of ours leaves half a file under this name
             raise PlaceDiffers(f"is no file of {measured.file.size} bytes", where=show(path))
+        self._make(path.parent)
         try:
             with new_file(path) as descriptor:
                 self._copy(measured, descriptor, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import pytest
 
 from runner.brought.action import DONE, TO_DO, NotPossible
 from runner.brought.images import PushImages
+from tests.conftest import Judge
 from tests.support.registry import OCI, Layout, registry
 
 pytestmark = pytest.mark.slow
-PROGRAM = shutil.which("docker-registry")
-SKOPEO = shutil.which("skopeo")
 
 
 def layout(directory: Path) -> Path:
@@ -42,11 +40,10 @@ def layout(directory: Path) -> Path:
     return directory
 
 
-def test_images_are_sent_once_and_asked_back(tmp_path: Path) -> None:
-    if PROGRAM is None or SKOPEO is None:
-        pytest.skip("not run: docker-registry and skopeo are not installed")
+def test_images_are_sent_once_and_asked_back(tmp_path: Path, judge: Judge) -> None:
+    skopeo = judge("skopeo")
     place = layout(tmp_path / "layout")
-    with registry(Path(PROGRAM), tmp_path / "registry") as address:
+    with registry(judge("docker-registry"), tmp_path / "registry") as address:
         told = {"from": str(place), "registry": address, "repository": "site/lnm", "plain": "yes"}
         assert PushImages(told).check() == TO_DO
         PushImages(told).apply()
@@ -54,7 +51,7 @@ def test_images_are_sent_once_and_asked_back(tmp_path: Path) -> None:
         PushImages(told).apply()  # again: nothing is sent, and nothing changes
         entries = json.loads((place / "index.json").read_bytes())["manifests"]
         for tag, entry in zip(("1.0", "tools"), entries, strict=True):
-            command = [SKOPEO, "inspect", "--raw", "--tls-verify=false"]
+            command: list[str | Path] = [skopeo, "inspect", "--raw", "--tls-verify=false"]
             command.append(f"docker://{address}/site/lnm:{tag}")
             raw = subprocess.run(command, check=True, capture_output=True).stdout
             digest = entry["digest"].partition(":")[2]

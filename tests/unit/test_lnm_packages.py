@@ -14,6 +14,7 @@ import pytest
 from fixtures.lnm import make_packages
 from kit.build import BuiltKit, Options, build
 from kit.spec import load_spec
+from tests.conftest import Judge
 from tests.support.hosting import Site, code, policy, rules
 from tests.support.making import key, pinned
 from tests.unit.lnm import LNM, SPEC
@@ -79,8 +80,8 @@ def test_pip_installs_the_wheel_by_its_hash(tmp_path: Path) -> None:
     assert run(sys.executable, "-I", "-c", text, cwd=tmp_path) == "{'rows': 6}\n"
 
 
-def test_apt_takes_the_repository(tmp_path: Path) -> None:
-    apt = program("apt-get")
+def test_apt_takes_the_repository(tmp_path: Path, judge: Judge) -> None:
+    apt = judge("apt-get")
     for name in ("etc", "var/lib/dpkg", "var/lib/apt/lists/partial", "var/cache/apt/archives"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/status").write_text("")
@@ -98,7 +99,7 @@ def test_apt_takes_the_repository(tmp_path: Path) -> None:
     said = run(apt, *options, "install", "--print-uris", "-qq", "lnm-operator-tools")
     assert make_packages.DEB in said
     deb = PACKAGES / "debs" / make_packages.DEB
-    run(program("dpkg-deb"), "-x", deb, tmp_path / "out")
+    run(judge("dpkg-deb"), "-x", deb, tmp_path / "out")
     (tmp_path / "report.json").write_text('{"outcome": "done"}')
     ready = tmp_path / "out/opt/lnm/operator/ready"
     assert run(ready, tmp_path / "report.json") == "ready: 1 reports\n"
@@ -113,8 +114,8 @@ def test_npm_installs_the_project_with_an_empty_cache(tmp_path: Path) -> None:
     assert run(node, "-p", text, cwd=project) == "[ 'm: done' ]\n"
 
 
-def test_git_clones_the_bundle(tmp_path: Path) -> None:
-    git = program("git")
+def test_git_clones_the_bundle(tmp_path: Path, judge: Judge) -> None:
+    git = judge("git")
     run(git, "clone", "--quiet", PACKAGES / "git" / make_packages.BUNDLE, tmp_path / "clone")
     run(git, "-C", tmp_path / "clone", "fsck", "--strict")
     assert (tmp_path / "clone/freeze-ingest.md").read_text().startswith("# Freeze ingest\n")

@@ -21,11 +21,13 @@ from kit.places.model import Writer, entry_key, measure, object_key, part_size
 from kit.publish import Published, publish, read_history
 from kit.releases.entry import make_entry
 from kit.releases.history import Head, head_of
-from tests.support.making import ROOT_FILE, key, pinned
+from kit.spec import load_spec
+from tests.support.making import ROOT_FILE, build_kit, key, pinned
 from tests.support.people import SIGNER as SIGNER_FIELD
 from tests.support.people import sign_root, signed_root
 from tests.support.program import Run
 from tests.support.releases import kit_of, publisher, release, releases
+from tests.support.running import Grounds, step
 from tests.support.webserver import Answer, web, whole
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.trust import parse_root
@@ -82,6 +84,18 @@ def test_what_is_published_is_fetched_byte_for_byte(made: Path, tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "low").iterdir()) == ["demo-1.0"]
 
 
+def test_a_release_with_a_runbook_is_fetched_too(tmp_path: Path) -> None:
+    """It has two programs, and the first of them is not the verifier."""
+    grounds = Grounds(tmp_path / "site")
+    grounds.top.mkdir()
+    grounds.make(step("a"))
+    spec = load_spec(grounds.top / "release" / "kit.toml")
+    kit = build_kit(spec, tmp_path / "out").path
+    place = DirectoryPlace(tmp_path / "place")
+    put(kit, place)
+    assert get(place, tmp_path / "low").new
+
+
 def test_publishing_again_is_nothing_and_another_kit_is_a_conflict_with_both_digests(
     made: Path, tmp_path: Path
 ) -> None:
@@ -135,7 +149,7 @@ def test_of_eight_that_race_one_wins_and_seven_are_told(made: Path, tmp_path: Pa
     for thread in threads:
         thread.join()
     won = [result for result in results if result.startswith("won")]
-    assert len(won) == 1
+    assert len(won) == 1, results
     assert results.count("entry-taken") == 7
     (entry,) = read_history(DirectoryPlace(tmp_path / "place"), LINE, [KEY])
     assert f"won {entry.record.version}" == won[0]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.conftest import Judge
 from tests.support.people import compact, person
 from tests.support.running import Grounds, step
 from tests.support.simulator import root_of
@@ -66,10 +66,9 @@ def sign(key: Path, message: Path, namespace: str = "offline-kit") -> Path:
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> tuple[Grounds, dict[str, Path]]:
+def waiting(tmp_path: Path, judge: Judge) -> tuple[Grounds, dict[str, Path]]:
     """Return a run that waits at a gate for two people, and their keys."""
-    if shutil.which("ssh-keygen") is None:
-        pytest.skip("not run: ssh-keygen is not installed")
+    judge("ssh-keygen")
     grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
     keys, public = {}, {}
     for name in ("ann", "bob", "eve"):
