@@ -12,7 +12,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo audit-demo audit-picture lnm-image lnm-full test check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
+.PHONY: help demo audit-demo audit-picture lnm-image lnm-full test test-long check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
@@ -33,13 +33,16 @@ lnm-image: venv ## Lock the full LNM kit, build its runner image twice without a
 lnm-full: venv ## The same, then SBOMs, and the whole kit twice, compared and judged
 	$(RUN) tools/lnm.py full
 
-test: venv ## Run every test on all cores; ARGS='-k names -x' is handed to pytest
-	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
+test: venv ## Test every behaviour, on all cores; ARGS='-k names -x' is handed to pytest
+	$(RUN) -m pytest -n auto --dist worksteal -m 'not long' $(ARGS)
+
+test-long: venv ## The long runs: kills at every call, random faults, drills, every page of the docs
+	$(RUN) -m pytest -n auto --dist worksteal -m long $(ARGS)
 
 check-fast: lint types ## Under a minute, for the inner loop: lint, types, the laws and the quick unit tests
-	$(RUN) -m pytest -q -n auto --dist worksteal -m 'not slow' tests/architecture $(QUICK) $(ARGS)
+	$(RUN) -m pytest -q -n auto --dist worksteal -m 'not slow and not long' tests/architecture $(QUICK) $(ARGS)
 
-check: static test bare ## All that a change must pass: lint, types, fresh files, tests, bare Pythons
+check: static test test-long bare ## All that a change must pass: lint, types, fresh files, tests, bare Pythons
 
 static: lint types fresh
 

@@ -39,7 +39,7 @@ def read(name: str) -> str:
 # --- nothing is stale ------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_what_would_be_written_now(name: str) -> None:
     before = read(name)
