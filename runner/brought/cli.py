@@ -6,14 +6,15 @@ import json
 import os
 import sys
 
-from runner.brought import images, install, waiting
+from runner.brought import debs, images, install, switch, waiting
 from runner.brought.action import DONE, FAILED, Action, NotPossible
 from runner.site import ARGUMENTS
 
 ACTIONS: dict[str, type[Action]] = {
+    "install-debs": debs.InstallDebs,
     "install-wheels": install.InstallWheels,
     "push-images": images.PushImages,
-    "switch": install.Switch,
+    "switch": switch.Switch,
     "wait-http": waiting.WaitHttp,
     "wait-tcp": waiting.WaitTcp,
 }
