@@ -46,6 +46,7 @@ BROUGHT: Mapping[str, Brought] = {
         {
             "ca": "a PEM file of the site's CA",
             "login": "the variable of the secret that is USER:PASSWORD",
+            "mount": "repositories of the registry, with commas, that may have the blobs already",
             "plain": "yes, for a registry without TLS",
         },
         False,

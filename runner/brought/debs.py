@@ -15,7 +15,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from runner.brought.action import DONE, TO_DO, Action, NotPossible
+from runner.brought.action import ALONE, DONE, TO_DO, Action, Around, NotPossible
 from runner.brought.placing import flag_of, name_of
 from runner.program import PATH
 from verifier.folder import Folder
@@ -47,8 +47,8 @@ class Changes:
 class InstallDebs(Action):
     """The packages ``packages`` and what they need, out of the repository ``from``."""
 
-    def __init__(self, arguments: Mapping[str, str]) -> None:
-        super().__init__(arguments)
+    def __init__(self, arguments: Mapping[str, str], around: Around = ALONE) -> None:
+        super().__init__(arguments, around)
         self._from, self._root = arguments["from"], arguments.get("root", "/")
         self._names = arguments["packages"].split(",")
         for name in self._names:

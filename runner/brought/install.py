@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from runner import wheels
 from runner.brought import environment
-from runner.brought.action import DONE, TO_DO, Action, NotPossible
+from runner.brought.action import ALONE, DONE, TO_DO, Action, Around, NotPossible
 from runner.brought.placing import flag_of, make_readable, name_of, put, take_away
 from runner.errors import PreflightFailed
 
@@ -22,8 +22,8 @@ class InstallWheels(Action):
     scripts that the wheels name.
     """
 
-    def __init__(self, arguments: Mapping[str, str]) -> None:
-        super().__init__(arguments)
+    def __init__(self, arguments: Mapping[str, str], around: Around = ALONE) -> None:
+        super().__init__(arguments, around)
         self._to, self._name = arguments["to"], name_of(arguments, "name")
         self._place = os.path.join(self._to, self._name)
         self._venv = flag_of(arguments, "venv")

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from runner.brought.action import DONE, TO_DO, Action, NotPossible
+from runner.brought.action import ALONE, DONE, TO_DO, Action, Around, NotPossible
 from runner.brought.placing import make_readable, name_of, put, take_away
 from verifier.core.manifest import NAME
 from verifier.folder import Folder
@@ -23,8 +23,8 @@ class Switch(Action):
     old ones of that list stay; what others have placed there is never removed.
     """
 
-    def __init__(self, arguments: Mapping[str, str]) -> None:
-        super().__init__(arguments)
+    def __init__(self, arguments: Mapping[str, str], around: Around = ALONE) -> None:
+        super().__init__(arguments, around)
         self._to, self._name = arguments["to"], name_of(arguments, "name")
         self._place = os.path.join(self._to, self._name)
         self._link = name_of(arguments, "link", "current")

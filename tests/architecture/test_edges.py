@@ -43,7 +43,7 @@ WRITERS = (
     *("runner/journal.py", "runner/rundir.py", "runner/program.py", "runner/site.py"),
     *("runner/preflight.py", "runner/wheels.py", "runner/brought/install.py"),
     *("runner/brought/placing.py", "runner/brought/switch.py", "runner/brought/environment.py"),
-    "runner/brought/debs.py",
+    *("runner/brought/debs.py", "runner/brought/registry.py"),
 )
 WRITING_OS = frozenset(
     "chflags chmod chown copy_file_range fchmod fchown ftruncate lchmod lchown link makedirs mkdir"
@@ -95,7 +95,7 @@ def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
 
 # The environment of the runner is taken and emptied at its start: secrets may be in it.  What the
 # runner brings is started by it, and is told its arguments in a variable.
-READERS = ("runner/__main__.py", "runner/brought/cli.py", "runner/brought/images.py")
+READERS = ("runner/__main__.py", "runner/brought/cli.py")
 
 
 def runner_reads_its_environment_once(source: Source) -> Iterator[str]:

@@ -168,6 +168,7 @@ def test_a_directory_in_the_place_of_the_link_stays(tmp_path: Path) -> None:
     assert (tmp_path / "to" / "current").is_dir()
 
 
+@pytest.mark.long
 def test_a_switch_killed_at_any_call_names_old_or_new_and_goes_on(tmp_path: Path) -> None:
     def world(place: Path) -> Switch:
         (place / "to" / "v1").mkdir(parents=True)
@@ -317,6 +318,7 @@ def test_the_way_back_is_kept_even_if_it_is_the_oldest(tmp_path: Path) -> None:
     assert (tmp_path / "to" / "current" / "app").exists()
 
 
+@pytest.mark.long
 def test_a_switch_that_lets_old_ones_go_can_be_killed_at_any_call(tmp_path: Path) -> None:
     def world(place: Path) -> Switch:
         (place / "to").mkdir(parents=True)
