@@ -74,6 +74,8 @@ def test_a_file_that_changes_meanwhile_is_noticed(built: BuiltKit, tmp_path: Pat
 class _Moving(Source):
     """Contents that are others each time they are read."""
 
+    contents: list[bytes]
+
     def __init__(self, contents: list[bytes]) -> None:
         object.__setattr__(self, "contents", contents)
 
