@@ -156,7 +156,7 @@ def command_of(message: bytes) -> Document | None:
 
 def message_of(document: Document, request: int, response_to: int = 0) -> bytes:
     """Return an OP_MSG that holds a document."""
-    body = struct.pack("<iB", 0, 0) + bson.encode(document)
+    body: bytes = struct.pack("<iB", 0, 0) + bson.encode(document)
     return struct.pack("<iiii", 16 + len(body), request, response_to, OP_MSG) + body
 
 
