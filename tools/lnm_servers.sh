@@ -8,7 +8,7 @@ place=build/lnm-servers lock=requirements/lnm-driver.txt
 
 tools/venv.sh "$place" requirements/lnm-servers.txt
 pip() {
-    "$place/bin/python" -I -m pip --disable-pip-version-check --quiet "$@"
+    bin/python -I -m pip --disable-pip-version-check --quiet "$@"
 }
 
 # The lines of the lock that hold for a Python: pip asks their conditions of the one that it runs on.
@@ -22,10 +22,11 @@ for entry in re.findall(r"^[^\s#].*(?:\n .*)*", sys.stdin.read(), re.M):
     if not marker or Marker(marker).evaluate(python):
         print(" \\\n".join([name, *hashes]))
 '
+cd "$place"
 for version in 3.9 3.10 3.11 3.12 3.13; do
-    "$place/bin/python" -I -c "$holding" "$version" <"$lock" >"$place/driver-$version.txt"
+    bin/python -I -c "$holding" "$version" <"../../$lock" >"driver-$version.txt"
     pip download --require-hashes --no-deps --only-binary :all: --python-version "$version" \
-        --dest "$place/wheels" --requirement "$place/driver-$version.txt"
+        --dest wheels --requirement "driver-$version.txt"
 done
-pip install --require-hashes --no-deps --no-index --find-links "$place/wheels" \
-    --target "$place/driver" --requirement "$lock"
+pip install --require-hashes --no-deps --no-index --find-links wheels --target driver \
+    --requirement "../../$lock"
