@@ -59,7 +59,8 @@ def check(planned: Planned, here: Here, override: str) -> dict[str, str]:
             fix="Run it there first; to begin without, say why with --without-staging REASON.",
         )
     secrets = read_secrets(settings, here.environment)
-    preflight.check(book, settings)
+    created = planned.looked.manifest.kit.mtime
+    preflight.check(book, settings, secrets, here.clock(), created)
     return secrets
 
 
@@ -88,7 +89,15 @@ def begin(
             journals[0].append({"type": "override", "reason": why})
 
     try:
-        kitside.accept(kit, planned.host, planned.looked, directory.place(KIT), first, progress)
+        kitside.accept(
+            kit,
+            planned.host,
+            planned.looked,
+            directory.place(KIT),
+            first,
+            progress,
+            image=planned.settings.container is not None,
+        )
     except BaseException:
         if not journals:
             directory.remove()
@@ -107,8 +116,10 @@ def _bound(
     assert reached is not None
     judgement = planned.host.judgement
     wheels = [c.paths for c in looked.manifest.components if c.id in looked.book.wheels]
+    images = [c.paths for c in looked.manifest.components if c.id == looked.book.image]
     return {
         "type": "begin",
+        **({"image": images[0][0]} if settings.container is not None and images else {}),
         "at": format_time(here.clock()),
         "environment": settings.environment,
         "host": here.host,
@@ -131,5 +142,6 @@ def _bound(
         "settings": kitside.sha256(settings.bound),
         "steps": [step.id for step in looked.book.steps_in(settings.environment)],
         "target": settings.target,
+        "trust": planned.host.directory.path,
         "wheels": [path for paths in wheels for path in paths],
     }
