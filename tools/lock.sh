@@ -25,3 +25,4 @@ compile pyproject.toml runtime.txt "$@"
 compile requirements/dev.in dev.txt "$@" # takes the versions of runtime.txt
 compile requirements/lock.in lock.txt "$@"
 compile requirements/seaweedfs.in seaweedfs.txt "$@"
+compile requirements/atheris.in atheris.txt "$@"
