@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from runner import orders, standing, telling
-from runner.cli_teller import Teller, around
+from runner.cli_teller import Teller, answers, around
 from runner.errors import RunStands
 from runner.here import Here
 from runner.options import parser
@@ -111,14 +111,14 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
     if not NAME.fullmatch(name):
         raise UsageError(f"--name wants 1 to 64 of a-z 0-9 . _ -, not {name!r}")
     place = os.path.join(options.runs, *info.line.split("/"), name)
+    answers(options)  # a mistake in one is found before anything begins
     teller = Teller(options.json)
-    told = around(options, here, name, teller)
     directory, journal = orders.begin(
         options.kit, found, here, place, name, options.without_staging, teller.proved
     )
     journal.close()
     directory.close()
-    told.say("begun", run=place)
+    teller.say("begun", run=place)
     if not options.json:
         print(f"run {directory.path}")
     return _go(options, here, place)
@@ -143,7 +143,7 @@ def _go(options: argparse.Namespace, here: Here, place: str) -> int:
             run,
             here,
             _allowed(options),
-            around(options, here, run.bound["run"], Teller(options.json)),
+            around(options, here, run.bound, Teller(options.json)),
             back=options.command == "rollback",
             past=getattr(options, "past_no_return", False),
             adopted=getattr(options, "adopted", False),

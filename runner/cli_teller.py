@@ -8,6 +8,8 @@ import sys
 import time
 
 from runner import telling
+from runner.approving import plan_digest
+from runner.chain import Record
 from runner.here import Here
 from runner.rates import Lines, Rate, elapsed
 from runner.site import Surroundings
@@ -88,7 +90,7 @@ class Teller:
             self._line(line)
 
     def _draw(self, text: str) -> None:
-        width = max(20, os.get_terminal_size(sys.stdout.fileno()).columns)
+        width = os.get_terminal_size(sys.stdout.fileno()).columns or 80
         print(f"\r{text[: width - 1]}\x1b[K", end="", flush=True)
         self._drawn = True
 
@@ -100,11 +102,11 @@ class Teller:
             print(text, flush=True)
 
 
-def around(options: argparse.Namespace, here: Here, run: str, teller: Teller) -> Surroundings:
-    """Return what a run is told of this start, as the command line says.
+def answers(options: argparse.Namespace) -> dict[str, bool]:
+    """Return what the command line says of gates and questions.
 
     Raises:
-        UsageError: An answer is none.
+        UsageError: It is no answer.
     """
     given = {}
     for text in options.answer:
@@ -112,6 +114,19 @@ def around(options: argparse.Namespace, here: Here, run: str, teller: Teller) ->
         if not about or answer not in ("yes", "no"):
             raise UsageError(f"--answer wants ABOUT=yes or ABOUT=no, not {text!r}")
         given[about] = answer == "yes"
+    return given
+
+
+def around(options: argparse.Namespace, here: Here, bound: Record, teller: Teller) -> Surroundings:
+    """Return what a run is told of this start, as the command line says.
+
+    Args:
+        bound: The first record of the run.
+
+    Raises:
+        UsageError: An answer is none.
+    """
+    given = answers(options)
 
     def ask(about: str, question: str, yes: bool) -> Answer | None:
         name = about.partition(":")[2]
@@ -125,7 +140,8 @@ def around(options: argparse.Namespace, here: Here, run: str, teller: Teller) ->
         return _ask(about, question)
 
     return Surroundings(
-        run=run,
+        run=bound["run"],
+        mark=f"{bound['run']}.{plan_digest(bound)[:12]}",
         top=here.top,
         say=teller.say,
         ask=ask,

@@ -238,6 +238,7 @@ def hand_over(box: Box) -> None:
             with tarfile.open(fileobj=child.stdin, mode="w|") as archive:
                 archive.add(box.root, arcname=".")
             child.stdin.close()
+        child.stdin = None  # else it is flushed once more
         _, said = child.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()

@@ -49,6 +49,7 @@ class Surroundings:
 
     Attributes:
         run: The id of the run.
+        mark: What tells its processes from those of every other run of this host.
         top: The directory or zipapp that `runner` is imported from.
         tick: Called several times a second while something runs.
         wait_for_alive: Milliseconds to wait for what an earlier runner left at work.
@@ -56,6 +57,7 @@ class Surroundings:
     """
 
     run: str
+    mark: str
     top: str
     say: Say
     ask: Ask
@@ -109,7 +111,7 @@ class Site:
 
     def alive(self, step: str, what: str) -> Sequence[int]:
         """Return what an earlier attempt left at work; see `World.alive`."""
-        mark = processes.mark_of(self._around.run, step, what)
+        mark = processes.mark_of(self._around.mark, step, what)
         deadline = time.monotonic() + self._around.wait_for_alive / 1000
         told = False
         while True:
@@ -177,7 +179,7 @@ class Site:
             argv=argv,
             variables=variables,
             directory=scratch,
-            mark=processes.mark_of(self._around.run, task.step, task.what, task.attempt),
+            mark=processes.mark_of(self._around.mark, task.step, task.what, task.attempt),
             output=os.path.join(place, "output"),
             timeout=task.timeout,
             stop=task.stop,

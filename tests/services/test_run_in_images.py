@@ -38,22 +38,29 @@ echo "from $(cat /etc/image), $(pwd | sed 's/.*attempts.//')"
 echo "secret $SMALL_SECRET"
 echo 1 >> "$place/log"
 test -w /etc && touch /etc/x 2>/dev/null && echo "the image can be written"
-test -w "$0" && { : >> "$0"; } 2>/dev/null && echo "the kit can be written"
+test -w "$0" && { echo >> "$0"; } 2>/dev/null && echo "the kit can be written"
 ls / > root
 trap 'echo asked to end; exit 7' TERM
-if test -n "$2"; then touch "$place/begun"; sleep 60 & wait; fi
+if test "$2" = --mode=slow; then touch "$place/begun"; sleep 60 & wait; fi
 touch "$place/done"
 """
 BOOK = """
+[input.mode]
+type = "text"
+default = "quick"
 [[step]]
 id = "one"
-apply = ["tools/step", "--place={place}"MORE]
+apply = ["tools/step", "--place={place}", "--mode={mode}"]
 check = ["tools/step", "--place={place}", "--check"]
 capture = ["root"]
 stop = { grace = "5s" }
 [step.undo]
 run = ["tools/step", "--place={place}", "--undo"]
 check = ["tools/step", "--place={place}", "--undone"]
+[[step]]
+id = "go"
+kind = "gate"
+ask = "Go on?"
 [with]
 image = "image"
 """
@@ -94,7 +101,8 @@ def judge() -> Judge:
 PODMAN = """\
 #!/bin/sh
 case "$1" in run) shift; set -- run --ulimit nofile=20000:20000 --ulimit nproc=1000:1000 "$@";; esac
-exec podman --root @/s --runroot @/r --storage-driver=vfs --cgroup-manager=cgroupfs --runtime runc "$@"
+set -- --storage-driver=vfs --cgroup-manager=cgroupfs --runtime runc "$@"
+exec podman --root PLACE/s --runroot PLACE/r "$@"
 """
 
 
@@ -104,7 +112,7 @@ def podman(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     place = Path("/var/tmp") / f"kit-{os.getpid()}"
     place.mkdir()
     path = tmp_path_factory.mktemp("podman") / "podman"
-    path.write_text(PODMAN.replace("@", str(place)), encoding="utf-8")
+    path.write_text(PODMAN.replace("PLACE", str(place)), encoding="utf-8")
     path.chmod(0o755)
     yield path
     shutil.rmtree(place, ignore_errors=True)
@@ -114,34 +122,30 @@ ENGINES = ("bwrap", "runc", "podman", "docker")
 
 
 @pytest.fixture(scope="module")
-def made(files: Files, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grounds]:
-    """Return a site with the kit, and one whose step takes a minute."""
-    found = {}
-    for name, more in (("quick", ""), ("slow", ', "--slow"')):
-        grounds = Grounds(tmp_path_factory.mktemp(name))
-        layout = image_layout(grounds.top / "layout", [{"etc/image": b"old", "lost": b""}, files])
-        given = {"tools/step": STEP}
-        for path in layout.rglob("*"):
-            if path.is_file():
-                given[f"image/{path.relative_to(layout)}"] = path.read_bytes()
-        grounds.make(BOOK.replace("MORE", more), given, executable=("tools/step",))
-        found[name] = grounds
-    return found
+def made(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
+    """Return a site with a kit whose step is run in an image."""
+    grounds = Grounds(tmp_path_factory.mktemp("site"))
+    layout = image_layout(grounds.top / "layout", [{"etc/image": b"old", "lost": b""}, files])
+    given = {"tools/step": STEP}
+    for path in layout.rglob("*"):
+        if path.is_file():
+            given[f"image/{path.relative_to(layout)}"] = path.read_bytes()
+    return grounds.make(BOOK, given, executable=("tools/step",))
 
 
 @contextlib.contextmanager
-def site(made: dict[str, Grounds], name: str, engine: str, request: Any) -> Iterator[Grounds]:
+def site(made: Grounds, mode: str, engine: str, request: Any) -> Iterator[Grounds]:
     """Give a site whose settings say what runs programs, new but for its kit."""
     program = request.getfixturevalue("podman") if engine in ("podman", "docker") else None
     program = program or request.getfixturevalue("judge")(engine)
-    grounds = made[name]
-    settings = json.loads(grounds.settings.read_text("utf-8"))
+    grounds, settings = made, json.loads(made.settings.read_text("utf-8"))
+    settings["inputs"]["mode"] = mode
     grounds.write_settings({**settings, "container": {"by": engine, "program": str(program)}})
     for path in (grounds.place, grounds.runs):
         shutil.rmtree(path, ignore_errors=True)
     grounds.place.mkdir()
     yield grounds
-    assert processes.kill_all("one/") == []
+    assert processes.kill_all("one.") == []
 
 
 def logged(grounds: Grounds) -> int:
@@ -151,15 +155,15 @@ def logged(grounds: Grounds) -> int:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_step_is_run_in_the_image_and_taken_back(
-    made: dict[str, Grounds], engine: str, request: pytest.FixtureRequest
+    made: Grounds, engine: str, request: pytest.FixtureRequest
 ) -> None:
     with site(made, "quick", engine, request) as grounds:
-        said = grounds.begin().stdout
+        said = grounds.begin(6).stdout
         assert "from the image, one.apply.1/scratch" in said
         assert "secret [secret]" in said
         assert "can be written" not in said
         journal = (grounds.run_directory / "journal").read_text()
-        assert '"container":{"by":"%s","image":"sha256:' % engine in journal
+        assert f'"container":{{"by":"{engine}","image":"sha256:' in journal
         root = grounds.run_directory / "attempts" / "one.apply.1" / "scratch" / "root"
         assert {"bin", "etc", "lost"} <= set(root.read_text().split())
         for path in grounds.run_directory.rglob("*"):
@@ -170,14 +174,14 @@ def test_a_step_is_run_in_the_image_and_taken_back(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_step_that_is_stopped_ends_with_its_container(
-    made: dict[str, Grounds], engine: str, request: pytest.FixtureRequest
+    made: Grounds, engine: str, request: pytest.FixtureRequest
 ) -> None:
     with site(made, "slow", engine, request) as grounds:
         began = time.monotonic()
         begun = lambda: (grounds.place / "begun").exists()  # noqa: E731
         assert grounds.kill_when(grounds.new("run"), begun, signal.SIGTERM) == 5
         assert time.monotonic() - began < 50
-        assert processes.marked("one/") == []
+        assert processes.marked("one.") == []
         output = grounds.run_directory / "attempts" / "one.apply.1" / "output"
         assert output.read_text().endswith("asked to end\n")
         assert grounds.state()["steps"]["one"]["how"] == "stopped"
@@ -186,18 +190,18 @@ def test_a_step_that_is_stopped_ends_with_its_container(
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_container_outlives_its_runner_and_is_found(
-    made: dict[str, Grounds], engine: str, request: pytest.FixtureRequest
+    made: Grounds, engine: str, request: pytest.FixtureRequest
 ) -> None:
     with site(made, "slow", engine, request) as grounds:
         begun = lambda: (grounds.place / "begun").exists()  # noqa: E731
         assert grounds.kill_when(grounds.new("run"), begun) == -9
-        assert processes.marked("one/") != []
+        assert processes.marked("one.") != []
         assert "error[step-alive]" in grounds.then("resume", 3).stderr
         (grounds.place / "begun").unlink()
         command = grounds.command("resume", grounds.run_directory, "--end-survivors")
         assert grounds.kill_when(command, begun, signal.SIGTERM) == 5
         assert logged(grounds) == 2  # never two at once, and the name was free again
-        assert processes.marked("one/") == []
+        assert processes.marked("one.") == []
 
 
 def test_python_of_the_image_runs_a_program_of_the_kit(
@@ -276,7 +280,9 @@ def test_a_layer_that_is_another_is_refused(tmp_path: Path) -> None:
     other = image_layout(tmp_path / "other", [{"a": b"2"}])
     blobs = layout / "blobs" / "sha256"
     sizes = sorted(blobs.iterdir(), key=lambda path: path.read_bytes()[:2] != b"\x1f\x8b")
-    spare = sorted((other / "blobs" / "sha256").iterdir(), key=lambda p: p.read_bytes()[:2] != b"\x1f\x8b")
+    spare = sorted(
+        (other / "blobs" / "sha256").iterdir(), key=lambda p: p.read_bytes()[:2] != b"\x1f\x8b"
+    )
     sizes[0].write_bytes(spare[0].read_bytes())
     (tmp_path / "root").mkdir()
     with pytest.raises(PreflightFailed, match="not what its configuration says"):

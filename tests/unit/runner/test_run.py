@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -221,3 +222,25 @@ def test_a_probe_stops_a_step_that_takes_hours(grounds: Grounds) -> None:
     assert "ALERT lag: /lag > 60 (2 samples in a row)" in said
     assert time.monotonic() - began < 30
     assert grounds.state()["alerts"][0]["probe"] == "lag"
+
+
+def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
+    """Each ended what bore the other's mark: runs of one name, in two lines or directories."""
+    grounds.make(step("a", "--slow=60"))
+    first = subprocess.Popen(grounds.new("run"), stdout=subprocess.DEVNULL)
+    while grounds.log() != ["--apply a"]:
+        assert first.poll() is None
+        time.sleep(0.01)
+    (grounds.place / "a").touch()
+    other = grounds.new("run")
+    other[other.index("--runs") + 1] = str(grounds.top / "other")
+    assert "closed" in grounds.go(other).stdout
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) == 5
+
+
+def test_a_bad_answer_begins_no_run(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    grounds.begin(2, "--answer", "perhaps")
+    assert not grounds.runs.exists()
