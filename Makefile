@@ -111,6 +111,14 @@ build/seaweedfs/.installed: requirements/seaweedfs.txt tools/venv.sh
 	@tools/venv.sh build/seaweedfs requirements/seaweedfs.txt
 	@touch $@
 
+.PHONY: lnm-servers
+lnm-servers: seaweedfs build/lnm-servers/.installed ## Install the database and the object store that LNM is tried against
+
+build/lnm-servers/.installed: requirements/lnm-servers.txt requirements/lnm-driver.txt \
+		tools/lnm_servers.sh tools/venv.sh
+	@tools/lnm_servers.sh
+	@touch $@
+
 lock: ## Write requirements/*.txt again; UPGRADE=--upgrade takes newer versions
 	@tools/lock.sh $(UPGRADE)
 

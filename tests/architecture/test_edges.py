@@ -42,6 +42,7 @@ WRITERS = (
     # a run: its journal, its directory, outputs of programs, wheels; and what steps install
     *("runner/journal.py", "runner/rundir.py", "runner/program.py", "runner/site.py"),
     *("runner/preflight.py", "runner/wheels.py", "runner/brought/install.py"),
+    *("runner/packing/head.py", "runner/packing/pyz.py", "runner/homing/write.py"),
 )
 WRITING_OS = frozenset(
     "chflags chmod chown copy_file_range fchmod fchown ftruncate lchmod lchown link makedirs mkdir"
