@@ -119,6 +119,13 @@ build/lnm-servers/.installed: requirements/lnm-servers.txt requirements/lnm-driv
 	@tools/lnm_servers.sh
 	@touch $@
 
+.PHONY: mongosh
+mongosh: tests/lnm/js/node_modules/.installed ## Install the shell that rolls 21-102 back without Python (npm)
+
+tests/lnm/js/node_modules/.installed: tests/lnm/js/package-lock.json
+	@npm --prefix tests/lnm/js ci --ignore-scripts --omit=optional --no-audit --no-fund
+	@touch $@
+
 lock: ## Write requirements/*.txt again; UPGRADE=--upgrade takes newer versions
 	@tools/lock.sh $(UPGRADE)
 
