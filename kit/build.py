@@ -212,7 +212,7 @@ def make_inputs(
 ) -> tuple[Inputs, Evidence | None]:
     """Return what a kit carries, and its evidence, if it has any; that is read and judged now.
 
-    A kit that has evidence, be it its lock alone, has its own provenance too.
+    Every kit with files of its own has its provenance, and so an index of its evidence.
 
     Args:
         spec: What to build.
@@ -233,10 +233,10 @@ def make_inputs(
         if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
             raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
     own = own_members(draft.kit, runner=has_runbook(spec))
-    if len(collected.evidence):
+    if len(collected.data):  # a Statement has at least one subject
+        own[PROVENANCE] = b""
+    if PROVENANCE in own or len(collected.evidence):
         own[INDEX] = b""
-        if len(collected.data):  # a Statement has at least one subject
-            own[PROVENANCE] = b""
     inputs = Inputs(collected, own, signed_sums=signed_sums, mtime=draft.kit.mtime)
     late = {}
     if PROVENANCE in own:
