@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
-from itertools import islice
 from urllib.parse import unquote, urljoin, urlsplit
 
 from kit.net.client import Client
@@ -62,9 +61,9 @@ def _listed(directory: str, client: Client) -> Iterator[str]:
     names: Iterator[str] = iter(())
     if directory.startswith("file:"):
         path = unquote(urlsplit(directory).path)
-        with contextlib.suppress(OSError), os.scandir(path) as entries:
-            some = islice(entries, _MAX_NAMES)
-            names = iter([entry.name + "/" * entry.is_dir() for entry in some])
+        with contextlib.suppress(OSError):
+            some = sorted(os.listdir(path))[:_MAX_NAMES]
+            names = (name + "/" * os.path.isdir(path + name) for name in some)
     else:
         with contextlib.suppress(KitError), client.get(directory) as answer:
             page = answer.read(_MAX_LISTING).decode("utf-8", "replace")
