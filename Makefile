@@ -52,7 +52,7 @@ lint: venv
 
 types: venv
 	$(RUN) -m mypy
-	@for folder in fixtures/lnm/migrations/*/; do \
+	@for folder in fixtures/lnm/migrations/*/ fixtures/lnm/rollout/; do \
 		(cd "$$folder" && "$(CURDIR)/$(RUN)" -m mypy --config-file "$(CURDIR)/pyproject.toml" \
 			--cache-dir "$(CURDIR)/.mypy_cache/$$(basename "$$folder")" .) || exit 1; \
 	done
