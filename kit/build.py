@@ -13,7 +13,6 @@ from kit.container import output
 from kit.container.archive import SumsSign, Written, write_archive
 from kit.container.page import sign_page, write_page
 from kit.container.pyz import make_pyz, make_runner_pyz, runner_files, verifier_files
-from kit.container.readme import readme_text
 from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
 from kit.runbook.carried import check_runbooks, has_runbook
 from kit.sources.collect import Collected, collect
@@ -21,6 +20,7 @@ from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
+from runner.packing.readme import readme_text
 from verifier.core.errors import ExitStatus, KitError, Usage
 from verifier.core.limits import MAX_TIME
 from verifier.core.lists import DATA, RUNNER_TOOL, VERIFIER_TOOL
