@@ -74,15 +74,15 @@ class Site:
         ]
 
     def move(self, *words: str, **more: str) -> Ran:
-        words = self.words("--batch-size=4", *words)
-        return run(MOVE, *words, uri=self.place.cluster.uri, more={**WHO, **more})
+        told = self.words("--batch-size=4", *words)
+        return run(MOVE, *told, uri=self.place.cluster.uri, more={**WHO, **more})
 
     def back(self, *words: str) -> Ran:
         return run(MOVE_BACK, *self.words(*words), uri=self.place.cluster.uri, more=WHO)
 
     def start(self, program: str = MOVE, *words: str) -> subprocess.Popen[str]:
-        words = self.words(*words)
-        return start(program, *words, uri=self.place.cluster.uri, more=WHO)
+        told = self.words(*words)
+        return start(program, *told, uri=self.place.cluster.uri, more=WHO)
 
     @property
     def checks(self) -> tuple[int, int]:
@@ -315,7 +315,7 @@ def ended_by_kills(site: Site, program: str, choice: random.Random) -> None:
 @pytest.mark.long
 def test_killed_at_any_moment_it_ends_as_one_that_was_not(site: Site) -> None:
     choice, before = random.Random(21_103), site.held
-    for _ in range(6):
+    for _ in range(3):
         ended_by_kills(site, MOVE, choice)
         assert site.moved
         payload = choice.choice(list(site.payloads))
