@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.container.frames import write_parts
 from kit.container.head import read_head
 from kit.container.output import new_file
 from kit.errors import show
+from runner.packing.head import write_parts
 from verifier.core import limits
 from verifier.repair.errors import KitDamaged, RequestMalformed, RequestOfAnother
 from verifier.repair.papers import MAX_PAPER, Request, encode_pack, parse_request

@@ -12,11 +12,12 @@ if [ ! "$tool/.installed" -nt requirements/lock.txt ]; then
 fi
 
 # compile INPUT NAME [OPTION...]: a lock that says the same keeps its time, so `make` rebuilds nothing.
+oldest=3.10
 compile() {
     input=$1 name=$2
     shift 2
-    cp "requirements/$name" "$tool/$name"
-    "$tool/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+    [ ! -e "requirements/$name" ] || cp "requirements/$name" "$tool/$name"
+    "$tool/bin/uv" pip compile --quiet --universal --python-version "$oldest" --generate-hashes \
         --no-annotate --custom-compile-command 'make lock' "$@" "$input" --output-file "$tool/$name"
     cmp -s "$tool/$name" "requirements/$name" || cp "$tool/$name" "requirements/$name"
 }
@@ -25,3 +26,7 @@ compile pyproject.toml runtime.txt "$@"
 compile requirements/dev.in dev.txt "$@" # takes the versions of runtime.txt
 compile requirements/lock.in lock.txt "$@"
 compile requirements/seaweedfs.in seaweedfs.txt "$@"
+compile requirements/atheris.in atheris.txt "$@"
+compile requirements/lnm-servers.in lnm-servers.txt "$@"
+oldest=3.9 # what runs at the site
+compile requirements/lnm-driver.in lnm-driver.txt "$@"

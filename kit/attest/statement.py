@@ -18,7 +18,7 @@ from kit.stock.bundle import dsse_bundle
 from verifier.core.envelope import PAYLOAD_TYPE, pae
 from verifier.core.jsonstrict import compact
 from verifier.core.model import STATEMENT_TYPE
-from verifier.core.signature import SSHSIG
+from verifier.core.signature import SSH_SCHEMES
 from verifier.evidence.foreign import MAX_BYTES
 
 _MOST = MAX_BYTES // 4 * 3 - (64 << 10)  # bytes of a payload, with room for its signatures
@@ -84,7 +84,7 @@ def bundle_bytes(payload: bytes, signer: KitSigner) -> bytes:
         SignerUnsupported: Bundles have no signatures of this scheme.
         KitError: The signer cannot sign.
     """
-    if signer.scheme == SSHSIG:
+    if signer.scheme in SSH_SCHEMES:
         raise SignerUnsupported(
             "a sigstore bundle takes no signature of ssh-keygen",
             where=f"key {signer.keyid}",

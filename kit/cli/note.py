@@ -12,11 +12,11 @@ import typer
 
 from kit.cli.common import Jobs, Json, app, note_root, progress, say
 from kit.cli.defaults import Chosen
-from kit.container.frames import write_parts
 from kit.container.output import new_file
 from kit.note import medium
 from kit.note.note import ROOT, VERIFIER, ReleaseNote, release_note
 from kit.note.qrcode import KINDS, qr_lines, qr_picture
+from runner.packing.head import write_parts
 from verifier.core.errors import UsageError
 from verifier.show.fingerprint import groups
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import zstandard
 
 from kit.sources.inputs import Inputs
+from runner.packing.head import write_parts
 from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size
 from verifier.core.frames import GROUP, Piece, Plan
@@ -327,22 +328,6 @@ def _may_shrink(compressor: zstandard.ZstdCompressor, content: memoryview) -> bo
         _pays(len(compressor.compress(content[at : at + _PROBE])), _PROBE)
         for at in range(first, _PROBES * step, step)
     )
-
-
-def write_parts(output: int, parts: list[bytes | memoryview], offset: int) -> None:
-    """Write pieces one behind the other at ``offset``.
-
-    Raises:
-        OSError: The host refuses; the caller knows the file's name.
-    """
-    left = [memoryview(part) for part in parts]
-    while left:
-        done = os.pwritev(output, left[:1000], offset)
-        offset += done
-        while left and done >= len(left[0]):
-            done -= len(left.pop(0))
-        if done:
-            left[0] = left[0][done:]
 
 
 def digest_mixed(

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.container.frames import read_content, write_parts
+from kit.container.frames import read_content
 from kit.container.output import lock, open_left, refused, sync_directory
 from kit.errors import show
+from runner.packing.head import write_parts
 from verifier import _compat
 from verifier.core import limits
 from verifier.core.codec import raw_parts, raw_size

@@ -1,23 +1,16 @@
-"""Makes ``kit-verify.pyz`` and ``kit-run.pyz``: each one file, the same bytes everywhere.
-
-The standard library's ``zipapp`` copies file times, so the archive is written here: stored, sorted,
-1980-01-01, one mode (APPNOTE.TXT 4.3).
-"""
+"""The sources that a kit carries of its verifier and its runner, and the programs made of them."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from pathlib import Path
+import os
 from types import ModuleType
 
 import runner
 import verifier
+from runner.packing.pyz import make_pyz, make_runner_pyz, sources_in
 from verifier.core.lists import VERIFIER, Index
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # the oldest that zip can say
-_UNIX = 3  # create_system: makes the mode mean the same everywhere
-_MODE = 0o100644 << 16
+__all__ = ["make_pyz", "make_runner_pyz", "runner_files", "verifier_files", "verifier_tool"]
 
 
 def verifier_tool(index: Index) -> int:
@@ -37,29 +30,5 @@ def runner_files() -> dict[str, bytes]:
 
 def _sources(package: ModuleType) -> dict[str, bytes]:
     assert package.__file__ is not None
-    root = Path(package.__file__).parent
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.py")}
-    return dict(sorted(files.items()))
-
-
-def make_pyz(files: dict[str, bytes]) -> bytes:
-    """Return the zipapp of the verifier's sources."""
-    members = {f"verifier/{path}": data for path, data in files.items()}
-    return _zipapp({**members, "__main__.py": files["__main__.py"]})
-
-
-def make_runner_pyz(files: dict[str, bytes], runner: dict[str, bytes]) -> bytes:
-    """Return the zipapp of the verifier's and the runner's sources; it starts the runner."""
-    members = {f"verifier/{path}": data for path, data in files.items()}
-    members.update({f"runner/{path}": data for path, data in runner.items()})
-    return _zipapp({**members, "__main__.py": runner["__main__.py"]})
-
-
-def _zipapp(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(members):
-            info = zipfile.ZipInfo(name, _DATE)
-            info.create_system, info.external_attr = _UNIX, _MODE
-            archive.writestr(info, members[name])
-    return buffer.getvalue()
+    top = os.path.dirname(os.path.dirname(package.__file__))
+    return sources_in(top, package.__name__)

@@ -22,7 +22,7 @@ from verifier.core.envelope import PAYLOAD_TYPE, pae
 from verifier.core.errors import KitError
 from verifier.core.jsonstrict import compact
 from verifier.core.model import parse_time
-from verifier.core.signature import SSHSIG, parse_material
+from verifier.core.signature import SSH_SCHEMES, parse_material
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.statement import Envelope, read_envelope
 
@@ -178,7 +178,7 @@ def sign_layout(layout: LayoutFile, signers: Sequence[KitSigner]) -> list[str]:
         raise LayoutInvalid("has no steps", where=layout.given.where)
     signatures = dict(layout.signatures)
     for signer in signers:
-        if signer.scheme == SSHSIG:
+        if signer.scheme in SSH_SCHEMES:
             raise SignerUnsupported(
                 "in-toto knows no signatures of ssh-keygen",
                 where=f"key {signer.keyid}",
@@ -198,7 +198,7 @@ def public_key(path: Path) -> dict[str, Any]:
         KitError: The file does not serve.
     """
     key, scheme = load_with_scheme(path)
-    if scheme == SSHSIG:
+    if scheme in SSH_SCHEMES:
         raise SignerUnsupported(
             "in-toto knows no signatures of ssh-keygen",
             where=f"key {str(path)!r}",

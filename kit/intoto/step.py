@@ -23,7 +23,7 @@ from kit.intoto.errors import StepUnusable
 from kit.intoto.library import check_name, library, short
 from kit.signing.model import KitSigner
 from verifier.core.jsonstrict import compact
-from verifier.core.signature import SSHSIG
+from verifier.core.signature import SSH_SCHEMES
 
 MAX_OUTPUT = 1 << 20  # bytes of each stream that a link keeps: the last ones
 _PIECE = 1 << 16
@@ -89,7 +89,7 @@ def do_step(step: Step, signer: KitSigner, directory: Path, *, again: bool = Fal
         KitError: The signer cannot sign.
     """
     check_name(step.name)
-    if signer.scheme == SSHSIG:
+    if signer.scheme in SSH_SCHEMES:
         raise SignerUnsupported(
             "in-toto knows no signatures of ssh-keygen",
             where=f"key {signer.keyid}",

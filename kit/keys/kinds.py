@@ -30,7 +30,9 @@ from verifier.core.signature import (
     P384,
     RSA_PKCS1,
     RSA_PSS,
+    SSH_SCHEMES,
     SSHSIG,
+    SSHSIG_SK,
     parse_material,
 )
 from verifier.crypto import rsa, sshsig
@@ -48,6 +50,10 @@ _NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}  # N
 class SshSigKey(SSlibKey):
     """An Ed25519 key that signs through ``ssh-keygen -Y sign``, as python-tuf is to read it."""
 
+    @property
+    def _judge(self) -> Callable[[bytes, bytes, bytes], bool]:
+        return sshsig.verify_sk if self.scheme == SSHSIG_SK else sshsig.verify
+
     def verify_signature(self, signature: Signature, data: bytes) -> None:
         """Hold an SSH signature to this key.
 
@@ -56,11 +62,12 @@ class SshSigKey(SSlibKey):
         """
         public = bytes.fromhex(self.keyval["public"])
         blob = bytes.fromhex(signature.signature)
-        if signature.keyid != self.keyid or not sshsig.verify(public, data, blob):
+        if signature.keyid != self.keyid or not self._judge(public, data, blob):
             raise UnverifiedSignatureError(f"not a signature of key {self.keyid}")
 
 
-KEY_FOR_TYPE_AND_SCHEME[KEYTYPES[SSHSIG][0], SSHSIG] = SshSigKey
+for _scheme in SSH_SCHEMES:
+    KEY_FOR_TYPE_AND_SCHEME[KEYTYPES[_scheme][0], _scheme] = SshSigKey
 
 
 def schemes_of(key: PublicKey) -> tuple[str, ...]:
@@ -104,7 +111,7 @@ def tuf_key(public: PublicKey, scheme: str = "") -> SSlibKey:
         scheme: One of `schemes_of`; the first of them if empty.
     """
     key = SSlibKey.from_crypto(public, scheme=scheme or None)
-    if scheme != SSHSIG:
+    if scheme not in SSH_SCHEMES:
         return key
     return SshSigKey(key.keyid, key.keytype, key.scheme, key.keyval)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -13,7 +14,8 @@ from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # no
 from kit.errors import KeyUnreadable, show
 from kit.keys.kinds import PublicKey, describe, schemes_of, tuf_key
 from kit.keys.reading import MAKE, label, parse, read, unsupported
-from verifier.core.signature import KEYTYPES, SSHSIG
+from verifier.core.signature import KEYTYPES, SSHSIG, SSHSIG_SK
+from verifier.crypto.sshsig import APPLICATION
 
 _HALF = ("a private key", "give its public half, the .pub file")
 _PRIVATE = (
@@ -22,6 +24,7 @@ _PRIVATE = (
 )
 _SSH = b"ssh-ed25519 "
 _SK = b"sk-"
+_SK_SSH = b"sk-ssh-ed25519@openssh.com"
 
 
 def load_public(path: Path) -> PublicKey:
@@ -55,11 +58,12 @@ def load_with_scheme(argument: Path) -> tuple[PublicKey, str]:
     scheme, _, rest = str(argument).partition(":")
     if scheme not in KEYTYPES:
         return _load(argument)
-    public, _ = _load(Path(rest))
-    if scheme not in schemes_of(public):
+    public, own = _load(Path(rest))
+    serves = (own,) if own == SSHSIG_SK else schemes_of(public)
+    if scheme not in serves:
         raise unsupported(
             f"{describe(public)}, which does not sign with {scheme}",
-            f"give {' or '.join(schemes_of(public))}",
+            f"give {' or '.join(serves)}",
             f"key {show(rest)}",
         )
     return public, scheme
@@ -68,9 +72,11 @@ def load_with_scheme(argument: Path) -> tuple[PublicKey, str]:
 def _load(path: Path) -> tuple[PublicKey, str]:
     """Return a key and the scheme that its file suggests."""
     data, where = read(path)
+    if data.startswith(_SK_SSH + b" "):
+        return _load_sk(data, where), SSHSIG_SK
     if data.startswith(_SK):
-        what = "a security key of OpenSSH, which signs a counter and flags of its own"
-        raise unsupported(what, "use a key of the type ssh-ed25519", where)
+        what = "a security key of OpenSSH that is none of Ed25519"
+        raise unsupported(what, "make one with `ssh-keygen -t ed25519-sk`", where)
     if data.startswith(_SSH):
         return _load_ssh(data, where), SSHSIG
     label(data, where, wanted=frozenset({"PUBLIC KEY"}), halves=dict.fromkeys(_PRIVATE, _HALF))
@@ -91,3 +97,24 @@ def _load_ssh(data: bytes, where: str) -> Ed25519PublicKey:
     if len(lines) != 1 or not isinstance(key, Ed25519PublicKey):
         raise KeyUnreadable("is not one line with one SSH key", where=where)
     return key
+
+
+def _load_sk(data: bytes, where: str) -> Ed25519PublicKey:
+    """Return the key of a line of a security key, whose application is the usual one."""
+    words = data.strip().split(b"\n")[0].split(b" ")
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (ValueError, IndexError):
+        blob = b""
+    begin = _string(_SK_SSH) + (32).to_bytes(4, "big")
+    key, behind = blob[len(begin) : len(begin) + 32], blob[len(begin) + 32 :]
+    if not blob.startswith(begin) or len(key) != 32 or data.strip().count(b"\n"):
+        raise KeyUnreadable("is not one line with one SSH key", where=where)
+    if behind != _string(APPLICATION):
+        what = f"a security key that was not made for the application {APPLICATION.decode()!r}"
+        raise unsupported(what, "make one with `ssh-keygen -t ed25519-sk`", where)
+    return Ed25519PublicKey.from_public_bytes(key)
+
+
+def _string(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data

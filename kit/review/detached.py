@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.container.frames import write_parts
 from kit.container.head import CheckedAnother, check_same_root
 from kit.container.output import new_file, partial_of
 from kit.errors import OutputExists, show
 from kit.review.errors import DetachedMalformed, DetachedTooLarge, DetachedUnreadable
 from kit.review.head import Head, load_head
 from kit.signing import KitSigner, SecretsHandler, load_signer
+from runner.packing.head import write_parts
 from verifier.core.envelope import pae
 from verifier.core.errors import FormatNewer, KitError
 from verifier.core.jsonstrict import NotStrict, compact, parse_base64, parse_compact

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.container.frames import write_parts
 from kit.container.output import is_still, lock, refused, sync_directory
 from kit.errors import OutputExists, OutputForeign, show
 from kit.review.diff import NO_OLD, diff_text
 from kit.review.errors import ReviewDiffDiffers
 from kit.review.head import DIFF, PACK_FILES, Head, load_head
 from kit.review.words import Seen, see
+from runner.packing.head import write_parts
 from verifier import _compat
 from verifier.core.model import KitInfo
 from verifier.core.names import HEAD

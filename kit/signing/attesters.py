@@ -13,14 +13,14 @@ from pathlib import Path
 from kit.errors import KeyUnreadable, SignerArgumentInvalid, show
 from kit.keys.kinds import Ask, material_of, tuf_key
 from kit.keys.private import Variable, load_private
-from kit.keys.public import load_public, load_with_scheme
+from kit.keys.public import load_with_scheme
 from kit.signing.arguments import SSH, VARIABLE, parse_uri
 from kit.signing.files import maker
 from kit.signing.load import load_signer
 from kit.signing.model import KitSigner, Targets, evaluated, signer_of
 from kit.signing.services import service_signer
 from kit.signing.ssh import ssh_signer
-from verifier.core.signature import KEYTYPES, SSHSIG
+from verifier.core.signature import KEYTYPES, SSH_SCHEMES, SSHSIG
 
 _SELF = "attester"  # what a key that no root names is called
 
@@ -86,17 +86,17 @@ def _by_ssh(path: Path, targets: Targets) -> KitSigner:
         raise KeyUnreadable(
             f"its public half {show(public)} is not there", where=f"key {show(path)}"
         )
-    key = load_public(public)
-    wanted = material_of(key)
+    key, scheme = load_with_scheme(public)
+    wanted, scheme = material_of(key), scheme if scheme in SSH_SCHEMES else SSHSIG
     known = {
         one.keyid: one
         for one in evaluated(targets)
-        if one.material == wanted and one.scheme == SSHSIG
+        if one.material == wanted and one.scheme == scheme
     }
     if known:
         return ssh_signer(path, None, known)
-    named = tuf_key(key, SSHSIG)
-    own = _Own(named.keyid, _SELF, SSHSIG, named.keyval["public"])
+    named = tuf_key(key, scheme)
+    own = _Own(named.keyid, _SELF, scheme, named.keyval["public"])
     return ssh_signer(path, None, {own.keyid: own})
 
 

@@ -15,7 +15,7 @@ from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, SignerUnavailable, show
 from kit.keys.kinds import Ask, PrivateKey, material_of
 from kit.keys.private import Variable, load_private
 from kit.signing.model import KitSigner, Make, Targets, evaluated, signer_of
-from verifier.core.signature import P256, RSA_PKCS1, SSHSIG
+from verifier.core.signature import P256, RSA_PKCS1, SSHSIG, SSHSIG_SK
 from verifier.crypto import sshsig
 
 _SALT = 32  # bytes, FORMAT 4.5
@@ -34,7 +34,7 @@ def file_signer(
     private = load_private(place, ask)
     # not by key id: a PEM has many spellings, and other programs compute the id from theirs
     wanted, where = material_of(private.public_key()), place_of(place)
-    named = [key for key in evaluated(targets) if key.material == wanted]
+    named = [k for k in evaluated(targets) if k.material == wanted and k.scheme != SSHSIG_SK]
     if not named:
         raise KeyNotInRoot("the root does not name this key", where=where)
     for key in named:

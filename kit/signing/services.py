@@ -16,7 +16,7 @@ from kit.errors import KitError, SignerUnavailable, SignerUnsupported
 from kit.keys.kinds import Ask
 from kit.signing.arguments import FILES, REFUSED, SSH, VARIABLE
 from kit.signing.model import KitSigner, Targets, evaluated, signer_of
-from verifier.core.signature import ED25519, KEYTYPES, P256, P384, RSA_PKCS1, RSA_PSS, SSHSIG
+from verifier.core.signature import ED25519, KEYTYPES, P256, P384, RSA_PKCS1, RSA_PSS, SSH_SCHEMES
 
 _ECDSA = frozenset({P256, P384})
 _RSA = frozenset({RSA_PSS, RSA_PKCS1})
@@ -27,7 +27,7 @@ _MAKES = {  # what the signers of securesystemslib 1.6 can make, of the schemes 
     "gcpkms": _ECDSA | _RSA,
     "hv": frozenset({ED25519}),
 }
-_ALL = frozenset(KEYTYPES) - {SSHSIG}
+_ALL = frozenset(KEYTYPES) - frozenset(SSH_SCHEMES)
 _EXTRAS = {"hv": "vault"}  # extras of securesystemslib that are not called like the URI scheme
 _SHORTEST_HIDDEN = 4  # characters of a part of a URI; hiding less would only garble the message
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, KeyUnreadable, show
 from kit.keys.kinds import material_of
-from kit.keys.public import load_public
+from kit.keys.public import load_with_scheme
 from kit.signing.model import KitSigner, Make, Targets, evaluated, signer_of
 from kit.stock import sshsig
-from verifier.core.signature import SSHSIG
+from verifier.core.signature import SSH_SCHEMES, SSHSIG
 
 
 def ssh_signer(path: Path, name: str | None, targets: Targets) -> KitSigner:
@@ -28,15 +28,16 @@ def ssh_signer(path: Path, name: str | None, targets: Targets) -> KitSigner:
     public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
     if not public.exists():
         raise KeyUnreadable(f"its public half {show(public)} is not there", where=where)
-    wanted = material_of(load_public(public))
+    loaded, scheme = load_with_scheme(public)
+    wanted, scheme = material_of(loaded), scheme if scheme in SSH_SCHEMES else SSHSIG
     keys = [key for key in evaluated(targets) if key.material == wanted]
-    named = [key for key in keys if key.scheme == SSHSIG]
+    named = [key for key in keys if key.scheme == scheme]
     if not named:
         other = f", but with the scheme {keys[0].scheme}" if keys else ""
         raise KeyNotInRoot(f"the root does not name it as an SSH key{other}", where=where)
     for key in named:
         if name is None or name in (key.signer, key.keyid):
-            return signer_of(key, _asks(path))
+            return signer_of(key, _asks(path, scheme))
     owner = named[0].signer
     raise KeyOfAnotherSigner(f"the root names it for {owner!r}, not for {name!r}", where=where)
 
@@ -48,9 +49,14 @@ def sign_ssh(path: Path, message: bytes) -> bytes:
         SshKeygenMissing: This host has none.
         SshKeyRefused: ssh-keygen refuses the key, or it is no Ed25519 key.
     """
-    armored = sshsig.sign(path, message)
-    return base64.b64decode(b"".join(armored.split(b"\n")[1:-2]))
+    return _unarmored(sshsig.sign(path, message))
 
 
-def _asks(path: Path) -> Make:
-    return lambda message: sign_ssh(path, message)
+def _unarmored(text: bytes) -> bytes:
+    return base64.b64decode(b"".join(text.split(b"\n")[1:-2]))
+
+
+def _asks(path: Path, scheme: str) -> Make:
+    if scheme == SSHSIG:
+        return lambda message: sign_ssh(path, message)
+    return lambda message: _unarmored(sshsig.ask(path, message))  # hardware; the key of it is known

@@ -46,6 +46,21 @@ def sign(key: Path, data: bytes) -> bytes:
         SshKeygenMissing: This host has none.
         SshKeyRefused: ssh-keygen refuses the key, or it is no Ed25519 key.
     """
+    made = ask(key, data)
+    try:
+        check(made, data)
+    except ValueError as reason:
+        raise SshKeyRefused(str(reason), where=f"key {show(key)}") from None
+    return made
+
+
+def ask(key: Path, data: bytes) -> bytes:
+    """Return what ssh-keygen signs with any of its keys, in hardware too; nobody has judged it.
+
+    Raises:
+        SshKeygenMissing: This host has none.
+        SshKeyRefused: ssh-keygen refuses the key.
+    """
     where = f"key {show(key)}"
     command: list[str | Path] = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE]
     try:
@@ -58,10 +73,6 @@ def sign(key: Path, data: bytes) -> bytes:
         lines = done.stderr.decode("utf-8", "replace").strip().split("\n")
         said = " ".join(line for line in lines if line.strip("@")) or f"status {done.returncode}"
         raise SshKeyRefused(f"ssh-keygen says {said!r}", where=where, fix=_fix_of(said))
-    try:
-        check(done.stdout, data)
-    except ValueError as reason:
-        raise SshKeyRefused(str(reason), where=where) from None
     return done.stdout
 
 

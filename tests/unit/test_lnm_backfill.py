@@ -156,6 +156,9 @@ class MemoryStore:
         wanted = run.resume_filter(after).get("_id", {"$gt": -1})["$gt"]
         return [self.source[key] for key in sorted(self.source) if key > wanted]
 
+    def advisory(self, key: Any) -> Any:
+        return self.source.get(key)
+
     def insert_missing(self, name: str, documents: Sequence[Any]) -> tuple[int, list[Any]]:
         self.bulk_sizes.append(len(documents))
         bad = [d for d in documents if d["_id"] in self.refused]
@@ -303,8 +306,81 @@ def test_stop_on_error_leaves_the_checkpoint_before_the_batch() -> None:
         backfill(store)
     assert stopped.value.status == Exit.FAILED
     assert (store.runs["r"]["last_id"], store.runs["r"]["status"]) == (3, "running")
+    assert store.runs["r"]["counts"]["rejected"] == 0
     store.source[4] = advisory(4)
     assert backfill(store).state.status == "done"
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_report_of_a_run_that_an_error_ended_counts_the_error(refused: bool) -> None:
+    store = MemoryStore([*advisories(2), advisory(2) if refused else {"_id": 2}])
+    store.refused = {model.linkset_id("default", "CVE-2")} if refused else set()
+    progress = run.Progress(run.open_run(store, "r", 2))
+    with pytest.raises(common.MigrationError):
+        run.backfill(store, progress, stop_on_error=True)
+    facts = progress.state.facts()
+    assert (facts["status"], facts["batches"], len(facts["problems"])) == ("stopped", 1, 1)
+    counted = (facts["counts"]["failed"], facts["counts"]["rejected"])
+    assert counted == ((1, 0) if refused else (0, 1))
+    assert set(run.RunState("r", 2).facts()["counts"]) == set(run.COUNTED)
+
+
+def test_run_that_is_asked_to_end_does_so_between_two_batches_and_goes_on() -> None:
+    store, whole = MemoryStore(advisories(7)), MemoryStore(advisories(7))
+    progress = run.Progress(run.open_run(store, "r", 2))
+    asked = iter([False, True])
+    state = run.backfill(store, progress, stop_on_error=True, stopping=lambda: next(asked))
+    assert (state.status, state.batches, state.counts["advisories"]) == ("stopped", 1, 2)
+    assert (store.runs["r"]["status"], store.runs["r"]["batches"]) == ("running", 1)
+    assert backfill(store).state == backfill(whole).state
+    assert store.tables == whole.tables
+
+
+def test_check_follows_a_run_and_its_rollback() -> None:
+    def said() -> tuple[int, int]:
+        forward, _, _ = run.check(store, "r")
+        back, _ = run.check_rollback(store, "r")
+        return int(forward), int(back)
+
+    store = MemoryStore(advisories(5))
+    assert said() == (Exit.TO_DO, Exit.DONE)
+    state = run.open_run(store, "r", 2)
+    assert said() == (Exit.TO_DO, Exit.TO_DO)
+    run.backfill(store, run.Progress(state), stop_on_error=True)
+    assert said() == (Exit.DONE, Exit.TO_DO)
+    held = store.tables[model.LINKSETS].pop(model.linkset_id("default", "CVE-4"))
+    assert said() == (Exit.CONFLICT, Exit.TO_DO)
+    store.tables[model.LINKSETS][held["_id"]] = held
+    checkpoint = store.runs.pop("r")
+    assert said() == (Exit.TO_DO, Exit.TO_DO)
+    with pytest.raises(common.MigrationError, match="restore the backup") as stopped:
+        roll_back(store)
+    assert stopped.value.status == Exit.CONFLICT
+    store.runs["r"] = checkpoint
+    roll_back(store)
+    assert said() == (Exit.CONFLICT, Exit.DONE)
+
+
+def test_check_of_a_run_with_errors_is_neither_done_nor_to_do() -> None:
+    store = MemoryStore([advisory(0), {"_id": 1}])
+    backfill(store, stop=False)
+    assert run.check(store, "r")[0] == Exit.FAILED
+
+
+@pytest.mark.parametrize(
+    ("code", "again", "status"),
+    [
+        (None, False, Exit.UNAVAILABLE),
+        (43, False, Exit.UNAVAILABLE),
+        (11602, False, Exit.UNAVAILABLE),
+        (2, True, Exit.UNAVAILABLE),
+        (18, False, Exit.USAGE),
+        (13, False, Exit.USAGE),
+        (121, False, Exit.FAILED),
+    ],
+)
+def test_only_what_was_lost_is_to_be_tried_again(code: Any, again: bool, status: Any) -> None:
+    assert common.ServerRefused(code, "", again=again).status == status
 
 
 def test_without_stop_on_error_failures_are_named_and_counted() -> None:

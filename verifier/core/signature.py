@@ -17,6 +17,8 @@ P384 = "ecdsa-sha2-nistp384"
 RSA_PSS = "rsassa-pss-sha256"
 RSA_PKCS1 = "rsa-pkcs1v15-sha256"
 SSHSIG = "x-offline-kit-sshsig-ed25519"
+SSHSIG_SK = "x-offline-kit-sshsig-sk-ed25519"
+SSH_SCHEMES = (SSHSIG, SSHSIG_SK)
 KEYID = re.compile(r"[!-~]{1,128}")  # FORMAT 4.2, 5.4
 SCHEME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # FORMAT 5.4
 KEYTYPES = {  # of each scheme, first the one to write
@@ -26,6 +28,7 @@ KEYTYPES = {  # of each scheme, first the one to write
     RSA_PSS: ("rsa",),
     RSA_PKCS1: ("rsa",),
     SSHSIG: ("ed25519",),
+    SSHSIG_SK: ("ed25519",),
 }
 
 
@@ -83,10 +86,11 @@ class Key:
             return ecdsa.verify(
                 curve, self.material, digest(message).digest(), signature, low_s=low_s
             )
-        if self.scheme == SSHSIG:
+        if self.scheme in SSH_SCHEMES:
             from verifier.crypto import sshsig
 
-            return sshsig.verify(self.material, message, signature)
+            judge = sshsig.verify if self.scheme == SSHSIG else sshsig.verify_sk
+            return judge(self.material, message, signature)
         from verifier.crypto import rsa
 
         verify = rsa.verify_pss if self.scheme == RSA_PSS else rsa.verify_pkcs1v15

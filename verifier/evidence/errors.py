@@ -29,11 +29,11 @@ class EvidenceMalformed(Rejected):
 class EvidenceTooLarge(Undecided):
     """A document of evidence is larger, deeper or has more parts than this verifier reads.
 
-    The limits are in docs/explanation/sigstore.md.
+    The limits are in TRUST-FILES 3.9 and in docs/explanation/sigstore.md.
     """
 
     code = "evidence-too-large"
-    fix = "Ask for evidence that is split into smaller documents."
+    fix = "Ask for smaller documents; one of up to 64 MiB can be given with --evidence FILE."
 
 
 class EvidenceFormUnknown(Undecided):
@@ -119,7 +119,7 @@ class AttestationUntrusted(Rejected):
 class EvidenceUnread(Undecided):
     """What decides about an attestation was not read in this run.
 
-    A member is larger than what is looked into, or `--quick` did not decode it.
+    `--quick` did not decode the member that says it, or it is larger than what is looked into.
     """
 
     code = "evidence-unread"
@@ -392,3 +392,24 @@ class TimestampInvalid(Rejected):
 
     code = "timestamp-invalid"
     fix = _RENEW
+
+
+# --- SBOMs -------------------------------------------------------------------------------------
+
+
+class SbomLinkFalse(Rejected):
+    """An SBOM does not describe what the kit says that it does, or the list of links is none.
+
+    `evidence/sbom-links.json` says which element of which SBOM describes which member. The SBOM has
+    no such element, gives no SHA-256 for it, or another one than the member has.
+    """
+
+    code = "sbom-link-false"
+    fix = "Do not rely on this SBOM; ask whoever built the kit for one that was made of it."
+
+
+class SbomLinkUnchecked(Undecided):
+    """An SBOM that is linked to members was not looked into: it is too large, or nobody read it."""
+
+    code = "sbom-link-unchecked"
+    fix = "Verify without --quick; for a larger SBOM ask for a split one, or let it pass by policy."

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from kit.keys import PrivateKey, load_private, public_pem
 from tests.support.assembler import Draft, assemble
+from tests.support.authenticator import Authenticator
 from tests.support.cases.roots import raw
 from tests.support.cases.trust import Make, also, by, short
 from tests.support.drafts import with_key
@@ -31,6 +32,7 @@ from tests.support.vector import Case, ok
 
 P384, PSS, V15 = "ecdsa-sha2-nistp384", "rsassa-pss-sha256", "rsa-pkcs1v15-sha256"
 SSH = "x-offline-kit-sshsig-ed25519"
+SK = "x-offline-kit-sshsig-sk-ed25519"
 N384 = int(
     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
     16,
@@ -57,6 +59,9 @@ def raw_public(name: str) -> str:
 DAVE = with_key("dd", entry("dave", "ecdsa", P384), "targets")
 ERIN_PSS = with_key("ee", entry("erin", "rsa", PSS), "targets")
 ERIN_V15 = with_key("ee", entry("erin", "rsa", V15), "targets")
+SK_SEED = b"a key in hardware, of mallory's!"
+SK_PUBLIC = Authenticator(SK_SEED).public.hex()
+SK_KEY = with_key("ff", entry("mallory", "ed25519", SK, SK_PUBLIC), "targets")
 SSH_KEY = with_key("ff", entry("mallory", "ed25519", SSH, raw_public("mallory")), "targets")
 
 
@@ -123,6 +128,11 @@ def ssh(
     return make
 
 
+def hardware(*, namespace: bytes = b"offline-kit", more: bytes = b"", **key: Any) -> Make:
+    """Return what signs as ``ssh-keygen -Y sign`` does with a security key."""
+    return lambda message: Authenticator(SK_SEED, **key).sshsig(message, namespace) + more
+
+
 ACCEPTED = [
     good("scheme_p384", "dave has a P-384 key.", DAVE, "dd", daves(low)),
     good("scheme_rsa_pss", "erin signs with RSA-PSS.", ERIN_PSS, "ee", erins(pss, 2048)),
@@ -137,6 +147,8 @@ ACCEPTED = [
         "ff",
         ssh(hash_name="sha256"),
     ),
+    good("scheme_sshsig_sk", "mallory signs with a key in hardware.", SK_KEY, "ff", hardware()),
+    good("scheme_sshsig_sk_pin", "Touched, and by a PIN.", SK_KEY, "ff", hardware(flags=5)),
 ]
 
 NISTP384 = [
@@ -215,6 +227,27 @@ SSHSIG = [
     refused("sshsig_sha384", "Another hash.", SSH_KEY, "ff", ssh(hash_name="sha384")),
     refused("sshsig_trailing_byte", "A byte more.", SSH_KEY, "ff", ssh(more=b"\0")),
     refused("sshsig_other_kind", "The kind ssh-rsa.", SSH_KEY, "ff", ssh(kind=b"ssh-rsa")),
+    refused("sshsig_sk_untouched", "Nobody touched it.", SK_KEY, "ff", hardware(flags=0)),
+    refused("sshsig_sk_flags", "Flags of tomorrow.", SK_KEY, "ff", hardware(flags=0x41)),
+    refused(
+        "sshsig_sk_application",
+        "Made for another application.",
+        SK_KEY,
+        "ff",
+        hardware(application=b"ssh:other"),
+    ),
+    refused(
+        "sshsig_sk_namespace", "For another namespace.", SK_KEY, "ff", hardware(namespace=b"file")
+    ),
+    refused("sshsig_sk_trailing_byte", "A byte more.", SK_KEY, "ff", hardware(more=b"\0")),
+    refused("sshsig_sk_by_file", "A key file signed.", SK_KEY, "ff", ssh()),
+    refused(
+        "sshsig_by_sk",
+        "A key in hardware where the root names one in a file.",
+        with_key("ff", entry("mallory", "ed25519", SSH, SK_PUBLIC), "targets"),
+        "ff",
+        hardware(),
+    ),
     refused("sshsig_by_ed25519", "A plain Ed25519 signature.", SSH_KEY, "ff", by("mallory")),
     refused(
         "ed25519_by_sshsig",

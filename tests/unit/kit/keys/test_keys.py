@@ -318,7 +318,7 @@ PUBLIC_UNSUPPORTED = {
         BOB.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), "OpenSSH's own"
     ),
     "OpenSSH, security key": (
-        b"sk-ssh-ed25519@openssh.com AAAA\n", "a security key of OpenSSH, which signs a counter"
+        b"sk-ecdsa-sha2-nistp256@openssh.com AAAA\n", "a security key of OpenSSH that is none of"
     ),
     "DER": (
         BOB.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), "-pubin"
