@@ -27,7 +27,7 @@ class LockTask:
 
     def inputs(self) -> Digests:
         """Return the sources of each part that is fetched, with the files that name others."""
-        return {part.path: part.locked().digest for part in parts(self._spec())}
+        return {part.path: part.digest() for part in parts(self._spec())}
 
     def outputs(self) -> Digests:
         """Return the lock, and whether the store has all of it."""
