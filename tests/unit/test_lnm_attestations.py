@@ -77,7 +77,7 @@ def test_without_one_of_them_it_does_not(tmp_path: Path, dropped: str, kind: str
 def test_the_audit_shows_findings_with_their_answers(tmp_path: Path) -> None:
     made = make(tmp_path / "out", ATTESTED.read_text())
     assert accept(made, tmp_path / "trust").returncode == 0
-    words = ["audit", made.path, "--trust", str(tmp_path / "trust"), "--json"]
+    words: list[str | Path] = ["audit", made.path, "--trust", str(tmp_path / "trust"), "--json"]
     found = json.loads(run_verifier(made, *words, pin=False).stdout)["vulnerabilities"]
     told = {(row["id"], row["severity"], row["status"]) for row in found}
     assert told == {
