@@ -61,10 +61,6 @@ def _add_options(command: Parser, name: str) -> None:
     if name == "run":
         command.add_argument("--runs", metavar="DIR", default=RUNS, help="where runs are kept")
         command.add_argument("--name", metavar="NAME", default="", help="the name of the run")
-    if name == "resume":
-        command.add_argument(
-            "--trust", metavar="DIR", default="", help="has operators.json (where it was)"
-        )
     if name in ("resume", "watch", "rollback"):
         command.add_argument("--settings", metavar="FILE", default="", help="where secrets are now")
         command.add_argument(
@@ -95,6 +91,10 @@ def _add_options(command: Parser, name: str) -> None:
 
 
 def _add_rare(command: Parser, name: str) -> None:
+    if name == "resume":
+        command.add_argument(
+            "--trust", metavar="DIR", default="", help="has operators.json (where it was)"
+        )
     if name == "rollback":
         command.add_argument(
             "--past-no-return", action="store_true", help="also from behind the point of no return"
