@@ -187,11 +187,12 @@ class Site:
             limit=self._settings.limits.output,
             memory=self._settings.limits.memory,
         )
-        quiet = task.check or task.what.startswith("probe:")
-        show = (lambda data: None) if quiet else self._around.show
+        aside = task.check or task.what.startswith("probe:")  # it would stand amid the step's lines
+        show = (lambda data: None) if aside else self._around.show
 
         def asked() -> str:
-            self._around.tick()
+            if not aside:  # a probe is run by a thread of its own
+                self._around.tick()
             return stopping()
 
         with self._in_box(start, boxed) as (start, facts):
