@@ -9,6 +9,7 @@ machine may be shared; the clock stands beside them.  It exits with 1 above a ba
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -35,13 +36,24 @@ class Took:
 
     def __init__(self, command: list[str], status: int) -> None:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        self.memory = 0
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, ended, usage = os.wait4(child.pid, 0)
-        assert os.waitstatus_to_exitcode(ended) == status, command
+        while child.poll() is None:  # ru_maxrss has what this process had when it forked
+            self.memory = max(self.memory, _peak(child.pid))
+            time.sleep(0.01)
+        assert child.returncode == status, command
         self.clock = time.monotonic() - began
-        self.memory = usage.ru_maxrss * 1024
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _peak(process: int) -> int:
+    """Return the most that a process has had in memory so far, in bytes."""
+    with contextlib.suppress(OSError), open(f"/proc/{process}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def programs(place: Path, script: Path) -> tuple[float, float]:
