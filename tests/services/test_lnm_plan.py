@@ -54,7 +54,7 @@ def test_sources_become_a_release_that_a_strict_site_takes(tmp_path: Path, judge
             assert host.run("offline-kit", *words, "--plain-http", where.registry) == 0
     assert tree(tmp_path / "low") == tree(tmp_path / "other")
     medium = tmp_path / "low" / "lnm-2026.11.0"
-    words = [sys.executable, "-I", medium / "kit-verify.pyz", "accept"]
+    words: list[str | Path] = [sys.executable, "-I", medium / "kit-verify.pyz", "accept"]
     words += [medium / "lnm-2026.11.0.tar.zst", "--trust", tmp_path / "sites" / "hall-1"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, "attestation in-toto:layout" in done.stdout) == (0, True)
