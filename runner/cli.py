@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from runner import __version__, orders, telling
 from runner.errors import RunStands
+from runner.homing import cli as homing
 from runner.orders import RUNS, Allowed, Here
 from runner.site import Surroundings
 from runner.state import GONE
@@ -34,6 +35,7 @@ COMMANDS = {
     "approve": "Sign at a gate that asks for people, or write what is to be signed.",
     "abort": "End a run without taking anything back.",
     "mark": "Say of a step what only a person can: that it is done, or to be done again.",
+    "export": "Show what evidence of a run would leave; with --out pack it, and seal it.",
     "explain": "Explain an error code.",
 }
 _EPILOG = """\
@@ -71,7 +73,7 @@ def _add_options(command: Parser, name: str) -> None:
             "--environment", metavar="NAME", default="", help="must be that of the settings"
         )
         command.add_argument(
-            "--without-staging", metavar="REASON", default="", help="begin without such evidence"
+            "--after", metavar="EVIDENCE", default="", help="of the environment before, a file"
         )
     else:
         command.add_argument("run", metavar="RUN", help="the directory of the run")
@@ -103,7 +105,7 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("--metrics", action="store_true", help="print Prometheus text")
     _add_rare(command, name)
     command.add_argument("--json", action="store_true", help="print events and results as JSON")
-    if name not in ("plan", "status"):
+    if name not in ("plan", "status", "export"):
         command.add_argument("--by", metavar="NAME", default="", help="who you are: a claim")
 
 
@@ -125,6 +127,8 @@ def _add_rare(command: Parser, name: str) -> None:
         )
         command.add_argument("--out", metavar="FILE", default="", help="write what is to be signed")
         command.add_argument("--signature", metavar="FILE", default="", help="a signature over it")
+    if name == "export":
+        homing.add_options(command)
     if name in ("mark", "abort"):
         command.add_argument("--reason", metavar="TEXT", required=True, help="why")
 
@@ -169,6 +173,7 @@ def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
         "abort": _abort,
         "approve": _approve,
         "mark": _mark,
+        "export": _export,
     }[options.command](options, here)
 
 
@@ -262,15 +267,16 @@ def _plan(options: argparse.Namespace, here: Here) -> int:
         print(telling.json_line({"kitId": found.looked.kit_id, "plan": lines}))
     else:
         print("\n".join(lines))
-    orders.check(found, here, options.without_staging)
+    unlocked = orders.check(found, here, options.after)
     if not options.json:
+        print("".join(telling.unlocked_lines(unlocked.after, unlocked.override)), end="")
         print("the site has what it needs; nothing was changed")
     return RunStatus.DONE
 
 
 def _begin(options: argparse.Namespace, here: Here) -> int:
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
-    orders.check(found, here, options.without_staging)
+    unlocked = orders.check(found, here, options.after)
     info = found.looked.manifest.kit
     moment = format_time(here.clock()).replace(":", "").replace("-", "").lower()
     name = options.name or f"{moment}-{secrets.token_hex(3)}"
@@ -278,9 +284,7 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
         raise UsageError(f"--name wants 1 to 64 of a-z 0-9 . _ -, not {name!r}")
     place = os.path.join(options.runs, *info.line.split("/"), name)
     around = _around(options, here, name)
-    directory, journal = orders.begin(
-        options.kit, found, here, place, name, options.without_staging, None
-    )
+    directory, journal = orders.begin(options.kit, found, here, place, name, unlocked, None)
     journal.close()
     directory.close()
     around.say("begun", run=place)
@@ -368,6 +372,10 @@ def _approve(options: argparse.Namespace, here: Here) -> int:
     finally:
         run.close()
     return RunStatus.DONE
+
+
+def _export(options: argparse.Namespace, here: Here) -> int:
+    return homing.export(options, here)
 
 
 def _mark(options: argparse.Namespace, here: Here) -> int:

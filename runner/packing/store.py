@@ -45,10 +45,12 @@ class Source:
     Attributes:
         data: They themselves; None for a file.
         path: The file.
+        sha256: What they must have, in hexadecimal; empty for anything.
     """
 
     data: bytes | None = None
     path: str = ""
+    sha256: str = ""
 
     def read(self) -> Iterator[bytes]:
         """Yield the contents in pieces.
@@ -140,6 +142,8 @@ def _index(
     for rank, found in classes.items():
         for path, name in sorted((path.encode("utf-8"), path) for path in found):
             size, digest = _measure(found[name])
+            if found[name].sha256 not in ("", digest.hex()):
+                raise SourceMoved(f"{name} is not what was recorded of it")
             index.extend(rank, [path], [size], b"\0")
             index.digests += digest
             sources.append(found[name])

@@ -78,9 +78,9 @@ def sign_receipt(receipt: str, key: str, out: str) -> str:
     data = read_other(receipt, MAX_RECEIPT, "a receipt")
     parse_receipt(data)
     if key.startswith("ssh:"):
-        path, made = out or f"{receipt}.sig", _ask_ssh(key[len("ssh:") :], data)
+        path, made = out or f"{receipt}.sig", ask_ssh(key[len("ssh:") :], data)
     else:
-        path, made = out or f"{receipt}.dsse.json", _envelope(data, _load_seed(key))
+        path, made = out or f"{receipt}.dsse.json", _envelope(data, load_seed(key))
     try:
         files.create(os.path.abspath(path), made, 0o644)
     except FileExistsError:
@@ -103,7 +103,7 @@ def _envelope(receipt: bytes, seed: bytes) -> bytes:
     return compact(value) + b"\n"
 
 
-def _load_seed(path: str) -> bytes:
+def load_seed(path: str) -> bytes:
     """Return the 32 secret bytes of an Ed25519 key in PKCS#8.
 
     Raises:
@@ -139,7 +139,16 @@ def _pem(data: bytes, label: bytes) -> bytes:
         return b""
 
 
-def _ask_ssh(key: str, data: bytes) -> bytes:
+def ask_ssh(key: str, data: bytes) -> bytes:
+    """Return the file that ``ssh-keygen -Y sign`` makes over data for our namespace.
+
+    Args:
+        key: A private key file, or the ``.pub`` of a key that an agent or hardware has.
+        data: What is signed.
+
+    Raises:
+        SigningFailed: There is no such program, or it refused.
+    """
     import subprocess
 
     from verifier.crypto.sshsig import NAMESPACE

@@ -48,6 +48,8 @@ OVERRIDABLE = (
     "root-expired",
     "root-older",
     "signer-set-unmet",
+    "staging-missing",
+    "staging-unfit",
     "trusted-root-malformed",
     "trusted-root-missing",
 )

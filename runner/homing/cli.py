@@ -1,0 +1,68 @@
+"""``kit-run export``: what a run leaves, packed and sealed; shown before anything is written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runner import telling
+from runner.orders import Here
+from runner.status import RunStatus
+from verifier import _compat
+from verifier.options import Parser
+
+
+def add_options(command: Parser) -> None:
+    """Give the command its options; without ``--out`` it only shows."""
+    command.add_argument("--site", metavar="NAME", required=True, help="what this site is called")
+    command.add_argument("--out", metavar="DIR", default="", help="write it here, when it is shown")
+    command.add_argument(
+        "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="has operators.json"
+    )
+    command.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="FILE|ssh:FILE",
+        help="seal it by an Ed25519 key, or through ssh-keygen; may be given several times",
+    )
+    command.add_argument(
+        "--digests-only", action="store_true", help="keep back what programs printed and wrote"
+    )
+    command.add_argument("--yes", action="store_true", help="what is shown may leave")
+
+
+def export(options: argparse.Namespace, here: Here) -> int:
+    """Show what would leave, ask, write, and say who sealed it."""
+    from runner.homing import orders  # here: a zipapp compiles what it imports
+    from runner.homing.words import leaving_lines
+
+    held = orders.opened(options.run, options.site, options.digests_only, here.environment)
+    with held as (package, unseen):
+        if not options.json:
+            print("\n".join(leaving_lines(package, unseen)))
+            sys.stdout.flush()
+        if not options.out:
+            if options.json:
+                print(telling.json_line(orders.package_value(package, unseen)))
+            return RunStatus.DONE
+        if not (options.yes or _agreed(options.json)):
+            print("nothing was written: somebody must say that this may leave (--yes)")
+            return RunStatus.WAITS
+        path, signers = orders.export(package, options.out, options.key, options.trust, here.top)
+    if options.json:
+        value = orders.package_value(package, unseen)
+        print(telling.json_line({**value, "path": path, "sealedBy": signers}))
+    else:
+        print(f"wrote {path}")
+        print(f"SEALED by {', '.join(signers)}" if signers else "NOT SEALED: it is nobody's word")
+    return RunStatus.DONE if signers else RunStatus.WAITS
+
+
+def _agreed(as_json: bool) -> bool:
+    if as_json or sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        return input("may this leave the site? type yes: ").strip() == "yes"
+    except EOFError:
+        return False
