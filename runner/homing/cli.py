@@ -49,7 +49,7 @@ def export(options: argparse.Namespace, here: Here) -> int:
         if not (options.yes or _agreed(options.json)):
             print("nothing was written: somebody must say that this may leave (--yes)")
             return RunStatus.WAITS
-        path, signers = orders.export(package, options.out, options.key, options.trust, here.top)
+        path, signers = orders.export(package, options.out, options.key, options.trust, here)
     if options.json:
         value = orders.package_value(package, unseen)
         print(telling.json_line({**value, "path": path, "sealedBy": signers}))

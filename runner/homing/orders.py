@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from runner.approving import load_operators
 from runner.errors import EvidenceHoldsSecret
 from runner.homing import pack
+from runner.orders import Here
 from runner.packing.pyz import sources_in
 from runner.rundir import SETTINGS, RunDirectory
 from runner.settings import Settings, parse_settings, read_secrets
@@ -60,7 +61,7 @@ def _secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[list[s
 
 
 def export(
-    package: Pack, out: str, keys: Sequence[str], trust: str, top: str
+    package: Pack, out: str, keys: Sequence[str], trust: str, here: Here
 ) -> tuple[str, list[str]]:
     """Write evidence, and return its path and who has sealed it; nobody if too few have.
 
@@ -69,13 +70,14 @@ def export(
         out: A directory that is there.
         keys: See `runner.homing.seal.seal`.
         trust: The trust directory, with ``operators.json``.
-        top: The directory or zipapp that the verifier is imported from.
+        here: Who runs this, and where.
 
     Raises:
         KitError: There is no root of operators, a key does not serve, or the host refuses.
     """
     operators = load_operators(trust, TrustDirectory(trust).load().root)
-    path, proved = pack.write(package, out, keys, operators, sources_in(top, "verifier"))
+    sources, agent = sources_in(here.top, "verifier"), here.environment.get("SSH_AUTH_SOCK", "")
+    path, proved = pack.write(package, out, keys, operators, sources, agent)
     signers = [] if proved is None or proved.signing is None else sorted(proved.signing.signers)
     return path, signers
 

@@ -12,7 +12,7 @@ from runner.homing.seal import seal
 from runner.homing.statements import Told, all_outputs, statements
 from runner.masking import Masker
 from runner.packing.head import Sealable, file_name
-from runner.packing.store import Source, SourceMoved, write_store
+from runner.packing.store import Source, SourceMoved, SourceOther, write_store
 from runner.rundir import ATTEMPTS, RunDirectory
 from runner.state import fold
 from verifier.core.errors import KitError
@@ -107,6 +107,7 @@ def write(
     keys: Sequence[str],
     operators: Root,
     verifier: Mapping[str, bytes],
+    agent: str = "",
 ) -> tuple[str, Opened | None]:
     """Write evidence into a directory, sealed by the keys that are given.
 
@@ -116,6 +117,7 @@ def write(
         keys: See `runner.homing.seal.seal`.
         operators: Their root; the evidence carries it.
         verifier: The sources of the verifier, which every kit carries.
+        agent: The socket of an SSH agent; empty for none.
 
     Returns:
         Its path, and what the verifier says of it; None if too few have sealed it.
@@ -123,6 +125,7 @@ def write(
     Raises:
         EvidenceExists: It is there already.
         EvidenceUnwritable: The host refuses, or the run changed meanwhile.
+        RunChanged: An output is not what the journal says.
         KitError: A key does not serve, or the verifier refuses what was written.
     """
     name = file_name(package.info)
@@ -134,7 +137,7 @@ def write(
                 raise EvidenceExists("is there already", where=where)
             folder.discard(beside)
             try:
-                opened = _write(package, folder, beside, keys, operators, verifier)
+                opened = _write(package, folder, beside, keys, operators, verifier, agent)
                 folder.give(beside, os.fsencode(name))
                 folder.sync()
             except BaseException:
@@ -142,6 +145,8 @@ def write(
                 raise
     except FileExistsError:
         raise EvidenceExists("is there already", where=where) from None
+    except SourceOther as error:
+        raise RunChanged(str(error), where=repr(out)) from None
     except (OSError, SourceMoved) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise EvidenceUnwritable(str(why or error), where=where) from None
@@ -155,6 +160,7 @@ def _write(
     keys: Sequence[str],
     operators: Root,
     verifier: Mapping[str, bytes],
+    agent: str = "",
 ) -> Opened | None:
     descriptor = folder.create(beside)
     try:
@@ -165,7 +171,7 @@ def _write(
             package.members,
             verifier,
             chain_bytes([operators]),
-            lambda payload: seal(payload, keys, operators),
+            lambda payload: seal(payload, keys, operators, agent),
         )
         os.fsync(descriptor)
     finally:

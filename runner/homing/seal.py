@@ -14,22 +14,26 @@ from verifier.host.attest import ask_ssh, load_seed
 SSH = "ssh:"
 
 
-def seal(payload: bytes, keys: Sequence[str], operators: Root) -> dict[str, bytes]:
+def seal(payload: bytes, keys: Sequence[str], operators: Root, agent: str = "") -> dict[str, bytes]:
     """Return signatures over a payload by key id.
 
     Args:
         payload: The DSSE payload.
         keys: Files of Ed25519 keys, or ``ssh:PATH`` for a key that ssh-keygen signs with.
         operators: The root whose role `targets` names who may.
+        agent: The socket of an SSH agent; empty for none.
 
     Raises:
         OperatorUnknown: A key is not one of theirs.
         KitError: A key cannot be read, or ssh-keygen refuses.
     """
     made: dict[str, bytes] = {}
+    message = pae(payload)
     for argument in keys:
-        by_ssh = argument.startswith(SSH)
-        keyid, signature = (_by_ssh if by_ssh else _by_file)(pae(payload), argument, operators)
+        if argument.startswith(SSH):
+            keyid, signature = _by_ssh(message, argument, operators, agent)
+        else:
+            keyid, signature = _by_file(message, argument, operators)
         made[keyid] = signature
     return made
 
@@ -45,11 +49,11 @@ def _by_file(message: bytes, path: str, operators: Root) -> tuple[str, bytes]:
     raise OperatorUnknown("is not a key of theirs", where=f"key {path!r}")
 
 
-def _by_ssh(message: bytes, argument: str, operators: Root) -> tuple[str, bytes]:
+def _by_ssh(message: bytes, argument: str, operators: Root, agent: str) -> tuple[str, bytes]:
     keys = [key for key in operators.targets.keys.values() if key.scheme in SSH_SCHEMES]
     if not keys:
         raise OperatorUnknown("operators.json names no key of SSH", where=f"key {argument!r}")
-    text = ask_ssh(argument[len(SSH) :], message)
+    text = ask_ssh(argument[len(SSH) :], message, agent)
     blob = base64.b64decode(b"".join(text.strip().split(b"\n")[1:-1]))
     found: Key | None = next((k for k in keys if k.verify(message, blob, low_s=False)), None)
     if found is None:

@@ -67,7 +67,12 @@ class Output:
 
 
 def outputs_of(number: int, one: Record) -> Iterator[Output]:
-    """Yield the files of one outcome: what it printed, its report, what is captured."""
+    """Yield the files of one outcome: what it printed, its report, what is captured.
+
+    Args:
+        number: The number of its line, from 1.
+        one: The outcome.
+    """
     attempt = one.get("attempt-directory", "")
     below = f"{OUTPUTS}{number:06d}/"
     printed = one.get("output")
@@ -80,9 +85,16 @@ def outputs_of(number: int, one: Record) -> Iterator[Output]:
 
 def all_outputs(read: Read) -> Iterator[Output]:
     """Yield the files of all outcomes, in order."""
-    for number, one in enumerate(read.records):
+    for number, one in enumerate(read.records, start=1):
         if one["type"] == "outcome":
             yield from outputs_of(number, one)
+
+
+def outputs_word(read: Read, *, carried: bool) -> str:
+    """Return ``carried``, ``digests``, or ``none`` where steps left no outputs."""
+    if next(all_outputs(read), None) is None:
+        return "none"
+    return "carried" if carried else "digests"
 
 
 def statements(told: Told, digest_of_member: DigestOf, *, carried: bool) -> dict[str, bytes]:
@@ -151,7 +163,7 @@ def _link(around: _Around, step: str, what: str, numbers: list[int]) -> dict[str
     records = told.read.records
     outcomes = [number for number in numbers if records[number]["type"] == "outcome"]
     last = records[outcomes[-1]] if outcomes else records[numbers[-1]]
-    products = list(outputs_of(outcomes[-1], last)) if outcomes else []
+    products = list(outputs_of(outcomes[-1] + 1, last)) if outcomes else []
     files = [one for one in products if one.place != "output"] or products
     subject = [_resource(one.path, one.sha256) for one in files]
     if not subject:
@@ -287,7 +299,7 @@ def _run(
         },
         "kit": kit,
         "operator": bound["operator"],
-        "outputs": "carried" if carried else "digests",
+        "outputs": outputs_word(told.read, carried=carried),
         "overrides": list(state.overrides),
         "phase": state.phase,
         "policy": bound["policy"],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from runner.homing.judge import Evidence
 from runner.homing.layout import JOURNAL, OUTPUTS, RUN, STEPS
 from runner.homing.pack import Package
-from runner.homing.statements import Told
+from runner.homing.statements import Told, outputs_word
 from runner.telling import event_line
 from verifier.typed import Any
 
@@ -87,7 +87,7 @@ def audit_value(evidence: Evidence) -> dict[str, Any]:
         "kit": bound["kit"],
         "kitId": bound["kitId"],
         "operator": bound["operator"],
-        "outputs": "carried" if evidence.carried else "digests",
+        "outputs": outputs_word(told.read, carried=evidence.carried),
         "overrides": list(state.overrides),
         "phase": state.phase,
         "run": bound["run"],

@@ -38,6 +38,10 @@ class SourceMoved(ValueError):
     """A file is not what it was a moment before."""
 
 
+class SourceOther(ValueError):
+    """A file is not what was recorded of it."""
+
+
 @record(frozen=True)
 class Source:
     """Where the contents of a member are.
@@ -89,6 +93,7 @@ def write_store(
     Raises:
         TooLarge: A limit of FORMAT is passed.
         SourceMoved: A file changed meanwhile.
+        SourceOther: A file is not what was recorded of it.
         OSError: The host refuses.
     """
     index, sources = _index(info, members, verifier)
@@ -143,7 +148,7 @@ def _index(
         for path, name in sorted((path.encode("utf-8"), path) for path in found):
             size, digest = _measure(found[name])
             if found[name].sha256 not in ("", digest.hex()):
-                raise SourceMoved(f"{name} is not what was recorded of it")
+                raise SourceOther(f"{name} is not what was recorded of it")
             index.extend(rank, [path], [size], b"\0")
             index.digests += digest
             sources.append(found[name])

@@ -139,12 +139,13 @@ def _pem(data: bytes, label: bytes) -> bytes:
         return b""
 
 
-def ask_ssh(key: str, data: bytes) -> bytes:
+def ask_ssh(key: str, data: bytes, agent: str = "") -> bytes:
     """Return the file that ``ssh-keygen -Y sign`` makes over data for our namespace.
 
     Args:
         key: A private key file, or the ``.pub`` of a key that an agent or hardware has.
         data: What is signed.
+        agent: The socket of an agent, where this process has no such variable any more.
 
     Raises:
         SigningFailed: There is no such program, or it refused.
@@ -157,9 +158,15 @@ def ask_ssh(key: str, data: bytes) -> bytes:
     if not program:
         raise SigningFailed("is none of " + ", ".join(_SSH_KEYGEN), where="ssh-keygen")
     command = [program, "-q", "-Y", "sign", "-n", NAMESPACE, "-f", os.path.abspath(key)]
+    around = {**os.environ, "SSH_AUTH_SOCK": agent} if agent else None
     try:
         done = subprocess.run(
-            command, input=data, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS
+            command,
+            input=data,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+            env=around,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SigningFailed(str(error), where=program) from None

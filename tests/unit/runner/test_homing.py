@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,12 @@ from kit.signing import load_signer
 from kit.spec import load_spec
 from runner.homing.judge import Evidence, verify
 from runner.kitside import look_under
-from tests.support.homes import write_operators
-from tests.support.making import pinned
+from tests.conftest import Judge
+from tests.support.authenticator import Authenticator
+from tests.support.homes import operators_root, write_operators
+from tests.support.making import ROOT_FILE, pinned
 from tests.support.running import HEAD, Grounds, step
+from verifier.core.signature import SSHSIG_SK
 from verifier.core.trust import parse_root
 
 pytestmark = pytest.mark.slow
@@ -62,6 +66,14 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
 def evidence(closed: Grounds, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return evidence of that run, sealed by olga."""
     return sealed(closed, tmp_path_factory.mktemp("evidence"))
+
+
+def invoke(*words: str) -> str:
+    """Return what `offline-kit` prints."""
+    command = [sys.executable, "-m", "kit", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def export(grounds: Grounds, status: int, out: Path, *more: str) -> str:
@@ -147,3 +159,69 @@ def test_production_opens_after_staging_only(closed: Grounds, evidence: Path) ->
         assert "error[staging-unfit]: run 'one': it changed the same target" in done.stderr
     finally:
         closed.write_settings(value)
+
+
+def test_the_release_team_reads_it_as_text_json_and_a_page(
+    closed: Grounds, evidence: Path, tmp_path: Path
+) -> None:
+    words = ["evidence", "verify", str(evidence), "--kit", str(closed.kit)]
+    words += ["--root", str(ROOT_FILE), "--operators", str(closed.trust / "operators.json")]
+    page = tmp_path / "run.html"
+    said = invoke(*words, "--html", str(page))
+    assert said.startswith("SEALED by olga, site hall-2\n")
+    assert "CLOSED: every step is done" in said
+    assert re.search(r"Z a: done \(exited 0\) after", said)
+    value = json.loads(invoke(*words, "--json"))
+    assert value["closed"]
+    assert [one["id"] for one in value["steps"]] == ["a", "open", "b"]
+    assert "<td>gate:open: olga said yes" in page.read_text("utf-8")
+
+
+def test_hardware_and_agents_seal_it(closed: Grounds, tmp_path: Path, judge: Judge) -> None:
+    judge("ssh-keygen")
+    key = Authenticator(b"offline-kit in hardware 32 bytes")
+    before = (closed.trust / "operators.json").read_bytes()
+    names = {"olga": (SSHSIG_SK, key.public.hex())}
+    public = tmp_path / "olga.pub"
+    public.write_text(key.line, encoding="ascii")
+    try:
+        (closed.trust / "operators.json").write_bytes(operators_root(names))
+        words = ["export", str(closed.run_directory), "--site", "hall-2", "--out", str(tmp_path)]
+        words += ["--trust", str(closed.trust), "--key", f"ssh:{public}", "--yes"]
+        with key.agent() as socket:
+            done = closed.go(closed.command(*words), 0, SSH_AUTH_SOCK=socket)
+        assert "SEALED by olga" in done.stdout
+        assert audited(closed, tmp_path / "evidence-hall-2-one.tar.zst").signers == ("olga",)
+    finally:
+        (closed.trust / "operators.json").write_bytes(before)
+
+
+def test_what_does_not_seal_is_said(closed: Grounds, tmp_path: Path) -> None:
+    host = closed.top / "host"
+    said = export(closed, 2, tmp_path, "--yes", "--key", str(host / "stranger.pem"))
+    assert "error[operator-unknown]" in said
+    assert list(tmp_path.iterdir()) == []
+    said = export(closed, 6, tmp_path, "--yes")
+    assert "NOT SEALED" in said
+    assert "error[evidence-exists]" in export(closed, 2, tmp_path, "--yes")
+    before = (closed.trust / "operators.json").read_bytes()
+    try:
+        (closed.trust / "operators.json").write_bytes(ROOT_FILE.read_bytes())
+        assert "error[operators-share-key]" in export(closed, 2, tmp_path / "x", "--yes")
+    finally:
+        (closed.trust / "operators.json").write_bytes(before)
+
+
+def test_a_secret_that_a_program_wrote_stays_here(closed: Grounds, tmp_path: Path) -> None:
+    attempt = closed.run_directory / "attempts" / "a.apply.1" / "scratch" / "rows.txt"
+    before = attempt.read_bytes()
+    try:
+        attempt.write_bytes(b"4 5 6\n")
+        assert "error[run-changed]" in export(closed, 4, tmp_path, "--yes")
+        (closed.top / "host" / "secret").write_text("working", encoding="ascii")
+        said = export(closed, 4, tmp_path, "--yes")
+        assert "error[evidence-holds-secret]" in said
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        attempt.write_bytes(before)
+        (closed.top / "host" / "secret").write_text("hunter2hunter2\n", encoding="ascii")
