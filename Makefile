@@ -5,6 +5,7 @@ GENERATORS := fixtures/generate.py tools/selftest_answers.py
 N ?= 20000
 SIZE ?=
 ARGS ?=
+SECONDS_GUIDED ?= 120
 # unit tests that need no whole kit and no other program
 QUICK := tests/unit/kit/spec tests/unit/kit/keys tests/unit/kit/container tests/unit/kit/sources \
 	tests/unit/verifier/core
@@ -52,7 +53,7 @@ lint: venv
 
 types: venv
 	$(RUN) -m mypy
-	@for folder in fixtures/lnm/migrations/*/; do \
+	@for folder in fixtures/lnm/migrations/*/ fixtures/lnm/rollout/; do \
 		(cd "$$folder" && "$(CURDIR)/$(RUN)" -m mypy --config-file "$(CURDIR)/pyproject.toml" \
 			--cache-dir "$(CURDIR)/.mypy_cache/$$(basename "$$folder")" .) || exit 1; \
 	done
@@ -84,6 +85,15 @@ fuzz-bundles: venv ## Make every small change to sigstore bundles of each kind a
 
 fuzz-evidence: venv ## Mutate evidence of each form for two minutes: nothing but answers may come out
 	$(RUN) tests/hostile/fuzz_evidence.py --seconds 120
+
+.PHONY: fuzz-guided
+fuzz-guided: ## The same by coverage, with atheris, which is installed in build/atheris
+	@if [ build/atheris/.installed -nt requirements/atheris.txt ] || { \
+		tools/venv.sh build/atheris requirements/atheris.txt && touch build/atheris/.installed; }; then \
+		build/atheris/bin/python tests/hostile/fuzz_guided.py build/fuzz-guided \
+			-max_total_time=$(SECONDS_GUIDED) -artifact_prefix=build/fuzz-guided- -print_final_stats=1; \
+	elif [ -n "$(OFFLINE_KIT_REQUIRE_JUDGES)" ]; then exit 1; \
+	else echo "fuzz-guided: not run: atheris cannot be installed for this Python"; fi
 
 bare: venv ## Run the verifier on every Python from 3.9 on this machine, with nothing installed
 	$(RUN) tests/bare/run.py

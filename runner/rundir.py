@@ -5,6 +5,7 @@ settings.json      what the site said when the run began
 members            the list of what was written of the kit; the first record has its digest
 kit/               those members, and the head of the kit
 attempts/          a directory for each thing that was run: output, scratch/
+notes/             what steps that the runner brings remember from one attempt to the next
 wheels/            what programs of the kit may import, unpacked
 """
 
@@ -28,6 +29,7 @@ from verifier.folder import Folder
 from verifier.typed import record
 
 KIT, MEMBERS, SETTINGS, ATTEMPTS, WHEELS = "kit", "members", "settings.json", "attempts", "wheels"
+NOTES = "notes"
 MAX_SMALL = 512 << 20  # bytes of `members`, and of other files that are read whole
 _STEP = 1 << 20
 
@@ -262,6 +264,12 @@ class RunDirectory:
                 full = os.path.relpath(os.path.join(here, name), self.place(KIT))
                 if full.replace(os.sep, "/") not in self._members:
                     raise MemberChanged("is no member of the kit", where=f"{KIT}/{full}")
+
+    def notes(self, step: str) -> str:
+        """Return the directory of what a step remembers from one attempt to the next."""
+        path = self.place(NOTES, step)
+        os.makedirs(path, 0o700, exist_ok=True)
+        return path
 
     # --- attempts ------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ LAUNCH = (
     " sys.argv = a[3:]; runpy.run_path(a[3], run_name='__main__')"
 )
 BRING = "import sys; sys.path.insert(0, sys.argv[1]); from runner.brought.cli import main; main()"
-ARGUMENTS = "OFFLINE_KIT_ARGUMENTS"
+ARGUMENTS, NOTES = "OFFLINE_KIT_ARGUMENTS", "OFFLINE_KIT_NOTES"
 
 Say = Callable[..., None]
 Ask = Callable[[str, str, bool], "Answer | None"]
@@ -165,6 +165,7 @@ class Site:
         if task.use:
             filled = {key: fill([word], values)[0] for key, word in task.arguments.items()}
             variables[ARGUMENTS] = json.dumps(filled, sort_keys=True)
+            variables[NOTES] = self._directory.notes(task.step)
         start = Start(
             argv=argv,
             variables=variables,

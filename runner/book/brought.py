@@ -46,6 +46,7 @@ BROUGHT: Mapping[str, Brought] = {
         {
             "ca": "a PEM file of the site's CA",
             "login": "the variable of the secret that is USER:PASSWORD",
+            "mount": "repositories of the registry, with commas, that may have the blobs already",
             "plain": "yes, for a registry without TLS",
         },
         False,
@@ -54,15 +55,33 @@ BROUGHT: Mapping[str, Brought] = {
     "switch": Brought(
         "command",
         {"from": "a directory of the kit", "to": "the directory of versions", "name": "a name"},
-        {"link": "the name of the link (current)"},
+        {
+            "keep": "how many old versions of this step stay (all)",
+            "link": "the name of the link (current)",
+        },
         True,
         "copies a directory beside the old one and has a link name it",
     ),
     "install-wheels": Brought(
         "command",
         {"from": "a directory of wheels", "to": "the directory of versions", "name": "a name"},
-        {},
+        {"venv": "yes, for a virtual environment with scripts"},
         True,
         "unpacks the wheels that fit this Python into a new directory",
+    ),
+    "install-debs": Brought(
+        "command",
+        {
+            "from": "a component of Debian packages",
+            "packages": "names, with commas between them",
+            "name": "a name for what is noted for the way back, such as {run}",
+        },
+        {
+            "back": "a directory of the packages that were there before, for upgrade",
+            "root": "the directory of another system to install into (/)",
+            "upgrade": "yes, to replace versions that are installed",
+        },
+        True,
+        "has apt-get install packages of the kit, and of nothing else",
     ),
 }

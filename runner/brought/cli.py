@@ -6,14 +6,15 @@ import json
 import os
 import sys
 
-from runner.brought import images, install, waiting
-from runner.brought.action import DONE, FAILED, Action, NotPossible
-from runner.site import ARGUMENTS
+from runner.brought import debs, images, install, switch, waiting
+from runner.brought.action import AGAIN, DONE, FAILED, Action, Around, NotPossible
+from runner.site import ARGUMENTS, NOTES
 
 ACTIONS: dict[str, type[Action]] = {
+    "install-debs": debs.InstallDebs,
     "install-wheels": install.InstallWheels,
     "push-images": images.PushImages,
-    "switch": install.Switch,
+    "switch": switch.Switch,
     "wait-http": waiting.WaitHttp,
     "wait-tcp": waiting.WaitTcp,
 }
@@ -22,15 +23,26 @@ ACTIONS: dict[str, type[Action]] = {
 def main() -> None:
     """Do it, and exit with what a check or a program exits with."""
     name, mode = sys.argv[2:4]
-    action = ACTIONS[name](json.loads(os.environ[ARGUMENTS]))
+    sys.exit(_status(name, mode))
+
+
+def _status(name: str, mode: str) -> int:
+    around = Around(lambda text: print(text, flush=True), os.environ, os.environ.get(NOTES, ""))
     try:
+        action = ACTIONS[name](json.loads(os.environ[ARGUMENTS]), around)
         done = {
             "check": action.check,
             "apply": action.apply,
             "undo": action.undo,
             "undo-check": action.undo_check,
         }[mode]()
-    except (NotPossible, OSError) as error:
+        return DONE if done is None else done
+    except NotPossible as error:
         print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(FAILED)
-    sys.exit(DONE if done is None else done)
+        return FAILED
+    except (ConnectionError, TimeoutError) as error:
+        print(f"{name}: the connection is lost: {error}", file=sys.stderr)
+        return AGAIN
+    except OSError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return FAILED

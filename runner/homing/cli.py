@@ -6,30 +6,8 @@ import argparse
 import sys
 
 from runner import telling
-from runner.orders import Here
+from runner.here import Here
 from runner.status import RunStatus
-from verifier import _compat
-from verifier.options import Parser
-
-
-def add_options(command: Parser) -> None:
-    """Give the command its options; without ``--out`` it only shows."""
-    command.add_argument("--site", metavar="NAME", required=True, help="what this site is called")
-    command.add_argument("--out", metavar="DIR", default="", help="write it here, when it is shown")
-    command.add_argument(
-        "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="has operators.json"
-    )
-    command.add_argument(
-        "--key",
-        action="append",
-        default=[],
-        metavar="FILE|ssh:FILE",
-        help="seal it by an Ed25519 key, or through ssh-keygen; may be given several times",
-    )
-    command.add_argument(
-        "--digests-only", action="store_true", help="keep back what programs printed and wrote"
-    )
-    command.add_argument("--yes", action="store_true", help="what is shown may leave")
 
 
 def export(options: argparse.Namespace, here: Here) -> int:

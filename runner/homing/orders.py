@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runner.approving import load_operators
 from runner.errors import EvidenceHoldsSecret
+from runner.here import Here
 from runner.homing import pack
-from runner.orders import Here
 from runner.packing.pyz import sources_in
 from runner.rundir import SETTINGS, RunDirectory
 from runner.settings import Settings, parse_settings, read_secrets

@@ -12,7 +12,7 @@ from tests.architecture.source import Law, Source, complaints, is_below, parse
 # and everything in kit/cli/; streams.py is how both programs end
 TALKERS = (
     *("__main__.py", "cli.py", "cli_audit.py", "cli_look.py", "cli_trust.py"),
-    *("cli_repair.py", "streams.py"),
+    *("cli_repair.py", "cli_teller.py", "streams.py"),
 )
 TALK = {
     "print": "prints",
@@ -42,6 +42,8 @@ WRITERS = (
     # a run: its journal, its directory, outputs of programs, wheels; and what steps install
     *("runner/journal.py", "runner/rundir.py", "runner/program.py", "runner/site.py"),
     *("runner/preflight.py", "runner/wheels.py", "runner/brought/install.py"),
+    *("runner/brought/placing.py", "runner/brought/switch.py", "runner/brought/environment.py"),
+    *("runner/brought/debs.py", "runner/brought/registry.py"),
     *("runner/packing/head.py", "runner/packing/pyz.py", "runner/homing/write.py"),
 )
 WRITING_OS = frozenset(
@@ -94,7 +96,7 @@ def verifier_ignores_surroundings(source: Source) -> Iterator[str]:
 
 # The environment of the runner is taken and emptied at its start: secrets may be in it.  What the
 # runner brings is started by it, and is told its arguments in a variable.
-READERS = ("runner/__main__.py", "runner/brought/cli.py", "runner/brought/images.py")
+READERS = ("runner/__main__.py", "runner/brought/cli.py")
 
 
 def runner_reads_its_environment_once(source: Source) -> Iterator[str]:

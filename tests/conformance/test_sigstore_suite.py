@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bundles import ARTIFACT, Wish, make_bundle, text
+from tests.support.certificates import pem
 from tests.support.making import REPOSITORY
 
 CLIENT = REPOSITORY / "tests" / "conformance" / "sigstore-client"
@@ -103,6 +105,9 @@ def test_client_takes_the_public_root_where_none_is_named(tmp_path: Path) -> Non
     assert done.returncode in (3, 4)
 
 
+BY_KEY = ["verify-bundle", "--bundle", "bundle.json", "--key", "key.pub"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -111,9 +116,16 @@ def test_client_takes_the_public_root_where_none_is_named(tmp_path: Path) -> Non
         ["verify-bundle", "--bundle", "none", "none"],
         ["verify-bundle", "--bundle", "none", "--key", "none", "none"],
         ["verify-bundle", "--bundle", "none", "--certificate-identity", "a", "none"],
+        # managed-key-and-client-identity_fail: both are given, and each alone would do
+        [*BY_KEY, "--certificate-identity", "a", "--certificate-oidc-issuer", "b", "a.txt"],
+        [*BY_KEY, "--certificate-identity", "a", "a.txt"],
     ],
 )
 def test_client_wants_to_be_asked_properly(words: list[str], tmp_path: Path) -> None:
+    wish = Wish(by_key=True)
+    (tmp_path / "bundle.json").write_bytes(text(make_bundle(wish)))
+    (tmp_path / "key.pub").write_text(pem(wish.key))
+    (tmp_path / "a.txt").write_bytes(ARTIFACT)
     done = subprocess.run(
         [sys.executable, "-I", "-S", CLIENT, *words],
         cwd=tmp_path,

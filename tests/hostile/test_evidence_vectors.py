@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from kit.container.pyz import make_pyz, verifier_files
-from tests.support.cases.attested import every_policy_case
+from tests.support.cases.evidence import every_policy_case
 from tests.support.hosting import Site, code, moment
 from tests.support.making import REPOSITORY, ROOT_FILE
 from verifier.core.pipeline import Job
@@ -52,11 +53,16 @@ class Vector:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_vector(name: str, tmp_path: Path) -> None:
+def test_vector(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vector = Vector(name, tmp_path)
     given = [Given(path.name, path.read_bytes()) for path in vector.given]
     host = Host(vector.site.directory, vector.site.clock, "0.1.0", given)
-    report = run(os.fspath(vector.kit), Job(), host=host)
+    how = vector.expected["how"]
+    job = Job(quick=how == "quick", stop_after="index" if how == "index" else "members")
+    with vector.kit.open("rb") as kit:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(kit))
+        path = "-" if how == "pipe" else os.fspath(vector.kit)
+        report = run(path, job, host=host)
     assert (int(report.status), code(report)) == (
         vector.expected["exitStatus"],
         vector.expected["code"] or "",

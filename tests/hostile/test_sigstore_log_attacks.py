@@ -271,7 +271,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         root_put({"start": "2025-13-01T00:00:00Z"}, "tlogs", 0, "publicKey", "validFor"),
     ),
     "authority without a certificate": (
-        "trusted-root-malformed",
+        "certificate-untrusted",
         root_put([], "certificateAuthorities", 0, "certChain", "certificates"),
     ),
     "authority whose certificate is none": (

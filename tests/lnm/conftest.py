@@ -7,10 +7,12 @@ import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.migrating import Ended, run_here
 from tests.support.mongo import Cluster, cluster
 
 _NUMBERS = itertools.count(1)
@@ -35,6 +37,11 @@ class Place:
     def database(self) -> Any:
         """The database."""
         return self.client[self.name]
+
+    def run(self, program: str, *arguments: str, report: Path | None = None) -> Ended:
+        """Run a program of fixtures/lnm over it, in this process."""
+        given = (*arguments, f"--database={self.name}")
+        return run_here(program, *given, uri=self.cluster.uri, report=report)
 
 
 @pytest.fixture(scope="session")

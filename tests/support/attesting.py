@@ -124,6 +124,7 @@ def kit_with(
     index: bytes | None = None,
     signers: Sequence[str] = ("alice", "bob"),
     components: Sequence[Mapping[str, Any]] | None = None,
+    level: int = 0,
     **kit: Any,
 ) -> bytes:
     """Return a kit with evidence, given by its names below ``evidence/``.
@@ -134,6 +135,7 @@ def kit_with(
         index: What evidence.index says; None for none, empty for the true one.
         signers: Who signs the kit.
         components: In place of those of the small kit.
+        level: Of the compression of its payload; 0 for none.
     """
     documents = {f"evidence/{name}": text for name, text in evidence.items()}
     if index is not None:
@@ -143,7 +145,7 @@ def kit_with(
     if data is not None:
         payload = tuple(Entry(p.encode(), text) for p, text in sorted(data.items()))
     members = (*OWN, *entries, *payload)
-    draft = Draft(members=members, signers=signers, kit=kit, components=components)
+    draft = Draft(members=members, signers=signers, kit=kit, components=components, level=level)
 
     def with_index(value: Any) -> Any:
         if index is not None:

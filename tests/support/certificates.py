@@ -163,6 +163,7 @@ class Log:
         bent: Whether its signatures are over something else.
         algorithm: Hash and signature algorithm as it says.
         version: Of its SCTs.
+        extensions: Of its SCTs.
     """
 
     key: PrivateKey
@@ -170,6 +171,7 @@ class Log:
     bent: bool = False
     algorithm: bytes = b"\4\3"
     version: int = 0
+    extensions: bytes = b""
 
     @property
     def key_id(self) -> bytes:
@@ -180,9 +182,10 @@ class Log:
         """Return an SCT with its length before it."""
         time = int(self.moment.timestamp() * 1000).to_bytes(8, "big")
         key_hash = hashlib.sha256(spki(issue.signer)).digest()
-        entry = b"\0\1" + key_hash + len(tbs).to_bytes(3, "big") + tbs + b"\0\0"
+        more = len(self.extensions).to_bytes(2, "big") + self.extensions
+        entry = b"\0\1" + key_hash + len(tbs).to_bytes(3, "big") + tbs + more
         signature = sign(self.key, b"\0\0" + time + entry + b"?" * self.bent)
-        whole = bytes([self.version]) + self.key_id + time + b"\0\0" + self.algorithm
+        whole = bytes([self.version]) + self.key_id + time + more + self.algorithm
         whole += len(signature).to_bytes(2, "big") + signature
         return len(whole).to_bytes(2, "big") + whole
 

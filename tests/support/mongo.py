@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ class Cluster:
 
     def tell(self, **changes: object) -> dict[str, Any]:
         """Change what the interposer answers (``lagSeconds=75.0``); return all that it holds."""
-        with contextlib.closing(self.client()) as client:
+        with contextlib.closing(self.client()) as client:  # it asks nobody for a password
             state: dict[str, Any] = client.admin.command({"lnmInterposer": 1, "set": changes})[
                 "state"
             ]
@@ -173,13 +173,29 @@ def mongo(directory: Path, *options: str) -> Iterator[Mongo]:
     try:
         yield server
     finally:
-        server.stop()
+        server.kill()  # its data is of no use any more
+
+
+def add_users(server: Mongo, users: Mapping[str, tuple[str, list[dict[str, str]]]]) -> None:
+    """Make users (name: password, roles) in ``admin``, and demand credentials from now on."""
+    with contextlib.closing(server.client()) as client:
+        for name, (password, roles) in users.items():
+            client.admin.command({"createUser": name, "pwd": password, "roles": roles})
+    server.stop()
+    server.options = (*server.options, "--auth")
+    server.start()
 
 
 @contextlib.contextmanager
-def cluster(directory: Path, *options: str) -> Iterator[Cluster]:
+def cluster(
+    directory: Path,
+    *options: str,
+    users: Mapping[str, tuple[str, list[dict[str, str]]]] | None = None,
+) -> Iterator[Cluster]:
     """Run a server and the interposer before it; both are ended by their process."""
     with mongo(directory, *options) as server:
+        if users:
+            add_users(server, users)
         port = free_port()
         with open(directory / "interposer.log", "ab") as log:
             process = subprocess.Popen(

@@ -22,7 +22,7 @@ _CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "127.0.0.1:{port}"{tls}}}
 validation: {{manifests: {{urls: {{allow: ["^https://"]}}}}}}
 """
 
@@ -36,12 +36,21 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def registry(program: Path, directory: Path) -> Iterator[str]:
-    """Run a registry; give its ``HOST:PORT``. It is ended by its process, whatever happens."""
+def registry(
+    program: Path, directory: Path, *, tls: tuple[Path, Path] | None = None, auth: str = ""
+) -> Iterator[str]:
+    """Run a registry; give its ``HOST:PORT``. It is ended by its process, whatever happens.
+
+    Args:
+        tls: A certificate and its key, for a registry with TLS.
+        auth: A line of its configuration, for one that wants a login.
+    """
     port = free_port()
     directory.mkdir(parents=True)
     config = directory / "config.yml"
-    config.write_text(_CONFIG.format(root=directory / "data", port=port), "utf-8")
+    more = f", tls: {{certificate: {tls[0]}, key: {tls[1]}}}" if tls else ""
+    text = _CONFIG.format(root=directory / "data", port=port, tls=more)
+    config.write_text(text + auth, "utf-8")
     with open(directory / "log", "wb") as log:
         process = subprocess.Popen([program, "serve", config], stdout=log, stderr=log)
     try:

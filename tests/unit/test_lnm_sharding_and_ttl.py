@@ -239,7 +239,10 @@ def test_sharded_already_depends_on_the_key_it_has(code: int) -> None:
     assert migrate(database)[1] == Exit.CONFLICT
 
 
-@pytest.mark.parametrize(("code", "status"), [(13, Exit.FAILED), (None, Exit.UNAVAILABLE)])
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(96, Exit.FAILED), (13, Exit.USAGE), (91, Exit.UNAVAILABLE), (None, Exit.UNAVAILABLE)],
+)
 def test_failed_step_ends_the_run_and_the_next_run_goes_on(code: int | None, status: Any) -> None:
     database = MemoryDatabase()
     migrate(database)

@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from verifier.catch import Caught
 from verifier.core.errors import KitError
-from verifier.core.lists import DATA, Index
 from verifier.core.pipeline import Opened
 from verifier.evidence.foreign import MAX_BYTES
-from verifier.host.attestations import choose
+from verifier.host.carried import choose, layouts_in
 
 MAX_CAUGHT = 128 << 20  # bytes of all documents together
-_LAYOUT = b"/oci-layout\n"
 _EVIDENCE = "evidence/"
 
 
@@ -42,7 +40,7 @@ class Catch:
     def choose(self, opened: Opened) -> Iterator[int]:
         """Return the evidence, and what else it takes to judge it: manifests of images."""
         assert opened.index is not None
-        self.layouts = list(_layouts(opened.index))
+        self.layouts = list(layouts_in(opened.index))
         return choose(opened)
 
     def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
@@ -72,12 +70,3 @@ class Catch:
 
 def _is_evidence(path: str) -> bool:
     return path.startswith(_EVIDENCE)
-
-
-def _layouts(index: Index) -> Iterator[bytes]:
-    start = index.offsets[index.bounds[DATA]]
-    at = index.names.find(_LAYOUT, start)
-    while at >= 0:
-        first = index.names.rfind(b"\n", 0, at) + 1
-        yield bytes(index.names[first : at + 1])
-        at = index.names.find(_LAYOUT, at + 1)

@@ -29,11 +29,11 @@ class EvidenceMalformed(Rejected):
 class EvidenceTooLarge(Undecided):
     """A document of evidence is larger, deeper or has more parts than this verifier reads.
 
-    The limits are in docs/explanation/sigstore.md.
+    The limits are in TRUST-FILES 3.9 and in docs/explanation/sigstore.md.
     """
 
     code = "evidence-too-large"
-    fix = "Ask for evidence that is split into smaller documents."
+    fix = "Ask for smaller documents; one of up to 64 MiB can be given with --evidence FILE."
 
 
 class EvidenceFormUnknown(Undecided):
@@ -119,7 +119,7 @@ class AttestationUntrusted(Rejected):
 class EvidenceUnread(Undecided):
     """What decides about an attestation was not read in this run.
 
-    A member is larger than what is looked into, or `--quick` did not decode it.
+    `--quick` did not decode the member that says it, or it is larger than what is looked into.
     """
 
     code = "evidence-unread"

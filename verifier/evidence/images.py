@@ -12,7 +12,7 @@ from verifier.core.errors import KitError
 from verifier.core.model import STATEMENT_TYPE
 from verifier.evidence.conditions import dig, objects
 from verifier.evidence.documents import BUNDLE, Claim, claim_of, read_document
-from verifier.evidence.errors import EvidenceMalformed
+from verifier.evidence.errors import EvidenceMalformed, EvidenceTooLarge
 from verifier.evidence.fields import Fields
 from verifier.evidence.foreign import NotForeign, parse_foreign, read_foreign
 from verifier.evidence.simplesigning import (
@@ -23,7 +23,7 @@ from verifier.evidence.simplesigning import (
     read_layer,
 )
 from verifier.evidence.statement import Statement, Subject, parse_envelope
-from verifier.typed import Any, record
+from verifier.typed import Any, field, record
 
 MAX_BLOB = 256 << 10  # bytes of a blob that is looked into: manifests, signatures, attestations
 MAX_LAYERS = 256  # of one manifest
@@ -41,11 +41,13 @@ class Layout:
         path: Its directory, with a final ``/``; empty for the kit itself.
         index: Its index.json; None if it was not read.
         blobs: Small blobs by SHA-256.
+        missed: Why others were not looked into.
     """
 
     path: str
     index: bytes | None
     blobs: Mapping[str, bytes]
+    missed: Mapping[str, str] = field(default_factory=dict)
 
 
 def _object(data: bytes | None) -> dict[str, Any]:
@@ -101,9 +103,12 @@ def claims_in(layout: Layout) -> Iterator[tuple[str, str, list[Claim] | KitError
         for layer in list(objects(manifest.get("layers")))[:MAX_LAYERS]:
             digest = sha256_of(layer)
             data = layout.blobs.get(digest)
-            if data is None:
-                continue
             where = f"{layout.path}blobs/sha256/{digest}"
+            if data is None:
+                if digest in layout.missed and _is_signed(layer.get("mediaType")):
+                    why = layout.missed[digest]
+                    yield where, digest, EvidenceTooLarge(f"it was not read: {why}", where=where)
+                continue
             try:
                 claims = list(_claims(layer, data, where))
             except KitError as error:
@@ -111,6 +116,13 @@ def claims_in(layout: Layout) -> Iterator[tuple[str, str, list[Claim] | KitError
                 continue
             if claims:
                 yield where, digest, claims
+
+
+def _is_signed(media_type: Any) -> bool:
+    """Whether a layer is a signature or an attestation, by what its manifest says."""
+    return isinstance(media_type, str) and (
+        media_type in (MEDIA_TYPE, ENVELOPE) or "sigstore.bundle" in media_type
+    )
 
 
 def _claims(layer: Mapping[str, Any], data: bytes, where: str) -> Iterator[Claim]:

@@ -284,8 +284,7 @@ class Evidence:
         for document, fault in self.unread:
             if not self._may_hold(document, requirement.predicate_type):
                 continue
-            if fault is None:
-                fault = _unread(f"it was not read: {document.why}", document.path)
+            fault = fault or document.unread()
             undecided = fault.status is ExitStatus.UNDECIDED
             yield Answer(4 if undecided else 2, UNDECIDED if undecided else REJECTED, fault)
         unread = part.contents.unread if part is not None else ""
@@ -309,10 +308,9 @@ class Evidence:
 
     def _may_hold(self, document: Document, predicate_type: str) -> bool:
         """Whether a document that could not be read may be what is asked for."""
-        if document.given or self._index is None:
-            return True
-        lines = self._index.get(document.path, ())
-        return any(line.type == predicate_type for line in lines)
+        if document.given or self._index is None or document.path not in self._index:
+            return True  # the index tells of documents of the class, and not of blobs of images
+        return any(line.type == predicate_type for line in self._index[document.path])
 
     def missing(self, requirement: Requirement, name: str, part: Part | None) -> KitError:
         where = f"component {name!r}" if part is not None else "the kit"
@@ -365,8 +363,7 @@ class Evidence:
                 continue
             yield self._attestation(document, claim)
         for document, fault in self.unread:
-            if fault is None:
-                fault = _unread(f"it was not read: {document.why}", document.path)
+            fault = fault or document.unread()
             verdict = UNDECIDED if fault.status is ExitStatus.UNDECIDED else REJECTED
             yield Attestation(
                 document.path, document.sha256, document.given, "-", "-", (), (), verdict, fault

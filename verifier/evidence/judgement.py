@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from verifier.core.errors import KitError
+from verifier.evidence.errors import EvidenceTooLarge, EvidenceUnread
 from verifier.evidence.rules import Requirement
 from verifier.typed import record
 
@@ -29,6 +30,7 @@ class Document:
         data: Its contents; None if they were not read.
         given: Whether it came by ``--evidence``, so that the signers of the kit say nothing of it.
         why: Why it was not read.
+        above: Whether that is because it is above a limit.
     """
 
     path: str
@@ -36,6 +38,12 @@ class Document:
     data: bytes | None
     given: bool = False
     why: str = ""
+    above: bool = False
+
+    def unread(self) -> KitError:
+        """Return what is said where something depends on a document that was not read."""
+        kind = EvidenceTooLarge if self.above else EvidenceUnread
+        return kind(f"it was not read: {self.why}", where=self.path)
 
 
 @record(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import socket
+import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from runner.brought.action import DONE, TO_DO, NotPossible
-from runner.brought.install import InstallWheels, Switch
+from runner.brought.install import InstallWheels
+from runner.brought.switch import Switch
 from runner.brought.waiting import WaitHttp, WaitTcp
 from runner.wheels import Host, choose, fits, python_allowed
 from tests.support.killing import killed_at, points
@@ -166,6 +168,7 @@ def test_a_directory_in_the_place_of_the_link_stays(tmp_path: Path) -> None:
     assert (tmp_path / "to" / "current").is_dir()
 
 
+@pytest.mark.long
 def test_a_switch_killed_at_any_call_names_old_or_new_and_goes_on(tmp_path: Path) -> None:
     def world(place: Path) -> Switch:
         (place / "to" / "v1").mkdir(parents=True)
@@ -220,3 +223,115 @@ def test_waiting_asks_once_and_says_what_it_found(server: int) -> None:
     for bad in ("file:///etc/passwd", "http://", "x"):
         with pytest.raises(NotPossible):
             WaitHttp({"url": bad}).check()
+
+
+def test_a_virtual_environment_runs_the_scripts_of_its_wheels(tmp_path: Path) -> None:
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+    files = {
+        "app/__init__.py": "import sys\ndef main():\n  print('hello', sys.prefix)\n  return 7\n",
+        "app-1.dist-info/entry_points.txt": "[console_scripts]\nhello = app:main [extra]\n",
+    }
+    wheel(tmp_path / "from", "app-1-py3-none-any.whl", files)
+    for name in ("v1", "a name with spaces".replace(" ", "-")):
+        told = {"from": f"{tmp_path}/from", "to": f"{tmp_path}/to", "name": name, "venv": "yes"}
+        action = InstallWheels(told)
+        action.apply()
+        assert action.check() == DONE
+        place = tmp_path / "to" / name
+        done = subprocess.run([place / "bin" / "hello"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (7, f"hello {place}\n")
+        assert (place / "bin" / "hello").stat().st_mode & 0o777 == 0o755
+    with pytest.raises(NotPossible, match="is something else"):
+        InstallWheels({**told, "venv": "no"}).check()
+    action.undo()
+    assert os.listdir(tmp_path / "to") == ["v1"]
+
+
+def test_scripts_start_from_a_path_that_no_first_line_can_hold(tmp_path: Path) -> None:
+    deep = tmp_path / ("long " * 20).strip() / ("deep" * 20)
+    deep.mkdir(parents=True)
+    files = {
+        "app.py": "def main():\n    return 3\n",
+        "app-1.dist-info/entry_points.txt": "[console_scripts]\ngo = app:main\n",
+    }
+    (tmp_path / "from").mkdir()
+    wheel(tmp_path / "from", "app-1-py3-none-any.whl", files)
+    told = {"from": f"{tmp_path}/from", "to": str(deep), "name": "v1", "venv": "yes"}
+    InstallWheels(told).apply()
+    assert subprocess.run([deep / "v1" / "bin" / "go"], check=False).returncode == 3
+
+
+@pytest.mark.parametrize("line", ["../x = app:main", "go = app", "go = app:main; import os", "[x"])
+def test_entry_points_that_are_none_are_refused(tmp_path: Path, line: str) -> None:
+    action = installing(tmp_path)
+    wheel(
+        tmp_path / "from",
+        "b-1-py3-none-any.whl",
+        {"b-1.dist-info/entry_points.txt": f"[console_scripts]\n{line}\n"},
+    )
+    action = InstallWheels({**action.arguments, "venv": "yes"})
+    with pytest.raises(NotPossible):
+        action.apply()
+    assert not (tmp_path / "to" / "v1").exists()
+
+
+def test_an_undo_that_was_killed_leaves_nothing_behind(tmp_path: Path) -> None:
+    sample = installing(tmp_path)
+    sample.apply()
+    for point in points(sample.undo):
+        sample.apply()
+        killed_at(point, sample.undo)
+        sample.undo()
+        assert os.listdir(tmp_path / "to") == []
+
+
+def test_so_many_old_versions_stay_and_only_those_of_this_step_go(tmp_path: Path) -> None:
+    (tmp_path / "to" / "by-hand").mkdir(parents=True)
+    (tmp_path / "to" / "current").symlink_to("by-hand")
+    for number in range(1, 6):
+        action = switching(tmp_path, f"v{number}")
+        action = Switch({**action.arguments, "keep": "2"})
+        assert action.check() == TO_DO
+        action.apply()
+        assert action.check() == DONE
+    there = {name for name in os.listdir(tmp_path / "to") if not name.startswith(".")}
+    assert there == {"by-hand", "current", "v3", "v4", "v5"}
+    assert not [name for name in os.listdir(tmp_path / "to") if "v1" in name or "v2" in name]
+    action.undo()
+    assert os.readlink(tmp_path / "to" / "current") == "v4"
+    for keep in ("0", "-1", "x", "1001"):
+        with pytest.raises(NotPossible):
+            Switch({**action.arguments, "keep": keep})
+
+
+def test_the_way_back_is_kept_even_if_it_is_the_oldest(tmp_path: Path) -> None:
+    for name in ("v1", "v2", "v3"):
+        (tmp_path / "to").mkdir(exist_ok=True)
+        switching(tmp_path, name).apply()
+    (tmp_path / "to" / "current").unlink()
+    (tmp_path / "to" / "current").symlink_to("v1")  # somebody went back by hand
+    action = Switch({**switching(tmp_path, "v4").arguments, "keep": "1"})
+    action.apply()
+    action.undo()
+    assert os.readlink(tmp_path / "to" / "current") == "v1"
+    assert (tmp_path / "to" / "current" / "app").exists()
+
+
+@pytest.mark.long
+def test_a_switch_that_lets_old_ones_go_can_be_killed_at_any_call(tmp_path: Path) -> None:
+    def world(place: Path) -> Switch:
+        (place / "to").mkdir(parents=True)
+        for name in ("v1", "v2", "v3"):
+            switching(place, name).apply()
+        return Switch({**switching(place, "v4").arguments, "keep": "1"})
+
+    for number, point in enumerate(points(world(tmp_path / "sample").apply)):
+        place = tmp_path / str(number)
+        action = world(place)
+        killed_at(point, action.apply)
+        assert os.readlink(place / "to" / "current") in ("v3", "v4")
+        action.apply()
+        assert action.check() == DONE
+        left = {name for name in os.listdir(place / "to") if "v1" in name or "v2" in name}
+        assert left == set()

@@ -65,7 +65,7 @@ def test_the_kit_is_accepted_and_a_newer_one_blocks_no_rollback(grounds: Grounds
 
 
 def test_a_killed_runner_leaves_its_step_alive_and_nobody_does_it_twice(grounds: Grounds) -> None:
-    grounds.make(step("a", "--slow=1.5") + step("b"))
+    grounds.make(step("a", "--slow=5") + step("b"))
     assert grounds.kill_when(grounds.new("run"), lambda: grounds.log() == ["--apply a"]) == -9
     began = time.monotonic()
     said = grounds.then("resume").stdout

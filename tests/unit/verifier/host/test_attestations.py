@@ -216,7 +216,7 @@ UNDECIDED = [
     ),
     (
         "it is larger than what is looked into",
-        "evidence-unread",
+        "evidence-too-large",
         BY_ALICE,
         {"p.json": envelope(provenance(builder="x" * 5_000_000), "alice")},
         {},

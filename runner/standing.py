@@ -1,0 +1,250 @@
+"""What is done with a run that is there: opened, held to its first record, gone on with.
+
+What comes before it stands in `runner.orders`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+from runner import kitside, preflight, processes
+from runner.approving import MAX_SIGNATURE, load_operators, signer_of, statement
+from runner.back import Backward
+from runner.book.model import Runbook, Step
+from runner.chain import Record
+from runner.engine import Forward
+from runner.errors import RunChanged, RunElsewhere, RunMissing, RunStands
+from runner.here import Clock, Here
+from runner.journal import JournalFile, read_journal
+from runner.rundir import SETTINGS, RunDirectory
+from runner.settings import Settings, load_settings, parse_settings, read_secrets
+from runner.site import Site, Surroundings
+from runner.state import GONE, RunState, fold, take
+from runner.status import RunStatus
+from verifier.core.errors import UsageError
+from verifier.core.model import format_time
+from verifier.host import files
+from verifier.host.directory import TrustDirectory
+from verifier.rootfile import read_file
+from verifier.typed import record
+
+
+class Stamped:
+    """A journal that says when, and has the run stop when the disk is full."""
+
+    def __init__(self, journal: JournalFile, clock: Clock) -> None:
+        self._journal, self._clock = journal, clock
+        self.site: Site | None = None
+
+    def append(self, what: Record) -> None:
+        """Write a record with the time of the host; no rule hangs on that time."""
+        self._journal.append({**what, "at": format_time(max(0, self._clock()))})
+        if self._journal.full and self.site is not None:
+            self.site.interrupted = "the disk is full"
+
+
+@record
+class Run:
+    """A run that is open for this runner alone."""
+
+    directory: RunDirectory
+    journal: JournalFile
+    state: RunState
+    book: Runbook
+    settings: Settings
+
+    @property
+    def bound(self) -> Record:
+        """The first record."""
+        return self.state.bound
+
+    def close(self) -> None:
+        """Let another runner in."""
+        self.journal.close()
+        self.directory.close()
+
+
+@record(frozen=True)
+class Allowed:
+    """What may be otherwise than before, with the reason."""
+
+    changed: str = ""
+    take_over: str = ""
+
+
+def look(place: str) -> RunState:
+    """Return the state of a run, without a lock.
+
+    Raises:
+        KitError: There is none, or its journal is damaged.
+    """
+    directory = RunDirectory.at(place)
+    try:
+        return fold(read_journal(directory.folder).records)
+    finally:
+        directory.close()
+
+
+def open_run(place: str, here: Here, allowed: Allowed, settings: str = "") -> Run:
+    """Open a run and hold it to its first record.
+
+    Raises:
+        KitError: It is missing, busy, damaged, elsewhere, or not what it was.
+    """
+    directory = RunDirectory.at(place)
+    journal: JournalFile | None = None
+    try:
+        journal = JournalFile(directory.folder)
+        state = fold(journal.records)
+        if not state.records:
+            raise RunMissing("the journal is empty", where=repr(place))
+        book = directory.load_members(state.bound)
+        if settings:
+            found, _ = load_settings(settings, book)
+        else:
+            found = parse_settings(directory.read(SETTINGS), book)
+        _hold(state, found, here, allowed)
+        return Run(directory, journal, state, book, found)
+    except BaseException:
+        if journal is not None:
+            journal.close()
+        directory.close()
+        raise
+
+
+def _hold(state: RunState, settings: Settings, here: Here, allowed: Allowed) -> None:
+    """Hold this start to what the run began with."""
+    bound = state.bound
+    before = state.holder.get("host", bound["host"])
+    if before != here.host and not allowed.take_over:
+        raise RunElsewhere(f"it was last worked on by {before!r}, and this is {here.host!r}")
+    now = {
+        "settings": kitside.sha256(settings.bound),
+        "python": here.python.rpartition(".")[0],
+        "runner": kitside.runner_sha256(here.top),
+    }
+    then = {
+        "settings": bound["settings"],
+        "python": bound["python"].rpartition(".")[0],
+        "runner": bound["runner"]["sha256"],
+    }
+    other = [name for name in now if now[name] != then[name]]
+    if other and not allowed.changed:
+        raise RunChanged(f"not what the run began with: {', '.join(other)}")
+
+
+def start(run: Run, here: Here, allowed: Allowed) -> Stamped:
+    """Write that a runner starts, and return where it writes from now on.
+
+    Raises:
+        RunStands: The run is at its end.
+        JournalUnwritable: The host refuses.
+    """
+    if run.state.phase in GONE:
+        raise RunStands(f"the run is {run.state.phase}")
+    stamped = Stamped(run.journal, here.clock)
+    facts: Record = {
+        "type": "start",
+        "boot": processes.boot_id(),
+        "by": here.operator,
+        "epoch": run.state.epoch + 1,
+        "host": here.host,
+        "pid": os.getpid(),
+        "python": here.python,
+        "run": run.bound["run"],
+    }
+    if run.journal.torn:
+        facts["torn"] = run.journal.torn
+    note(run, stamped, facts)
+    for reason in filter(None, [allowed.changed, allowed.take_over]):
+        note(run, stamped, {"type": "override", "reason": reason})
+    return stamped
+
+
+def note(run: Run, journal: Stamped, what: Record) -> None:
+    """Write a record, and know it."""
+    journal.append(what)
+    take(run.state, what)
+
+
+def write_statement(run: Run, step: Step, out: str) -> None:
+    """Write what each person signs at a gate into a new file.
+
+    Raises:
+        UsageError: The file is there already, or cannot be written.
+    """
+    try:
+        files.create(os.path.abspath(out), statement(run.bound, step.id, step.ask), 0o644)
+    except OSError as error:
+        raise UsageError(error.strerror or str(error), where=repr(out)) from None
+
+
+def approve(run: Run, step: Step, here: Here, trust: str, signature: str) -> str:
+    """Record the signature of a person at a gate, and return who it is.
+
+    Raises:
+        ApprovalInvalid: It is no operator's over this run, step and plan.
+        KitError: There is no root of operators, or the host refuses.
+    """
+    publisher = TrustDirectory(trust).load().root
+    operators = load_operators(trust, publisher)
+    raw = read_file(signature, MAX_SIGNATURE)
+    signer = signer_of(statement(run.bound, step.id, step.ask), raw, operators)
+    stamped = start(run, here, Allowed())
+    text = raw.decode("ascii", "replace")
+    what = {"type": "approval", "step": step.id, "signer": signer, "signature": text}
+    note(run, stamped, {**what, "operatorsVersion": operators.version})
+    return signer
+
+
+def go(
+    run: Run,
+    here: Here,
+    allowed: Allowed,
+    around: Surroundings,
+    *,
+    back: bool = False,
+    past: bool = False,
+    adopted: bool = False,
+) -> RunStatus:
+    """Go on with a run, forward or back, until it ends or something stops it.
+
+    Raises:
+        KitError: Something is not as it must be; the journal says how far it came.
+    """
+    secrets = read_secrets(run.settings, here.environment)
+    if run.book.wheels:
+        preflight.unpack_wheels(run.directory, list(run.bound["wheels"]))
+    site = Site(run.directory, run.book, run.settings, secrets, around)
+    processes.become_subreaper()
+    with _signals(site):
+        stamped = start(run, here, allowed)
+        stamped.site = site
+        environment = run.settings.environment
+        if back:
+            return Backward(
+                run.book, environment, run.state, stamped, site, past=past, adopted=adopted
+            ).run()
+        return Forward(run.book, environment, run.state, stamped, site).run()
+
+
+@contextlib.contextmanager
+def _signals(site: Site) -> Iterator[None]:
+    """Have what would end this process end the step first; the run then stands in its journal."""
+    names = {getattr(signal, f"SIG{name}"): name for name in ("INT", "TERM", "HUP")}
+
+    def handle(number: int, frame: object) -> None:
+        site.interrupted = site.interrupted or names[signal.Signals(number)]
+
+    before = {}
+    for number in names:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
