@@ -213,7 +213,7 @@ def make_inputs(
 ) -> tuple[Inputs, Evidence | None]:
     """Return what a kit carries, and its evidence, if it has any; that is read and judged now.
 
-    A kit that has evidence, be it its lock alone, has its own provenance too.
+    Every kit with files of its own has its provenance, and so an index of its evidence.
 
     Args:
         spec: What to build.
@@ -229,15 +229,29 @@ def make_inputs(
     """
     from kit.evidence.index import INDEX, Evidence  # slow to load
     from kit.evidence.provenance import PROVENANCE, Made, Provenance
+    from verifier.evidence.links import PATH as LINKS
+    from verifier.evidence.links import SbomLink, encode_links
 
-    for name, what in ((INDEX, "the index of evidence"), (PROVENANCE, "the kit's own provenance")):
+    kept = {
+        INDEX: "the index of evidence",
+        PROVENANCE: "the kit's own provenance",
+        LINKS.encode(): "the links of SBOMs",
+    }
+    for name, what in kept.items():
         if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
             raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
     own = own_members(draft.kit, runner=has_runbook(spec))
-    if len(collected.evidence):
+    links = [
+        SbomLink(entry.kit_path, link.element, link.member)
+        for entry in spec.sboms
+        for link in entry.links
+    ]
+    if links:
+        own[LINKS.encode()] = encode_links(links)
+    if len(collected.data):  # a Statement has at least one subject
+        own[PROVENANCE] = b""
+    if PROVENANCE in own or len(collected.evidence):
         own[INDEX] = b""
-        if len(collected.data):  # a Statement has at least one subject
-            own[PROVENANCE] = b""
     inputs = Inputs(collected, own, signed_sums=signed_sums, mtime=draft.kit.mtime)
     late = {}
     if PROVENANCE in own:

@@ -18,8 +18,8 @@ from kit.net.download import Downloads, Progress
 from kit.net.registry import Logins
 from kit.sources.errors import LockMissing, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts
-from kit.sources.lockfile import Lock, LockedArtifact, load_lock, render
-from kit.sources.taken import absent, check_fits, lock_path
+from kit.sources.lockfile import Lock, load_lock, render
+from kit.sources.taken import absent, check_fits, check_unedited, lock_path
 from kit.spec import KitSpec
 from kit.store import Store
 
@@ -98,6 +98,7 @@ def lock(
 
     Raises:
         LockStale: With ``check`` or ``offline``: the lock does not fit the spec.
+        LockEdited: The lock was changed by hand, in a part that ``update`` does not name.
         ArtifactAbsent: With ``check`` or ``offline``: the store lacks a file.
         NothingToUpdate: ``update`` names nothing that is fetched.
         KitError: A source cannot be had, or is not what it should be; the lock is as it was.
@@ -109,7 +110,7 @@ def lock(
     if known and (options.check or options.offline):
         check_fits(spec, old, path)
     means = Means(client, store, Downloads(client, store, progress), logins)
-    kept = {} if old is None else _still_true(known, old, options.update)
+    kept = {} if old is None else _still_true(known, old, options.update, path)
     resolved = {part.path: _resolve(part, means) for part in known if part.path not in kept}
     new = _lock(known, {**kept, **resolved})
     fetched = 0
@@ -140,25 +141,22 @@ def _check_names(known: Sequence[Part], update: frozenset[str]) -> None:
         raise NothingToUpdate(f"{', '.join(map(repr, unknown))}: fetched is {there}")
 
 
-def _still_true(known: Sequence[Part], old: Lock, update: frozenset[str]) -> dict[str, Resolved]:
-    """Return what the old lock says of parts whose sources are as they were."""
+def _still_true(
+    known: Sequence[Part], old: Lock, update: frozenset[str], path: Path
+) -> dict[str, Resolved]:
+    """Return what the old lock says of parts whose sources are as they were.
+
+    Raises:
+        LockEdited: It says something else than was written there.
+    """
     then = {entry.path: entry.digest for entry in old.sources}
-    return {
-        part.path: Resolved(
-            [item for item in old.artifacts if _belongs(item, part)],
-            [image for image in old.images if image.path == part.path],
-            [entry for entry in old.requirements if entry.path == part.path],
-            {name: old.tools[name] for name in part.tools() if name in old.tools},
-        )
+    true = [
+        part
         for part in known
-        if then.get(part.path) == part.locked().digest and not update & {part.component, part.path}
-    }
-
-
-def _belongs(item: LockedArtifact, part: Part) -> bool:
-    if part.component is not None:
-        return item.component == part.component
-    return item.component is None and item.path.startswith(f"{part.path}/")
+        if then.get(part.path) == part.digest() and not update & {part.component, part.path}
+    ]
+    check_unedited(true, old, path)
+    return {part.path: part.of(old) for part in true}
 
 
 def _resolve(part: Part, means: Means) -> Resolved:
@@ -194,6 +192,7 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
     Raises:
         SourcesCollide: Two sources would land in one place.
     """
+    ordered = sorted(known, key=lambda part: part.path)
     artifacts = sorted(
         (item for one in found.values() for item in one.artifacts), key=lambda item: item.path
     )
@@ -206,7 +205,7 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
     return Lock(
         version=1,
         tools={name: text for one in found.values() for name, text in one.tools.items()},
-        source=tuple(sorted((part.locked() for part in known), key=lambda item: item.path)),
+        source=tuple(part.locked(found[part.path]) for part in ordered),
         image=tuple(sorted(images, key=lambda item: (item.path, item.name))),
         requirement=tuple(
             sorted(needed, key=lambda item: (item.path, item.name, item.version, item.marker or ""))

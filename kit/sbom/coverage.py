@@ -23,7 +23,8 @@ from verifier.evidence.coverage import (
     units,
 )
 from verifier.evidence.foreign import NotForeign, read_foreign
-from verifier.evidence.sbom import Element, Sbom
+from verifier.evidence.links import why_broken
+from verifier.evidence.sbom import Sbom
 
 MAX_SHOWN = 20  # files named in one message; the rest is counted
 MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
@@ -101,25 +102,12 @@ def _check_links(spec: KitSpec, documents: list[Document], index: Index) -> None
     for number, (entry, document) in enumerate(zip(spec.sboms, documents, strict=True)):
         elements = {element.id: element for element in document.sbom.elements}
         for at, link in enumerate(entry.links):
-            why = _why_broken(elements.get(link.element), link.member, index)
+            why = why_broken(elements.get(link.element), link.member, index)
             if why:
                 where = spec.where("sbom", number, "link", at)
                 broken.append(f"{where}: {entry.file}: {link.element!r} {why}")
     if broken:
         raise SbomLinkBroken(broken)
-
-
-def _why_broken(element: Element | None, path: str, index: Index) -> str:
-    if element is None:
-        return "is no element of the document"
-    if not element.sha256:
-        return "has no SHA-256, and nothing else is compared"
-    member = index.find(path.encode())
-    if member is None:
-        return f"should describe {show(path)}, which the kit does not carry"
-    if index.digest(member).hex() != element.sha256:
-        return f"should describe {show(path)}, which has another SHA-256"
-    return ""
 
 
 def describe(found: Coverage) -> Iterator[str]:

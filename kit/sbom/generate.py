@@ -19,6 +19,7 @@ from kit.sbom.check import check_file, check_sbom
 from kit.sbom.errors import SbomRefused, SbomStale
 from kit.sbom.packages import Package, read_package
 from kit.sbom.scan import file_name, images_of, scan
+from kit.sbom.scantree import scan_tree
 from kit.sbom.writing import Draft, Part, write_cyclonedx
 from kit.sources.collect import Collection, collect
 from kit.sources.taken import Taken
@@ -66,7 +67,7 @@ class Plan:
 
 def file_of(component: Component) -> str:
     """Return where the document of a component lies, relative to the spec."""
-    return f"{FOLDER}/{component.id}.cdx.json"
+    return f"{FOLDER}/{component.id}.{'spdx' if component.scan else 'cdx'}.json"
 
 
 def _is_of_image(component: Component, file: str) -> bool:
@@ -110,7 +111,8 @@ def plan_sboms(spec: KitSpec, taken: Taken | None = None) -> Plan:
         inside = [
             (i, name) for i, name in files if name.startswith(below) and name.endswith(ending)
         ]
-        found = _document(spec, component, data, inside, covered)
+        describe = _tree if component.scan else _document
+        found = describe(spec, component, data, inside, covered)
         if found is not None:
             made.append(found)
         for layout in layouts:
@@ -224,6 +226,33 @@ def _document(
     draft = Draft(root, parts, edges, format_time(int(spec.kit.created.timestamp())))
     count = len(packages)
     return Made(file_of(component), write_cyclonedx(draft), len(parts) - count, count)
+
+
+def _tree(
+    spec: KitSpec,
+    component: Component,
+    data: Collection,
+    files: list[tuple[int, bytes]],
+    covered: set[str],
+) -> Made | None:
+    """Return a document by syft of the files of a component that nobody else describes."""
+    tree = {
+        name[len(component.path) + 1 :].decode("utf-8"): (
+            Path(os.fsdecode(data.source(i))),
+            _hash(data, i, name),
+        )
+        for i, name in files
+    }
+    if covered.issuperset(sha256 for _, sha256 in tree.values()):
+        return None
+    created = format_time(int(spec.kit.created.timestamp()))
+    made = scan_tree(component.id, component.version, tree, created)
+    checked = check_sbom(made, component.id, for_kit=True)
+    if checked.errors:
+        raise SbomRefused([str(error) for error in checked.errors])
+    elements = checked.sbom.elements if checked.sbom else ()
+    packages = sum(element.kind == "package" for element in elements) - 1  # but for the tree
+    return Made(file_of(component), made, len(tree), packages)
 
 
 def _images(

@@ -117,39 +117,58 @@ def scan(image: Image, layout: Mapping[str, Path], created: str) -> bytes:
         ToolMissing: syft is not installed.
         SbomScanFailed: It fails, or says something that is no SBOM.
     """
-    program = _syft()
+    program = find_syft()
     with tempfile.TemporaryDirectory(prefix="offline-kit-") as scratch:
         place = Path(scratch) / "image"
         for name, file in layout.items():
             target = place / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if name.startswith("blobs/"):
-                _link(file, target)
+                link_or_copy(file, target)
         (place / "oci-layout").write_text(_LAYOUT)
         (place / "index.json").write_text(
             json.dumps({"schemaVersion": 2, "manifests": [dict(image.entry)]})
         )
-        command = [program, "scan", f"oci-dir:{place}", "--quiet", "--output", "spdx-json"]
-        command += ["--source-name", image.name]
-        settings = {**os.environ, **_SETTINGS, "SYFT_CACHE_DIR": scratch}
-        try:
-            done = subprocess.run(
-                command,
-                env=settings,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise SbomScanFailed(f"syft: {type(error).__name__}", where=image.name) from None
+        said = run_syft(program, [f"oci-dir:{place}"], image.name, scratch)
+    return normalised(said, image, created)
+
+
+def run_syft(program: str, arguments: list[str], name: str, scratch: str) -> bytes:
+    """Return what syft writes of something.
+
+    Args:
+        program: From `find_syft`.
+        arguments: What is looked into, and options.
+        name: What the document calls it.
+        scratch: A directory for what it keeps meanwhile.
+
+    Raises:
+        SbomScanFailed: It fails.
+    """
+    command = [program, "scan", *arguments, "--quiet", "--output", "spdx-json"]
+    try:
+        done = subprocess.run(
+            [*command, "--source-name", name],
+            env={**os.environ, **_SETTINGS, "SYFT_CACHE_DIR": os.path.join(scratch, "cache")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SbomScanFailed(f"syft: {type(error).__name__}", where=name) from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
-        raise SbomScanFailed(f"syft says {said[:300]!r}", where=image.name)
-    return normalised(done.stdout, image, created)
+        raise SbomScanFailed(f"syft says {said[:300]!r}", where=name)
+    return done.stdout
 
 
-def _syft() -> str:
+def find_syft() -> str:
+    """Return where syft is.
+
+    Raises:
+        ToolMissing: It is not installed.
+    """
     here = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     program = shutil.which("syft", path=here)
     if program is None:
@@ -157,7 +176,8 @@ def _syft() -> str:
     return program
 
 
-def _link(file: Path, target: Path) -> None:
+def link_or_copy(file: Path, target: Path) -> None:
+    """Have a file at a second place."""
     try:
         os.link(file, target)
     except OSError:  # another file system
@@ -170,37 +190,66 @@ def normalised(data: bytes, image: Image, created: str) -> bytes:
     Raises:
         SbomScanFailed: It is no SPDX document.
     """
+    written = read_written(data, image.name)
+    written.relationships += _about(written.root, image, written.packages)
+    return written.finished(image.name, created)
+
+
+@dataclass
+class Written:
+    """What syft wrote, without checksums of zeros.
+
+    Attributes:
+        root: That of the packages which is what was looked into.
+    """
+
+    value: dict[str, Any]
+    root: dict[str, Any]
+    packages: list[dict[str, Any]]
+    files: list[dict[str, Any]]
+    relationships: list[dict[str, Any]]
+
+    def finished(self, name: str, created: str) -> bytes:
+        """Return the document, with one order, a time that is given and a name for its contents."""
+        value = dict(self.value)
+        value["creationInfo"] = {**value["creationInfo"], "created": created}
+        value["packages"] = sorted(self.packages, key=_id)
+        value.pop("files", None)
+        if self.files:
+            value["files"] = sorted(self.files, key=_id)
+        value["relationships"] = sorted(
+            self.relationships, key=lambda item: json.dumps(item, sort_keys=True)
+        )
+        value.pop("documentNamespace", None)
+        digest = hashlib.sha256(_spelled(value)).hexdigest()
+        value["documentNamespace"] = f"{_NAMESPACE}/{quote(name, safe='')}-{digest}"
+        return _spelled(value)
+
+
+def read_written(data: bytes, where: str) -> Written:
+    """Read what syft wrote.
+
+    Raises:
+        SbomScanFailed: It is no SPDX document, or is about nothing.
+    """
     if len(data) > MAX_BYTES:
-        raise SbomScanFailed(f"syft wrote more than {MAX_BYTES} bytes", where=image.name)
+        raise SbomScanFailed(f"syft wrote more than {MAX_BYTES} bytes", where=where)
     try:
         value = read_foreign(data)
     except NotForeign as error:
-        raise SbomScanFailed(f"syft wrote no JSON: {error}", where=image.name) from None
+        raise SbomScanFailed(f"syft wrote no JSON: {error}", where=where) from None
     if not isinstance(value, dict) or not str(value.get("spdxVersion", "")).startswith("SPDX-2"):
-        raise SbomScanFailed("syft wrote no SPDX document", where=image.name)
+        raise SbomScanFailed("syft wrote no SPDX document", where=where)
     packages, files = _list(value, "packages"), _list(value, "files")
     roots = [item for item in packages if text(item.get("SPDXID")).startswith(_ROOT)]
     if len(roots) != 1 or not isinstance(value.get("creationInfo"), dict):
-        raise SbomScanFailed("syft wrote a document that is about nothing", where=image.name)
+        raise SbomScanFailed("syft wrote a document that is about nothing", where=where)
     for item in (*packages, *files):
         kept = [one for _, one in objects(item.get("checksums")) if _is_digest(one)]
         item.pop("checksums", None)
         if kept:
             item["checksums"] = kept
-    relationships = _list(value, "relationships") + list(_about(roots[0], image, packages))
-    value["creationInfo"]["created"] = created
-    value["packages"] = sorted(packages, key=_id)
-    if files:
-        value["files"] = sorted(files, key=_id)
-    value["relationships"] = sorted(
-        relationships, key=lambda item: json.dumps(item, sort_keys=True)
-    )
-    value.pop("documentNamespace", None)
-    name = quote(image.name, safe="")
-    value["documentNamespace"] = (
-        f"{_NAMESPACE}/{name}-{hashlib.sha256(_spelled(value)).hexdigest()}"
-    )
-    return _spelled(value)
+    return Written(value, roots[0], packages, files, _list(value, "relationships"))
 
 
 def _about(

@@ -28,6 +28,17 @@ class LockStale(Usage):
     fix = "Run `offline-kit lock` with the spec, look at the difference, and keep both."
 
 
+class LockEdited(Usage):
+    """The lock says something of a part of the kit that `offline-kit lock` did not write there.
+
+    A path, a size, a digest or a version was changed, added or taken away: by hand, or where two
+    branches were merged. The parts are named; nothing of the lock is used.
+    """
+
+    code = "lock-edited"
+    fix = "Take kit.lock back from version control, or lock what is named anew: `--update NAME`."
+
+
 class LockInvalid(Usage):
     """The lock is no lock that `offline-kit lock` has written; all mistakes are listed.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ from kit.sources.lockfile import (
     LockedImage,
     LockedRequirement,
     LockedSources,
+    contents_of,
     digest_of,
 )
 from kit.spec import KitSpec, Source
@@ -52,13 +53,31 @@ class Part:
     base: Path
     sources: tuple[tuple[str, Source], ...]
 
-    def locked(self) -> LockedSources:
-        """Return what the lock says of the sources themselves, and of files that they name."""
+    def digest(self) -> str:
+        """Return the digest of the sources as the spec has them, and of files that they name."""
         tables: list[Any] = []
         for _, source in self.sources:
             tables.append(source.model_dump(by_alias=True, exclude_defaults=True))
             tables += [_sha256(self.base / name) for name in named_files(source)]
-        return LockedSources(path=self.path, digest=digest_of(tables))
+        return digest_of(tables)
+
+    def locked(self, found: Resolved) -> LockedSources:
+        """Return what the lock says of the sources, when all else that it says is ``found``."""
+        return LockedSources(path=self.path, digest=self.digest(), contents=found.contents())
+
+    def of(self, lock: Lock) -> Resolved:
+        """Return what a lock says of this part."""
+        return Resolved(
+            [item for item in lock.artifacts if self._has(item)],
+            [image for image in lock.images if image.path == self.path],
+            [entry for entry in lock.requirements if entry.path == self.path],
+            {name: lock.tools[name] for name in self.tools() if name in lock.tools},
+        )
+
+    def _has(self, item: LockedArtifact) -> bool:
+        if self.component is not None:
+            return item.component == self.component
+        return item.component is None and item.path.startswith(f"{self.path}/")
 
     def tools(self) -> Sequence[str]:
         """Return the programs whose versions decide what its sources are."""
@@ -79,6 +98,10 @@ class Resolved:
     images: list[LockedImage] = field(default_factory=list)
     requirements: list[LockedRequirement] = field(default_factory=list)
     tools: dict[str, str] = field(default_factory=dict)
+
+    def contents(self) -> str:
+        """Return the digest of it, but for the versions of programs."""
+        return contents_of([*self.images, *self.requirements, *self.artifacts])
 
 
 class Kind(Protocol):
@@ -150,7 +173,7 @@ def _fetched(
 def stale_parts(spec: KitSpec, lock: Lock) -> list[str]:
     """Return what is different between a spec and its lock, in words; nothing if it fits."""
     known = list(parts(spec))
-    now = {part.path: part.locked().digest for part in known}
+    now = {part.path: part.digest() for part in known}
     then = {entry.path: entry.digest for entry in lock.sources}
     changed = [path for path in now if path in then and then[path] != now[path]]
     return [
@@ -158,6 +181,16 @@ def stale_parts(spec: KitSpec, lock: Lock) -> list[str]:
         *(f"{path!r} is not locked" for path in now if path not in then),
         *(f"{path!r} is locked and no longer fetched" for path in then if path not in now),
         *(f"no source brings {path!r}" for path in _foreign(known, lock)),
+    ]
+
+
+def edited_parts(known: Iterable[Part], lock: Lock) -> list[str]:
+    """Return the paths of parts of which a lock says something else than was written there."""
+    then = {entry.path: entry.contents for entry in lock.sources}
+    return [
+        part.path
+        for part in known
+        if part.path in then and part.of(lock).contents() != then[part.path]
     ]
 
 

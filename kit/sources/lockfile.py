@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,6 +44,9 @@ class LockedSources(_Table):
     path: KitPath = Field(description="the part's directory inside the kit", examples=["tools"])
     digest: _Sha256 = Field(
         description="the SHA-256 of the part's source tables", examples=["0" * 64]
+    )
+    contents: _Sha256 = Field(
+        description="the SHA-256 of all else that this lock says of the part", examples=["0" * 64]
     )
 
 
@@ -146,9 +150,15 @@ _Entry = LockedSources | LockedImage | LockedRequirement | LockedArtifact
 
 
 def digest_of(tables: Any) -> str:
-    """Return the digest of source tables of a spec: of their JSON, sorted and compact."""
+    """Return the digest of tables of a spec or a lock: of their JSON, sorted and compact."""
     text = json.dumps(tables, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def contents_of(entries: Iterable[LockedImage | LockedRequirement | LockedArtifact]) -> str:
+    """Return the digest of what a lock says of one part; the order does not matter."""
+    ordered = sorted(entries, key=lambda entry: (type(entry).__name__, _place(entry)))
+    return digest_of([entry.model_dump(by_alias=True, exclude_defaults=True) for entry in ordered])
 
 
 def load_lock(path: Path) -> Lock:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.errors import show
-from kit.sources.errors import LockMissing, LockStale
-from kit.sources.fetched import parts, stale_parts
+from kit.sources.errors import LockEdited, LockMissing, LockStale
+from kit.sources.fetched import Part, edited_parts, parts, stale_parts
 from kit.sources.lockfile import NAME, Lock, LockedArtifact, load_lock
 from kit.spec import KitSpec
 from kit.store import Store
@@ -105,6 +105,7 @@ def take(spec: KitSpec, store: Store, *, whole: bool = True) -> Iterator[Taken |
     Raises:
         LockMissing: The spec has sources that are fetched, and there is no lock.
         LockStale: The lock was made for other sources.
+        LockEdited: The lock was changed by hand.
         ArtifactAbsent: The store lacks a file.
         CompanionAbsent: What should stand beside an image is not locked.
     """
@@ -130,13 +131,27 @@ def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:
     Raises:
         LockMissing: There is none.
         LockStale: It was not.
+        LockEdited: It was, and says something else now.
     """
     if old is None:
         raise LockMissing("the spec has sources that are fetched", where=show(path))
     stale = stale_parts(spec, old)
     if stale:
         raise LockStale("; ".join(stale), where=show(path))
+    check_unedited(parts(spec), old, path)
     return old
+
+
+def check_unedited(known: Iterable[Part], lock: Lock, path: Path) -> None:
+    """Hold what a lock says of parts to what `offline-kit lock` wrote of them.
+
+    Raises:
+        LockEdited: Somebody else wrote something there.
+    """
+    edited = edited_parts(known, lock)
+    if edited:
+        named = ", ".join(map(repr, edited[:20]))
+        raise LockEdited(f"what it says of {named} was changed by hand", where=show(path))
 
 
 def absent(lock: Lock, missing: set[str], store: Store) -> ArtifactAbsent:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
 from kit.net.download import Wanted
+from kit.net.errors import ArtifactGone
 from kit.sources.errors import UrlNameUnclear
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact
+from kit.sources.successors import successors
 from kit.spec import Source
+from kit.store import Artifact
 from verifier.core.errors import KitError
 from verifier.core.names import parse_member_path
 
@@ -19,7 +23,7 @@ class UrlFiles:
     def resolve(self, part: Part, means: Means) -> Resolved:
         """Fetch the files, which gives their sizes; their digests are given."""
         wanted = [_wanted(source, where, part, None) for where, source in part.sources]
-        got = means.downloads.fetch_all(wanted)
+        got = _fetched(wanted, means)
         return Resolved(
             [
                 LockedArtifact(
@@ -41,7 +45,19 @@ class UrlFiles:
             one = _wanted(source, where, part, None)
             if one.name in sizes:
                 wanted[one.sha256] = _wanted(source, where, part, sizes[one.name])
-        means.downloads.fetch_all(list(wanted.values()))
+        _fetched(list(wanted.values()), means)
+
+
+def _fetched(wanted: Sequence[Wanted], means: Means) -> list[Artifact]:
+    """Fetch files; of one that is gone, say what would take its place."""
+    try:
+        return means.downloads.fetch_all(wanted)
+    except ArtifactGone as error:
+        gone = next((one for one in wanted if repr(one.name) in error.message), None)
+        if gone is None:
+            raise
+        message = f"{error.message}; {successors(gone.urls, means.client)}"
+        raise ArtifactGone(message, where=error.where) from None
 
 
 def _wanted(source: Source, where: str, part: Part, size: int | None) -> Wanted:

@@ -105,6 +105,11 @@ class Component(Table):
         "the site check it; that of its sources if they are fetched and all of one kind",
         examples=["wheels"],
     )
+    scan: bool = Field(
+        False,
+        description='true to have "offline-kit sbom" look for packages in its files with syft',
+        examples=[True],
+    )
     placeholder: Text | None = Field(
         None,
         description="why the component may be empty for now, a line of 1 to 500 characters",

@@ -109,7 +109,7 @@ class Bare:
         self.grounds = Grounds(directory / "site").make(book)
         self._tampered = directory / "tampered.tar.zst"
         data = bytearray(self.kit.path.read_bytes())
-        data[-3000] ^= 1
+        data[-9000] ^= 1
         self._tampered.write_bytes(data)
         root = bundles.text(bundles.world().trusted_root())
         (directory / "trusted_root.json").write_bytes(root)

@@ -78,7 +78,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
     shutil.copy(made.path, made.directory / "kit")
     shutil.copy(ROOT_FILE, made.directory / "root.json")
     data = bytearray(made.path.read_bytes())
-    data[-3000] ^= 1
+    data[-9000] ^= 1
     (made.directory / "bad").write_bytes(data)
     return made
 

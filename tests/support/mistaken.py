@@ -44,7 +44,7 @@ def furnish(place: Path) -> None:
             seal(kit)
     (place / "damaged").mkdir()
     data = bytearray((place / "out/demo-1.0/demo-1.0.tar.zst").read_bytes())
-    data[-3000] ^= 1
+    data[-6000] ^= 1
     (place / "damaged/demo-1.0.tar.zst").write_bytes(data)
     make_pack(place / "none/demo-1.0/demo-1.0.tar.zst", place)
     (place / "text").write_text("nothing of ours\n" * 40)

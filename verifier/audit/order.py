@@ -15,7 +15,9 @@ from verifier.core.trust import Root
 from verifier.host.accept import Host
 from verifier.host.attestations import Given
 from verifier.host.kinds import KindsByPolicy
+from verifier.host.links import LinksByPolicy
 from verifier.kindjudge import KindJudge
+from verifier.linkjudge import LinkJudge
 from verifier.pack import is_pack
 from verifier.run import run
 from verifier.show.report import Report
@@ -46,8 +48,9 @@ class _Patient(Host):
             self.fault = error
 
     def judges(self) -> Sequence[Judge]:
-        """Return who looks into members, but for kinds, which an audit always asks about."""
-        return [judge for judge in super().judges() if not isinstance(judge, KindsByPolicy)]
+        """Return who looks into members, but for those whom an audit always asks."""
+        always = (KindsByPolicy, LinksByPolicy)
+        return [judge for judge in super().judges() if not isinstance(judge, always)]
 
 
 @record(frozen=True)
@@ -78,7 +81,8 @@ def audit_kit(
     """Prove a kit, all of it, and say everything that is known of it.
 
     Verdict and exit status are those of `verify` with the same root, policy and expectation, but
-    that what kinds promise is judged whether the policy asks or not, by SHA-512 too (FORMAT 17).
+    that what kinds promise and what SBOMs are linked to is judged whether the policy asks or not,
+    by SHA-512 too (FORMAT 17, 18.5).
 
     Args:
         path: The kit.
@@ -90,10 +94,11 @@ def audit_kit(
         raise ValueError("an audit is of a whole kit")
     catch = Catch()
     patient = _Patient(host) if host is not None else None
-    kinds = KindJudge(sha512=True)
+    kinds, links = KindJudge(sha512=True), LinkJudge()
     if patient is not None:
         kinds = KindsByPolicy(patient, always=True, sha512=True)
-    proved = run(path, job, host=patient, judges=(catch, kinds))
+        links = LinksByPolicy(patient, always=True)
+    proved = run(path, job, host=patient, judges=(catch, kinds, links))
     given = host.given if host is not None else later
     audit = make_audit(_refused(proved, patient), catch, given)
     told = [audit.report.error, *proved.opened.judged.faults]  # these are decisions already

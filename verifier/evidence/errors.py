@@ -392,3 +392,24 @@ class TimestampInvalid(Rejected):
 
     code = "timestamp-invalid"
     fix = _RENEW
+
+
+# --- SBOMs -------------------------------------------------------------------------------------
+
+
+class SbomLinkFalse(Rejected):
+    """An SBOM does not describe what the kit says that it does, or the list of links is none.
+
+    `evidence/sbom-links.json` says which element of which SBOM describes which member. The SBOM has
+    no such element, gives no SHA-256 for it, or another one than the member has.
+    """
+
+    code = "sbom-link-false"
+    fix = "Do not rely on this SBOM; ask whoever built the kit for one that was made of it."
+
+
+class SbomLinkUnchecked(Undecided):
+    """An SBOM that is linked to members was not looked into: it is too large, or nobody read it."""
+
+    code = "sbom-link-unchecked"
+    fix = "Verify without --quick; for a larger SBOM ask for a split one, or let it pass by policy."

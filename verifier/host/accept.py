@@ -86,6 +86,10 @@ class Host:
             from verifier.host.kinds import KindsByPolicy  # here, since a zipapp compiles it
 
             found.append(KindsByPolicy(self))
+        if any(rules.sbom_links for rules in asked):
+            from verifier.host.links import LinksByPolicy  # here, as above
+
+            found.append(LinksByPolicy(self))
         if any(rules.attestations for rules in asked):
             from verifier.host.attestations import EvidenceJudge  # here, as above
 
@@ -181,7 +185,7 @@ class Host:
         self._follow_again(opened)
         self.judge(opened)
         self._judge_evidence(opened)
-        self._check_kinds(opened)
+        self._check_judged(opened)
         assert self.judgement is not None
         outcome = AGAIN if self.judgement.freshness == "same" else ACCEPTED
         state = self._remembered(opened)
@@ -203,13 +207,17 @@ class Host:
         self.directory.commit_state(prepared)
         self.outcome = outcome
 
-    def _check_kinds(self, opened: Opened) -> None:
+    def _check_judged(self, opened: Opened) -> None:
         """Refuse what was not looked into, when the policy has come to ask for it meanwhile."""
         rules = self.rules_for(opened)
         if rules is not None and rules.kinds and "kinds" not in opened.judged.about:
             from verifier.evidence.kinds.errors import KindUnchecked
 
             raise KindUnchecked("the policy asks what kinds promise, since this run began")
+        if rules is not None and rules.sbom_links and "links" not in opened.judged.about:
+            from verifier.evidence.errors import SbomLinkUnchecked
+
+            raise SbomLinkUnchecked("the policy asks for the links, since this run began")
 
     def _follow_again(self, opened: Opened) -> None:
         """Count the signatures again if the root was changed since they were counted."""

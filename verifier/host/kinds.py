@@ -21,23 +21,28 @@ class KindsByPolicy(KindJudge):
     """
 
     def __init__(self, host: Host, *, always: bool = False, sha512: bool = False) -> None:
-        super().__init__(self._are_asked_for, self._lets_pass, sha512=sha512)
+        super().__init__(
+            self._are_asked_for,
+            lambda opened, fault: lets_pass(host, opened, fault),
+            sha512=sha512,
+        )
         self._host, self._always = host, always
 
     def _are_asked_for(self, opened: Opened) -> bool:
         rules = self._host.rules_for(opened)
         return self._always or (rules is not None and rules.kinds)
 
-    def _lets_pass(self, opened: Opened, fault: KitError) -> bool:
-        """Whether an override lets a finding pass; that is noted for the report."""
-        judgement = self._host.judgement
-        assert judgement is not None
-        assert opened.manifest is not None
-        assert opened.kit_id is not None
-        line, kit_id = opened.manifest.kit.line, opened.kit_id
-        for item in judgement.chosen.policy.overrides:
-            if item.covers(fault.code, line, kit_id, judgement.now):
-                said = f"{fault.where}: {fault.message}"
-                opened.noted.append(f"{said} (override {item.name!r}: {item.reason})")
-                return True
-        return False
+
+def lets_pass(host: Host, opened: Opened, fault: KitError) -> bool:
+    """Whether an override of a host lets a finding pass; that is noted for the report."""
+    judgement = host.judgement
+    assert judgement is not None
+    assert opened.manifest is not None
+    assert opened.kit_id is not None
+    line, kit_id = opened.manifest.kit.line, opened.kit_id
+    for item in judgement.chosen.policy.overrides:
+        if item.covers(fault.code, line, kit_id, judgement.now):
+            said = f"{fault.where}: {fault.message}"
+            opened.noted.append(f"{said} (override {item.name!r}: {item.reason})")
+            return True
+    return False

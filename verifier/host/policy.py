@@ -47,6 +47,7 @@ OVERRIDABLE = (
     "line-refused",
     "root-expired",
     "root-older",
+    "sbom-link-unchecked",
     "signer-set-unmet",
     "staging-missing",
     "staging-unfit",
@@ -72,6 +73,7 @@ class LinePolicy:
     Attributes:
         maximum_age_days: How old a kit may be; 0 for any age.
         kinds: Whether components must keep what their kinds promise; else it is only said.
+        sbom_links: Whether SBOMs must describe the members that they are linked to.
     """
 
     line: str
@@ -79,6 +81,7 @@ class LinePolicy:
     attestations: tuple[Requirement, ...] = ()
     maximum_age_days: int = 0
     kinds: bool = False
+    sbom_links: bool = False
 
 
 @record(frozen=True)
@@ -246,6 +249,7 @@ def _line(fields: Fields, attesters: Sequence[str]) -> LinePolicy:
         ),
         maximum_age_days=fields.number("maximumAgeDays", MAX_AGE_DAYS, 0),
         kinds=fields.word("kinds", "report", "verify"),
+        sbom_links=fields.word("sbomLinks", "report", "verify"),
     )
     fields.done()
     once([item.name for item in rules.signer_sets], "signer set")

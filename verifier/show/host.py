@@ -367,6 +367,8 @@ def _line_lines(rules: LinePolicy) -> list[str]:
         lines.append(f"  a kit is at most {rules.maximum_age_days} days old")
     if rules.kinds:
         lines.append("  components must keep what their kinds promise")
+    if rules.sbom_links:
+        lines.append("  SBOMs must describe the members that they are linked to")
     if len(lines) == 1:
         lines.append("  the threshold of the root is enough, at any age")
     return lines

@@ -184,6 +184,8 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
         left.append(f"{what} ({files}): only that it is as signed")
         if opened.manifest.evidence_index is not None and (judged is None or not judged.indexed):
             left.append("the index of the evidence: that it follows from the evidence")
+        if index.find(_LINKS) is not None and "links" not in opened.judged.about:
+            left.append("links of SBOMs: that each element has the SHA-256 of its member")
     if index is not None and index.count(SIG):
         left.append("SHA256SUMS.sig: it is for openssl and cosign")
     left += opened.beside.left + opened.judged.left + _kinds_left(opened)
@@ -195,6 +197,7 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
     return left
 
 
+_LINKS = b"evidence/sbom-links.json"  # verifier.evidence.links.PATH
 _NO_PROMISE = ("", "files")  # kinds that promise nothing but files
 _KINDS = ("oci", "wheels", "debs", "npm", "git")  # known here (verifier.evidence.kinds.registry)
 

@@ -152,7 +152,7 @@ def test_other_evidence_is_asked_for_all_the_same(
 def test_a_damaged_kit_and_one_of_strangers(here: Path, made: MadeKit, offline_kit: Run) -> None:
     Path("policy.json").write_bytes(policy(ASKED))
     data = bytearray(made.path.read_bytes())
-    data[-3000] ^= 1
+    data[-9000] ^= 1
     made.path.write_bytes(data)
     status, _, error = approve(offline_kit, made)
     assert status != 0, error

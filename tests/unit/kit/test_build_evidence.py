@@ -83,8 +83,8 @@ def test_index_has_a_line_for_each_document_and_subject(tmp_path: Path) -> None:
     )
 
 
-def test_kit_without_evidence_has_no_index(tmp_path: Path) -> None:
-    assert make(tmp_path, {}).manifest.evidence_index is None
+def test_every_kit_has_an_index(tmp_path: Path) -> None:
+    assert make(tmp_path, {}).manifest.evidence_index is not None
 
 
 def test_index_of_a_megabyte_has_frames_of_its_own(tmp_path: Path) -> None:

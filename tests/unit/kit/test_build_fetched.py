@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kit.sources.lockfile import LockedArtifact, load_lock, render
+from kit.store import Store
 from tests.support.making import KEYS, ROOT_FILE
 from tests.support.program import Run, runner
 
@@ -46,6 +47,7 @@ as = "tool.txt"
 """
 DATA = b"#!/bin/sh\necho tool\n"
 DIGEST = hashlib.sha256(DATA).hexdigest()
+OTHER = hashlib.sha256(b"another file").hexdigest()
 
 
 @pytest.fixture
@@ -159,6 +161,45 @@ def test_a_file_that_somebody_wrote_into_the_lock(
         assert status == 2
         assert "lock-stale" in err
         assert f"no source brings '{path}'" in err
+
+
+EDITED = [
+    ('path = "app/bin/tool"', 'path = "app/bin/other"'),
+    (f'sha256 = "{DIGEST}"', f'sha256 = "{OTHER}"'),
+    ("executable = true\n", ""),
+    ('path = "evidence/licences/tool.txt"', 'path = "evidence/licences/zero.txt"'),
+    ('component = "app"\npath = "app/bin/tool"', 'component = "app"\npath = "app/tool"'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), EDITED)
+def test_a_line_of_the_lock_that_was_changed_by_hand(
+    old: str, new: str, run: Run, tmp_path: Path
+) -> None:
+    """Each is in the spelling and order of `lock`, inside a part that the spec fetches."""
+    assert run("lock")[0] == 0
+    Store(tmp_path / "store").add(b"another file")
+    lock = tmp_path / "kit.lock"
+    written = lock.read_text()
+    size = f"size = {len(DATA)}"
+    text = written.replace(old, new, 1)
+    if new.endswith(f'{OTHER}"'):
+        text = text.replace(size, "size = 12", 1)  # a file that the store has
+    assert text != written
+    lock.write_text(text)
+    part = "evidence/licences" if "licences" in old else "app"
+    for command in (
+        ("lock",),
+        ("lock", "--check"),
+        ("build", "kit.toml", "--root", str(ROOT_FILE)),
+    ):
+        status, _, err = run(*command)
+        assert status == 2, err
+        assert "lock-edited]: " in err
+        assert f"{part!r} was changed by hand" in err
+        assert "--update NAME" in err
+    assert run("lock", "--update", part)[0] == 0
+    assert lock.read_text() == written
 
 
 # --- a store that lacks what the kit has ------------------------------------------------------

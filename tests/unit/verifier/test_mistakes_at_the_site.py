@@ -437,7 +437,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = (made.directory / "kit.dsse.json").read_bytes()
     for name, contents in {
         "kit": data,
-        "bad": data[:-3000] + bytes([data[-3000] ^ 1]) + data[-2999:],
+        "bad": data[:-9000] + bytes([data[-9000] ^ 1]) + data[-8999:],
         "cut": data[:-100],
         "longer": data + b"\0",
         "page": page,

@@ -70,7 +70,7 @@ SAYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def names(kit: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return what the words of SAYS stand for."""
     data = bytearray(kit.path.read_bytes())
-    data[-3000] ^= 1
+    data[-9000] ^= 1
     bad = tmp_path_factory.mktemp("bad") / "bad.tar.zst"
     bad.write_bytes(data)
     return {"KIT": os.fspath(kit.path), "BAD": os.fspath(bad), "ROOT": os.fspath(ROOT_FILE)}

@@ -45,7 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = make_kit(directory / "one", signers=("alice",))
     shutil.copy(one.path, directory / "one signer")
     data = bytearray(made.path.read_bytes())
-    data[-3000] ^= 1
+    data[-9000] ^= 1
     (directory / "tampered").write_bytes(data)
     (directory / "cut").write_bytes(data[:-100])
     (directory / "longer").write_bytes(made.path.read_bytes() + b"\0")

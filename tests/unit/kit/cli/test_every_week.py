@@ -216,9 +216,9 @@ def test_the_next_version_follows_the_one_before(
     value = json.loads(out)
     assert (value["sequence"], value["supersedes"]) == (8, [old["kitId"]])
     assert (value["after"], value["warnings"]) == (old["kitId"], [])
-    assert len(value["changes"]) == 1
-    assert value["changes"][0].startswith("~ tools ")
-    assert value["changes"][0].endswith("'1' -> '2': 1 changed, 21 bytes")
+    tools = [line for line in value["changes"] if line.startswith("~ tools ")]
+    assert len(tools) == 1
+    assert tools[0].endswith("'1' -> '2': 1 changed, 21 bytes")
     assert offline_kit("sign")[0] == offline_kit("seal")[0] == 0
     assert offline_kit("rebuild", "releases/demo-1.1", "--after", previous)[0] == (
         0 if "demo-1.0" in previous else 4  # the newest there is the kit itself by now

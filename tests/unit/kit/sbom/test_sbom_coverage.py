@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from kit.build import BuiltKit, Options, build
-from kit.errors import SourceMissing
+from kit.errors import SourceMissing, SourceNameUnsafe
 from kit.sbom.coverage import describe
 from kit.sbom.errors import SbomCoverage, SbomLinkBroken, SbomRefused
 from kit.spec import parse_spec
 from tests.support.making import ROOT_FILE
+from verifier.audit.order import audit_kit
+from verifier.core.pipeline import Job
 from verifier.evidence.coverage import Unit, compare
+from verifier.evidence.links import SbomLink, parse_links
 from verifier.evidence.sbom import read_sbom
 from verifier.rootfile import load_root
+from verifier.run import run
 
 HEAD = """
 [kit]
@@ -208,8 +212,22 @@ def linked() -> dict[str, Any]:
     return document({**A, "bom-ref": "a"}, {**B, "bom-ref": "b"}, {**file("c", ""), "bom-ref": "c"})
 
 
-def test_link_that_holds_is_no_matter(tmp_path: Path) -> None:
-    built(tmp_path, linked(), rest=link("a", "tools/a"))
+def test_link_that_holds_travels_and_holds_at_the_site(tmp_path: Path) -> None:
+    made = built(tmp_path, linked(), rest=link("a", "tools/a"))
+    run(str(made.path), Job(kit_id=made.kit_id), extract=str(tmp_path / "out"))
+    assert parse_links((tmp_path / "out/evidence/sbom-links.json").read_bytes()) == [
+        SbomLink("evidence/sbom/tools.cdx.json", "a", "tools/a")
+    ]
+    audit = audit_kit(str(made.path), Job(kit_id=made.kit_id))
+    assert any("links of SBOMs" in said for said in audit.report.opened.judged.done)
+
+
+def test_name_of_the_links_is_kept(tmp_path: Path) -> None:
+    text = (
+        '\n[[evidence]]\npath = "sbom-links.json"\n[[evidence.source]]\nfile = "tools.cdx.json"\n'
+    )
+    with pytest.raises(SourceNameUnsafe, match="links of SBOMs"):
+        built(tmp_path, linked(), rest=link("a", "tools/a") + text)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sysconfig
@@ -10,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from kit.errors import SourceChanged
 from kit.sbom.errors import SbomScanFailed
 from kit.sbom.generate import plan_sboms, write_sboms
-from kit.sbom.scan import Image, file_name, images_of, normalised
+from kit.sbom.scan import Image, file_name, images_of, normalised, read_written
+from kit.sbom.scantree import normalised_tree
 from kit.sources.errors import ToolMissing
 from kit.spec import load_spec
 from tests.support.kindfiles import Layout, oci
-from tests.support.making import write_files, write_spec
+from tests.support.making import build_kit, write_files, write_spec
 from tests.unit.lnm import LNM
 
 CREATED = "2026-11-24T00:00:00Z"
@@ -118,6 +121,66 @@ def test_syft_looks_into_an_image(spec: Path) -> None:
     write_sboms(load_spec(spec), plan)
     again = plan_sboms(load_spec(spec))
     assert (again.stale, again.unlisted, again.idle) == ((), (), ())
+
+
+TREE = {
+    "src/a/site/left-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: left\nVersion: 1.0\n",
+    "src/a/site/left-1.0.dist-info/RECORD": b"left.py,,\n",
+    "src/a/site/left.py": b"x = 1\n",
+    "src/a/empty": b"",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    write_files(tmp_path, TREE)
+    path = write_spec(tmp_path, ["a"])
+    path.write_text(path.read_text().replace('id = "a"', 'id = "a"\nscan = true'))
+    return path
+
+
+def test_syft_looks_into_a_tree(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file by its SHA-256, the packages in them, and the same document wherever it is made."""
+    if not shutil.which("syft") and not (Path(sysconfig.get_path("scripts")) / "syft").exists():
+        pytest.skip("not run: syft is not installed")
+    plan = plan_sboms(load_spec(tree))
+    (made,) = plan.made
+    assert (made.file, made.files, made.packages) == ("sboms/a.spdx.json", 4, 1)
+    value = json.loads(made.data)
+    digests = {item["fileName"]: item["checksums"] for item in value["files"]}
+    assert digests == {
+        name.removeprefix("src/a/"): [
+            {"algorithm": "SHA256", "checksumValue": hashlib.sha256(data).hexdigest()}
+        ]
+        for name, data in TREE.items()
+    }
+    assert {item["name"] for item in value["packages"]} == {"a", "left"}
+    ids = {item["SPDXID"] for item in (*value["packages"], *value["files"])} | {"SPDXRef-DOCUMENT"}
+    for one in value["relationships"]:
+        assert {one["spdxElementId"], one["relatedSpdxElement"]} <= ids
+    write_sboms(load_spec(tree), plan)
+    again = plan_sboms(load_spec(tree))
+    assert (again.stale, again.unlisted, again.idle) == ((), (), ())
+    text = tree.read_text().replace("[kit]", '[kit]\ncoverage = "require"')
+    tree.write_text(text)
+    assert build_kit(load_spec(tree), tree.parent / "out").built.coverage is not None
+
+
+def test_tree_that_nobody_describes_takes_syft(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kit.sbom.scan.shutil.which", lambda *a, **k: None)
+    with pytest.raises(ToolMissing, match=r"pip install 'offline-kit\[sbom"):
+        plan_sboms(load_spec(tree))
+
+
+def test_file_that_changed_while_syft_looked() -> None:
+    written = read_written(written_of_a("ab" * 32), "a")
+    with pytest.raises(SourceChanged):
+        normalised_tree(written, {"a": "cd" * 32}, CREATED)
+
+
+def written_of_a(sha256: str) -> bytes:
+    checksum = {"algorithm": "SHA256", "checksumValue": sha256}
+    return written(files=[{"SPDXID": "SPDXRef-File", "fileName": "a", "checksums": [checksum]}])
 
 
 def test_damaged_layout_is_named(tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ ZERO = "0" * 64
 LOCK = Lock(
     version=1,
     tools={"uv": "0.13.9", "syft.image": "1"},
-    source=(LockedSources(path="images", digest=ZERO), LockedSources(path="tools", digest=ZERO)),
+    source=(
+        LockedSources(path="images", digest=ZERO, contents=ZERO),
+        LockedSources(path="tools", digest=ZERO, contents=ZERO),
+    ),
     image=(
         LockedImage(
             path="images",
