@@ -278,15 +278,7 @@ def _run(
     bound, state, records = told.bound, told.state, told.read.records
     kit = bound["kit"]
     predicate: dict[str, Any] = {
-        "alerts": [
-            {name: one[name] for name in ("at", "probe", "step", "why") if name in one}
-            for one in state.alerts
-        ],
-        "approvals": [
-            {"signer": signer, "step": step}
-            for step, signed in sorted(state.approvals.items())
-            for signer in sorted(signed)
-        ],
+        **_said(state),
         "began": bound["at"],
         "ended": records[-1].get("at", ""),
         "environment": bound["environment"],
@@ -300,8 +292,6 @@ def _run(
         "kit": kit,
         "operator": bound["operator"],
         "outputs": outputs_word(told.read, carried=carried),
-        "overrides": list(state.overrides),
-        "phase": state.phase,
         "policy": bound["policy"],
         "rootVersion": bound["rootVersion"],
         "run": bound["run"],
@@ -314,11 +304,6 @@ def _run(
             _step_line(name, one, steps.get(name, {}), made) for name, one in state.steps.items()
         ],
         "target": bound["target"],
-        "ways": [
-            {"attempts": one.attempts, "name": name, "status": one.status}
-            for name, one in sorted(state.ways.items())
-        ],
-        "why": state.why,
     }
     if "after" in bound:
         predicate["after"] = bound["after"]
@@ -330,6 +315,28 @@ def _run(
             _resource(bound["runbookPath"], bound["runbook"]),
         ],
         "predicate": predicate,
+    }
+
+
+def _said(state: RunState) -> dict[str, Any]:
+    """Return how it went: what stands against it, who signed, how it ended."""
+    return {
+        "alerts": [
+            {name: one[name] for name in ("at", "probe", "step", "why") if name in one}
+            for one in state.alerts
+        ],
+        "approvals": [
+            {"signer": signer, "step": step}
+            for step, signed in sorted(state.approvals.items())
+            for signer in sorted(signed)
+        ],
+        "overrides": list(state.overrides),
+        "phase": state.phase,
+        "ways": [
+            {"attempts": one.attempts, "name": name, "status": one.status}
+            for name, one in sorted(state.ways.items())
+        ],
+        "why": state.why,
     }
 
 

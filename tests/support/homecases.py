@@ -112,19 +112,38 @@ def chained(records: Sequence[Record]) -> Lines:
 
 def run_records(looked: Looked, run: str = "one", **bound: Any) -> list[Record]:
     """Return the records of a run in staging that is closed."""
+    begin = {**_begin(looked, run), **bound}
+    text = statement(at_second(begin, 0), "open", "Go on?")
+    signature = base64.b64encode(OPERATOR.sign(text)).decode()
+    records: list[Record] = [
+        begin,
+        {
+            **{"type": "start", "boot": "b", "by": "olga", "epoch": 1, "host": "stage1"},
+            **{"pid": 1, "python": "3.11.2", "run": run},
+        },
+        {"type": "phase", "phase": "running"},
+        *_attempt("a"),
+        {
+            **{"type": "approval", "step": "open", "signer": "olga"},
+            **{"signature": signature, "operatorsVersion": 1},
+        },
+        {"type": "done", "step": "open", "how": "approved"},
+        *_attempt("b"),
+        {"type": "phase", "phase": "complete"},
+        {"type": "phase", "phase": "closed"},
+    ]
+    return [at_second(one, second) for second, one in enumerate(records)]
+
+
+def _begin(looked: Looked, run: str) -> Record:
     info, index = looked.manifest.kit, looked.opened.index
     assert index is not None
     runs = wanted(looked.book, looked.path, looked.manifest, index)
-    begin: Record = {
+    return {
         "type": "begin",
         "environment": "staging",
         "host": "stage1",
-        "kit": {
-            "line": info.line,
-            "name": info.name,
-            "sequence": info.sequence,
-            "version": info.version,
-        },
+        "kit": {name: getattr(info, name) for name in ("line", "name", "sequence", "version")},
         "kitId": looked.kit_id,
         "members": sha256(members_text(index, runs)),
         "operator": "olga",
@@ -139,57 +158,17 @@ def run_records(looked: Looked, run: str = "one", **bound: Any) -> list[Record]:
         "steps": ["a", "open", "b"],
         "target": "staging's own",
         "wheels": [],
-        **bound,
     }
+
+
+def _attempt(step: str) -> list[Record]:
+    """Return the intent and the outcome of a step that is done."""
     printed = {"sha256": hashlib.sha256(OUTPUT).hexdigest(), "size": len(OUTPUT)}
     ended = {"durationMs": 7, "output": printed, "status": 0, "why": "exited 0"}
-    text = statement(at_second(begin, 0), "open", "Go on?")
-    signature = OPERATOR.sign(text)
-    records: list[Record] = [
-        begin,
-        {
-            "type": "start",
-            "boot": "b",
-            "by": "olga",
-            "epoch": 1,
-            "host": "stage1",
-            "pid": 1,
-            "python": "3.11.2",
-            "run": run,
-        },
-        {"type": "phase", "phase": "running"},
-        {"type": "intent", "step": "a", "what": "apply", "attempt": 1},
-        {
-            "type": "outcome",
-            "step": "a",
-            "what": "apply",
-            "attempt": 1,
-            "result": "done",
-            "attempt-directory": "a.apply.1",
-            **ended,
-        },
-        {
-            "type": "approval",
-            "step": "open",
-            "signer": "olga",
-            "signature": base64.b64encode(signature).decode(),
-            "operatorsVersion": 1,
-        },
-        {"type": "done", "step": "open", "how": "approved"},
-        {"type": "intent", "step": "b", "what": "apply", "attempt": 1},
-        {
-            "type": "outcome",
-            "step": "b",
-            "what": "apply",
-            "attempt": 1,
-            "result": "done",
-            "attempt-directory": "b.apply.1",
-            **ended,
-        },
-        {"type": "phase", "phase": "complete"},
-        {"type": "phase", "phase": "closed"},
-    ]
-    return [at_second(one, second) for second, one in enumerate(records)]
+    about = {"step": step, "what": "apply", "attempt": 1}
+    place = {"attempt-directory": f"{step}.apply.1"}
+    outcome = {"type": "outcome", **about, "result": "done", **place, **ended}
+    return [{"type": "intent", **about}, outcome]
 
 
 def at_second(one: Record, second: int) -> Record:

@@ -158,7 +158,6 @@ def ask_ssh(key: str, data: bytes, agent: str = "") -> bytes:
     if not program:
         raise SigningFailed("is none of " + ", ".join(_SSH_KEYGEN), where="ssh-keygen")
     command = [program, "-q", "-Y", "sign", "-n", NAMESPACE, "-f", os.path.abspath(key)]
-    around = {**os.environ, "SSH_AUTH_SOCK": agent} if agent else None
     try:
         done = subprocess.run(
             command,
@@ -166,7 +165,7 @@ def ask_ssh(key: str, data: bytes, agent: str = "") -> bytes:
             capture_output=True,
             check=False,
             timeout=_TIMEOUT_SECONDS,
-            env=around,
+            env={"SSH_AUTH_SOCK": agent} if agent else None,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SigningFailed(str(error), where=program) from None
