@@ -38,10 +38,12 @@ def _forget():
                 pass
 
 
-def _restart():
+def _restart(cached):
     """Run this again with -I and -B, so that nothing planted nearby is imported.
 
     The directory of the package goes last on the path: a json.py beside it shadows nothing.
+    Byte code beside the sources is used only if they are an installation's: below an extracted kit
+    a planted cache is what nobody compares.
     """
     import os
 
@@ -52,8 +54,9 @@ def _restart():
         )
         sys.exit(3)
     here = os.path.dirname(os.path.abspath(__file__))
-    cache = "pycache_prefix=" + os.path.join(here, "no-cache")
-    command = [sys.executable, "-I", "-B", "-X", cache]
+    command = [sys.executable, "-I", "-B"]
+    if not cached:
+        command += ["-X", "pycache_prefix=" + os.path.join(here, "no-cache")]
     if os.path.isdir(here):
         code = "import sys; sys.path.append(%r); from verifier.cli import entry; entry()"
         command += ["-c", code % os.path.dirname(here)]
@@ -78,15 +81,20 @@ def _compile_once():
         zipimport._get_module_code = once  # type: ignore[attr-defined]
 
 
-def main():
+def main(cached=False):
     """Run the verifier as a program, isolated."""
     _forget()
     if not sys.flags.isolated:
-        _restart()
+        _restart(cached)
     _compile_once()
     from verifier.cli import entry
 
     entry()
+
+
+def installed():
+    """Run the verifier as the command of an installation, which owns its byte code."""
+    main(cached=True)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,15 @@ class Medium:
         return directory
 
     def run(
-        self, *arguments: str, options: tuple[str, ...] = ("-I",), **environment: Any
+        self,
+        *arguments: str,
+        options: tuple[str, ...] = ("-I",),
+        python: str = sys.executable,
+        **environment: Any,
     ) -> subprocess.CompletedProcess[str]:
         """Run the verifier in the medium's directory as the documents say."""
         return subprocess.run(
-            [sys.executable, *options, *arguments],
+            [python, *options, *arguments],
             cwd=self.directory,
             env={"PATH": "/usr/bin:/bin", **environment},
             stdin=subprocess.DEVNULL,
