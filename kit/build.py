@@ -228,7 +228,8 @@ def make_inputs(
         EvidenceRefused: A document of evidence cannot be read by any site.
     """
     from kit.evidence.index import INDEX, Evidence  # slow to load
-    from kit.evidence.provenance import PROVENANCE, Made, Provenance
+    from kit.evidence.provenance import Made, Provenance
+    from runner.packing.provenance import PROVENANCE
     from verifier.evidence.links import PATH as LINKS
     from verifier.evidence.links import SbomLink, encode_links
 

@@ -6,9 +6,11 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 
+from runner import __version__
 from runner.errors import EvidenceExists, EvidenceUnwritable, RunChanged, RunMissing
 from runner.homing.layout import JOURNAL, components_of, info_of
 from runner.homing.seal import seal
+from runner.homing.spec import spec_text
 from runner.homing.statements import Told, all_outputs, statements
 from runner.masking import Masker
 from runner.packing.head import Sealable, file_name
@@ -171,6 +173,7 @@ def _write(
             package.members,
             verifier,
             chain_bytes([operators]),
+            (spec_text(package.info, package.components), __version__),
             lambda payload: seal(payload, keys, operators, agent),
         )
         os.fsync(descriptor)

@@ -31,7 +31,7 @@ def leaving_lines(package: Package, unseen: Iterable[str]) -> Iterator[str]:
         " operators and signers, what the target is called, times, exit statuses, reasons that"
         " people gave, answers, alerts, and values that missed an expectation"
     )
-    yield f"  {RUN}, {STEPS}*: statements about the same, {_count(sizes, STEPS)} of steps"
+    yield f"  {RUN}, {STEPS}*: the same as in-toto statements, {_count(sizes, STEPS)} of steps"
     printed = sorted(path for path in sizes if path.startswith(OUTPUTS))
     if printed:
         yield f"  {OUTPUTS}*: what programs printed and wrote, {len(printed)} files"

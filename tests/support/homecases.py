@@ -83,7 +83,7 @@ def packed(
     with tempfile.TemporaryFile() as file:
         sources = {path: Source(data) for path, data in members.items()}
         number = file.fileno()
-        write_store(number, info, components, sources, STUB, chain_bytes([root]), sign)
+        write_store(number, info, components, sources, STUB, chain_bytes([root]), (b"", "0"), sign)
         return os.pread(number, os.fstat(number).st_size, 0)
 
 

@@ -14,6 +14,7 @@ from kit.build import Options, build
 from kit.signing import load_signer
 from kit.spec import load_spec
 from runner.homing.judge import Evidence, verify
+from runner.homing.spec import spec_text
 from runner.kitside import look_under
 from tests.conftest import Judge
 from tests.support.authenticator import Authenticator
@@ -122,19 +123,12 @@ def test_builder_and_runner_pack_the_same_bytes(
     command = [sys.executable, "-I", str(closed.top / "host" / "kit-verify.pyz"), str(evidence)]
     command += ["--root", str(closed.trust / "operators.json"), "--extract", str(tmp_path / "out")]
     subprocess.run(command, check=True, capture_output=True)
-    kit = manifest.kit
-    lines = ["[kit]", f'name = "{kit.name}"', f'version = "{kit.version}"', f'line = "{kit.line}"']
-    lines += [f"sequence = {kit.sequence}", f"created = {kit.created}"]
-    lines += [f'summary = "{kit.summary}"']
-    for one in manifest.components:
-        lines += ["[[component]]", f'id = "{one.id}"', f'version = "{one.version}"']
-        lines += [f'path = "{one.id}"', f'lands = "{one.lands}"', "[[component.source]]"]
-        lines += [f'dir = "out/{one.id}"']
-    (tmp_path / "kit.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    text = spec_text(manifest.kit, manifest.components)
+    (tmp_path / "out" / "kit.toml").write_bytes(text)
     operators = parse_root((closed.trust / "operators.json").read_bytes())
     signer = load_signer(str(closed.top / "host" / "olga.pem"), operators.targets.keys)
     options = Options(store=True, workers=1)
-    spec = load_spec(tmp_path / "kit.toml")
+    spec = load_spec(tmp_path / "out" / "kit.toml")
     built = build(spec, [operators], tmp_path / "built", options, signers=[signer])
     assert built.path.name == evidence.name
     assert built.path.read_bytes() == evidence.read_bytes()
