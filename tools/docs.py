@@ -51,6 +51,7 @@ from kit.spec import (
     Source,
     load_spec,
 )
+from kit.spec.stages import SiteTable, StepTable, TestTable, VerifyTable
 from tools import dochosts
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
 from verifier.cli import COMMANDS
@@ -292,6 +293,10 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[[exemption]]", Exemption),
     ("[layout]", LayoutTable),
     ("[release]", Release),
+    ("[[release.step]]", StepTable),
+    ("[release.test]", TestTable),
+    ("[release.verify]", VerifyTable),
+    ("[[release.site]]", SiteTable),
 ]
 
 

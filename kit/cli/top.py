@@ -14,6 +14,7 @@ import typer
 from kit.cli.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "release": ("release", "Run what is not done of a release, from sources to publishing."),
     "build": (
         "build",
         "Build a kit; with --key also sign it and, when enough did, seal it.",
@@ -125,6 +126,7 @@ def load_all() -> None:
     from kit.attest import errors  # noqa: F401
     from kit.intoto import errors as _  # noqa: F401
     from kit.net import keyless  # noqa: F401
+    from kit.pipeline import errors as __  # noqa: F401
 
 
 def _load(module: str) -> None:
@@ -158,6 +160,8 @@ def _load(module: str) -> None:
             from kit.cli import note  # noqa: F401
         case "publishing":
             from kit.cli import publishing  # noqa: F401
+        case "release":
+            from kit.cli import release  # noqa: F401
         case "releases":
             from kit.cli import releases  # noqa: F401
         case "repair":
