@@ -62,9 +62,9 @@ def here(clock: int, host: str = "one") -> Here:
 
 def begin(grounds: Grounds, at: Here) -> Path:
     found = orders.plan(str(grounds.kit), str(grounds.trust), str(grounds.settings), "", at)
-    orders.check(found, at, "")
+    opened = orders.check(found, at, "")
     place = str(grounds.run_directory)
-    directory, journal = orders.begin(str(grounds.kit), found, at, place, "one", "", None)
+    directory, journal = orders.begin(str(grounds.kit), found, at, place, "one", opened, None)
     journal.close()
     directory.close()
     return grounds.run_directory
