@@ -63,7 +63,11 @@ class Surroundings:
 
 
 class Site:
-    """The world of the engine; see `runner.work.World`."""
+    """The world of the engine; see `runner.work.World`.
+
+    Args:
+        plan: The digest of the first line of the journal: no other run has it.
+    """
 
     def __init__(
         self,
@@ -72,7 +76,10 @@ class Site:
         settings: Settings,
         secrets: Mapping[str, str],
         around: Surroundings,
+        plan: str,
     ) -> None:
+        # the name alone is not enough: another run of the host may have it
+        self._owner = f"{around.run}.{plan[:32]}"
         self._directory, self._book, self._settings = directory, book, settings
         self._around = around
         self._secrets = {book.inputs[name].variable: text for name, text in secrets.items()}
@@ -104,7 +111,7 @@ class Site:
 
     def alive(self, step: str, what: str) -> Sequence[int]:
         """Return what an earlier attempt left at work; see `World.alive`."""
-        mark = processes.mark_of(self._around.run, step, what)
+        mark = processes.mark_of(self._owner, step, what)
         deadline = time.monotonic() + self._around.wait_for_alive / 1000
         told = False
         while True:
@@ -170,7 +177,7 @@ class Site:
             argv=argv,
             variables=variables,
             directory=scratch,
-            mark=processes.mark_of(self._around.run, task.step, task.what, task.attempt),
+            mark=processes.mark_of(self._owner, task.step, task.what, task.attempt),
             output=os.path.join(place, "output"),
             timeout=task.timeout,
             stop=task.stop,

@@ -11,7 +11,13 @@ import signal
 from collections.abc import Iterator
 
 from runner import kitside, preflight, processes
-from runner.approving import MAX_SIGNATURE, load_operators, signer_of, statement
+from runner.approving import (
+    MAX_SIGNATURE,
+    load_operators,
+    plan_digest,
+    signer_of,
+    statement,
+)
 from runner.back import Backward
 from runner.book.model import Runbook, Step
 from runner.chain import Record
@@ -217,7 +223,8 @@ def go(
     secrets = read_secrets(run.settings, here.environment)
     if run.book.wheels:
         preflight.unpack_wheels(run.directory, list(run.bound["wheels"]))
-    site = Site(run.directory, run.book, run.settings, secrets, around)
+    plan = plan_digest(run.bound)
+    site = Site(run.directory, run.book, run.settings, secrets, around, plan)
     processes.become_subreaper()
     with _signals(site):
         stamped = start(run, here, allowed)
