@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from runner import orders, standing
-from runner.approving import plan_digest
 from runner.errors import PreflightFailed, RunElsewhere
 from runner.here import Here
 from runner.journal import read_journal
@@ -83,7 +82,6 @@ def go(
 
     around = Surroundings(
         run=run.bound["run"],
-        mark=f"test.{plan_digest(run.bound)[:12]}",
         top=str(REPOSITORY),
         say=say or (lambda event, **facts: None),
         ask=ask,
