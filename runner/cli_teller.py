@@ -8,7 +8,6 @@ import sys
 import time
 
 from runner import telling
-from runner.approving import plan_digest
 from runner.chain import Record
 from runner.here import Here
 from runner.rates import Lines, Rate, elapsed
@@ -141,7 +140,6 @@ def around(options: argparse.Namespace, here: Here, bound: Record, teller: Telle
 
     return Surroundings(
         run=bound["run"],
-        mark=f"{bound['run']}.{plan_digest(bound)[:12]}",
         top=here.top,
         say=teller.say,
         ask=ask,

@@ -49,7 +49,6 @@ class Surroundings:
 
     Attributes:
         run: The id of the run.
-        mark: What tells its processes from those of every other run of this host.
         top: The directory or zipapp that `runner` is imported from.
         tick: Called several times a second while something runs.
         wait_for_alive: Milliseconds to wait for what an earlier runner left at work.
@@ -57,7 +56,6 @@ class Surroundings:
     """
 
     run: str
-    mark: str
     top: str
     say: Say
     ask: Ask
@@ -68,7 +66,11 @@ class Surroundings:
 
 
 class Site:
-    """The world of the engine; see `runner.work.World`."""
+    """The world of the engine; see `runner.work.World`.
+
+    Args:
+        plan: The digest of the first line of the journal: no other run has it.
+    """
 
     def __init__(
         self,
@@ -77,8 +79,11 @@ class Site:
         settings: Settings,
         secrets: Mapping[str, str],
         around: Surroundings,
+        plan: str,
         box: Box | None = None,
     ) -> None:
+        # the name alone is not enough: another run of the host may have it
+        self._owner = f"{around.run}.{plan[:32]}"
         self._directory, self._book, self._settings = directory, book, settings
         self._around, self._box = around, box
         self._digests: dict[tuple[str, int, int, int], str] = {}
@@ -111,7 +116,7 @@ class Site:
 
     def alive(self, step: str, what: str) -> Sequence[int]:
         """Return what an earlier attempt left at work; see `World.alive`."""
-        mark = processes.mark_of(self._around.mark, step, what)
+        mark = processes.mark_of(self._owner, step, what)
         deadline = time.monotonic() + self._around.wait_for_alive / 1000
         told = False
         while True:
@@ -179,7 +184,7 @@ class Site:
             argv=argv,
             variables=variables,
             directory=scratch,
-            mark=processes.mark_of(self._around.mark, task.step, task.what, task.attempt),
+            mark=processes.mark_of(self._owner, task.step, task.what, task.attempt),
             output=os.path.join(place, "output"),
             timeout=task.timeout,
             stop=task.stop,

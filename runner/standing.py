@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from runner import kitside, preflight, processes
 from runner.alerting import Alerting, Caller, Webhook
-from runner.approving import MAX_SIGNATURE, again, load_operators, signer_of, statement
+from runner.approving import MAX_SIGNATURE, again, load_operators, plan_digest, signer_of, statement
 from runner.back import Backward
 from runner.book.model import Runbook, Step
 from runner.chain import Record
@@ -162,6 +162,7 @@ def start(run: Run, here: Here, allowed: Allowed) -> Stamped:
         "host": here.host,
         "pid": os.getpid(),
         "python": here.python,
+        "run": run.bound["run"],
     }
     if run.journal.torn:
         facts["torn"] = run.journal.torn
@@ -233,7 +234,8 @@ def go(
     if run.settings.container is not None:
         box = make_box(run.directory, run.book, run.settings, str(run.bound["image"]))
     alerting = _alerting(run, here, secrets)
-    site = Site(run.directory, run.book, run.settings, secrets, _told(around, alerting), box)
+    told, plan = _told(around, alerting), plan_digest(run.bound)
+    site = Site(run.directory, run.book, run.settings, secrets, told, plan, box)
     processes.become_subreaper()
     with _signals(site), _closing(alerting, around):
         stamped = start(run, here, allowed)

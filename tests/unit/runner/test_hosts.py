@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from runner import orders, standing
-from runner.approving import plan_digest
 from runner.errors import PreflightFailed, RunElsewhere
 from runner.here import Here
 from runner.journal import read_journal
@@ -62,9 +61,9 @@ def here(clock: int, host: str = "one") -> Here:
 
 def begin(grounds: Grounds, at: Here) -> Path:
     found = orders.plan(str(grounds.kit), str(grounds.trust), str(grounds.settings), "", at)
-    orders.check(found, at, "")
+    opened = orders.check(found, at, "")
     place = str(grounds.run_directory)
-    directory, journal = orders.begin(str(grounds.kit), found, at, place, "one", "", None)
+    directory, journal = orders.begin(str(grounds.kit), found, at, place, "one", opened, None)
     journal.close()
     directory.close()
     return grounds.run_directory
@@ -83,7 +82,6 @@ def go(
 
     around = Surroundings(
         run=run.bound["run"],
-        mark=f"test.{plan_digest(run.bound)[:12]}",
         top=str(REPOSITORY),
         say=say or (lambda event, **facts: None),
         ask=ask,

@@ -65,6 +65,19 @@ def test_the_kit_is_accepted_and_a_newer_one_blocks_no_rollback(grounds: Grounds
     assert grounds.log()[-1] == "--undo a"
 
 
+def test_runs_of_one_name_leave_each_other_alone(tmp_path: Path) -> None:
+    one, other = (Grounds(tmp_path / name) for name in ("one", "other"))
+    for grounds in (one, other):
+        grounds.top.mkdir()
+        grounds.make(step("a", *(["--slow=5"] if grounds is one else [])))
+    child = subprocess.Popen(one.new("run"), stdout=subprocess.DEVNULL)
+    while one.log() != ["--apply a"]:
+        assert child.poll() is None
+        time.sleep(0.01)
+    other.begin()  # ends what its step has left
+    assert child.wait(60) == 0
+
+
 def test_a_killed_runner_leaves_its_step_alive_and_nobody_does_it_twice(grounds: Grounds) -> None:
     grounds.make(step("a", "--slow=5") + step("b"))
     assert grounds.kill_when(grounds.new("run"), lambda: grounds.log() == ["--apply a"]) == -9
