@@ -298,7 +298,7 @@ def test_wrong_credentials_are_nothing_to_run_again(tmp_path: Path) -> None:
 def test_killed_at_any_moment_it_ends_as_one_that_was_not(place: Place) -> None:
     choice = random.Random(21_102)
     site = Site(place.database, place.cluster.uri, [advisory(n) for n in range(120)])
-    for _ in range(25):
+    for _ in range(6):
         ended = None
         for _ in range(40):
             process = site.start(size=10)
