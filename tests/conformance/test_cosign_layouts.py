@@ -233,7 +233,7 @@ def test_another_key_is_refused_by_both(saved: Saved, tmp_path: Path) -> None:
     key = tmp_path / "other" / "cosign.pub"
     place = tmp_path / "image"
     assert cosign_says(saved, saved.files, place, COSIGN_SIGN)
-    words = ["--key", key, "--insecure-ignore-tlog=true", "--local-image", place]
+    words: list[str | Path] = ["--key", key, "--insecure-ignore-tlog=true", "--local-image", place]
     assert run(saved.cosign, saved.base, "verify", *words).returncode != 0
     assert we_say(_with_key(saved, key.read_text()), saved.files, tmp_path, COSIGN_SIGN) == (
         "attestation-untrusted"
