@@ -73,7 +73,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         kit = Path(place, "kit.tar.zst")
         kit.write_bytes(assemble(Draft()))
-        commands = {}
+        commands: dict[str, list[str]] = {}
         for name, sources in (("as shipped", files), ("without", without)):
             path = Path(place, f"{len(commands)}", "kit-verify.pyz")
             path.parent.mkdir()
