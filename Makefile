@@ -53,7 +53,7 @@ lint: venv
 
 types: venv
 	$(RUN) -m mypy
-	@for folder in fixtures/lnm/migrations/*/ fixtures/lnm/rollout/; do \
+	@for folder in fixtures/lnm/migrations/*/ fixtures/lnm/seeds/*/ fixtures/lnm/rollout/; do \
 		(cd "$$folder" && "$(CURDIR)/$(RUN)" -m mypy --config-file "$(CURDIR)/pyproject.toml" \
 			--cache-dir "$(CURDIR)/.mypy_cache/$$(basename "$$folder")" .) || exit 1; \
 	done
@@ -127,6 +127,13 @@ lnm-servers: seaweedfs build/lnm-servers/.installed ## Install the database and 
 build/lnm-servers/.installed: requirements/lnm-servers.txt requirements/lnm-driver.txt \
 		tools/lnm_servers.sh tools/venv.sh
 	@tools/lnm_servers.sh
+	@touch $@
+
+.PHONY: mongosh
+mongosh: tests/lnm/js/node_modules/.installed ## Install the shell that rolls 21-102 back without Python (npm)
+
+tests/lnm/js/node_modules/.installed: tests/lnm/js/package-lock.json
+	@npm --prefix tests/lnm/js ci --ignore-scripts --omit=optional --no-audit --no-fund
 	@touch $@
 
 lock: ## Write requirements/*.txt again; UPGRADE=--upgrade takes newer versions

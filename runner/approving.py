@@ -11,7 +11,7 @@ import base64
 import os
 
 from runner.chain import FIRST, Record, digest_of, line_of
-from runner.errors import ApprovalInvalid, OperatorsMissing
+from runner.errors import ApprovalInvalid, OperatorsMissing, OperatorsShareKey
 from verifier.core import limits
 from verifier.core.jsonstrict import compact
 from verifier.core.trust import Root, parse_root
@@ -48,8 +48,9 @@ def load_operators(trust: str, publisher: Root) -> Root:
     """Return the root of those who may approve.
 
     Raises:
-        OperatorsMissing: There is none, or it has a key of the publisher: one person could then
-            both make a release and let it in.
+        OperatorsMissing: There is none.
+        OperatorsShareKey: It has a key of the publisher: one person could then both make a
+            release and let it in.
         KitError: It is unsafe, or no root.
     """
     path = os.path.join(os.path.abspath(trust), OPERATORS)
@@ -60,11 +61,21 @@ def load_operators(trust: str, publisher: Root) -> Root:
     if data is None:
         raise OperatorsMissing("is not there", where=repr(path))
     root = parse_root(data)
-    theirs = {key.material or key.public.encode() for key in publisher.keys.values()}
-    both = [key.signer for key in root.keys.values() if (key.material or b"") in theirs]
-    if both:
-        raise OperatorsMissing(f"has a key of the publisher ({both[0]})", where=repr(path))
+    check_apart(root, publisher, path)
     return root
+
+
+def check_apart(operators: Root, publisher: Root, path: str) -> None:
+    """See that no key stands in both roots, in whatever role.
+
+    Raises:
+        OperatorsShareKey: One does.
+    """
+    theirs = {key.material or key.public.encode() for key in publisher.keys.values()}
+    for key in operators.keys.values():
+        if (key.material or key.public.encode()) in theirs:
+            why = f"has a key of the publisher ({key.signer})"
+            raise OperatorsShareKey(why, where=repr(path))
 
 
 def signer_of(message: bytes, signature: bytes, operators: Root) -> str:

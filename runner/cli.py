@@ -13,6 +13,7 @@ from runner import orders, standing, telling
 from runner.cli_teller import around
 from runner.errors import RunStands
 from runner.here import Here
+from runner.homing import cli as homing
 from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
@@ -67,6 +68,7 @@ def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
         "abort": _abort,
         "approve": _approve,
         "mark": _mark,
+        "export": _export,
     }[options.command](options, here)
 
 
@@ -96,15 +98,16 @@ def _plan(options: argparse.Namespace, here: Here) -> int:
         print(telling.json_line({"kitId": found.looked.kit_id, "plan": lines}))
     else:
         print("\n".join(lines))
-    orders.check(found, here, options.without_staging)
+    unlocked = orders.check(found, here, options.after)
     if not options.json:
+        print("".join(telling.unlocked_lines(unlocked.after, unlocked.override)), end="")
         print("the site has what it needs; nothing was changed")
     return RunStatus.DONE
 
 
 def _begin(options: argparse.Namespace, here: Here) -> int:
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
-    orders.check(found, here, options.without_staging)
+    unlocked = orders.check(found, here, options.after)
     info = found.looked.manifest.kit
     moment = format_time(here.clock()).replace(":", "").replace("-", "").lower()
     name = options.name or f"{moment}-{secrets.token_hex(3)}"
@@ -112,9 +115,7 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
         raise UsageError(f"--name wants 1 to 64 of a-z 0-9 . _ -, not {name!r}")
     place = os.path.join(options.runs, *info.line.split("/"), name)
     told = around(options, here, name)
-    directory, journal = orders.begin(
-        options.kit, found, here, place, name, options.without_staging, None
-    )
+    directory, journal = orders.begin(options.kit, found, here, place, name, unlocked, None)
     journal.close()
     directory.close()
     told.say("begun", run=place)
@@ -202,6 +203,10 @@ def _approve(options: argparse.Namespace, here: Here) -> int:
     finally:
         run.close()
     return RunStatus.DONE
+
+
+def _export(options: argparse.Namespace, here: Here) -> int:
+    return homing.export(options, here)
 
 
 def _mark(options: argparse.Namespace, here: Here) -> int:

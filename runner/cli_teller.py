@@ -12,14 +12,18 @@ from runner.work import Answer
 from verifier.core.errors import UsageError
 from verifier.typed import Any
 
+_MAX_LINE = 1 << 16  # bytes of a line that has no end
+
 
 class Teller:
     """Prints events as they come: lines for people, or JSON for programs."""
 
     def __init__(self, as_json: bool) -> None:
-        self._json = as_json
+        self._json, self._rest = as_json, b""
 
     def say(self, event: str, **facts: Any) -> None:
+        self._print(self._rest)
+        self._rest = b""
         if self._json:
             print(telling.json_line({"event": event, **facts}))
         else:
@@ -29,11 +33,17 @@ class Teller:
         sys.stdout.flush()
 
     def show(self, data: bytes) -> None:
-        if not self._json:
-            text = telling.shown(data)
-            if text:
-                print(text)
-                sys.stdout.flush()
+        """Show what a program prints by whole lines: the mask lets go of parts of them."""
+        whole, mark, self._rest = (self._rest + data).rpartition(b"\n")
+        if len(self._rest) > _MAX_LINE:
+            whole, self._rest = whole + mark + self._rest, b""
+        self._print(whole)
+
+    def _print(self, data: bytes) -> None:
+        text = "" if self._json else telling.shown(data)
+        if text:
+            print(text)
+            sys.stdout.flush()
 
 
 def around(options: argparse.Namespace, here: Here, run: str) -> Surroundings:

@@ -16,6 +16,7 @@ from runner.errors import Mistake, RunbookMalformed, RunbookMissing
 from verifier.core.lists import DATA, Index
 from verifier.core.model import Manifest
 from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root
 from verifier.host.accept import Host
 from verifier.run import Into, default_workers, prove_file
 from verifier.typed import record
@@ -74,8 +75,18 @@ def look(path: str, host: Host) -> Looked:
         RunbookMissing: It has none.
         KitError: The kit, or its runbook, is refused.
     """
+    return look_under(path, host.root, host.judge)
+
+
+def look_under(path: str, root: Root, judge: Callable[[Opened], None] | None = None) -> Looked:
+    """Return the runbook of a kit that is authentic under a root, and that a judge would take.
+
+    Raises:
+        RunbookMissing: It has none.
+        KitError: The kit, or its runbook, is refused.
+    """
     opened = Opened()
-    prove_file(path, Job(root=host.root, judge=host.judge, stop_after="index"), opened)
+    prove_file(path, Job(root=root, judge=judge, stop_after="index"), opened)
     assert opened.index is not None
     assert opened.manifest is not None
     where, member = find_runbook(opened.manifest, opened.index)
@@ -83,7 +94,7 @@ def look(path: str, host: Host) -> Looked:
     if size > MAX_RUNBOOK:
         raise RunbookMissing(f"{where!r} has {size} bytes, more than any runbook")
     catch, again = _Catch(member, size), Opened()
-    job = Job(root=host.root, judge=host.judge, only=(where,))
+    job = Job(root=root, judge=judge, only=(where,))
     job.make_sink = lambda opened, wanted: catch
     prove_file(path, job, again)
     book = parse_runbook(bytes(catch.data))

@@ -190,6 +190,10 @@ class RunDirectory:
         if found != bound["kitId"]:
             raise RunChanged("is the page of another kit", where=where)
 
+    def digest(self, path: str) -> str:
+        """Return the SHA-256 that a member must have; empty if it is none that was written."""
+        return self._members[path].sha256 if path in self._members else ""
+
     def below(self, path: str) -> list[str]:
         """Return the members at a path or below it."""
         return [name for name in self._members if name == path or name.startswith(f"{path}/")]

@@ -176,7 +176,8 @@ class Site:
             stop=task.stop,
             leaves_running=task.leaves_running,
         )
-        show = (lambda data: None) if task.check else self._around.show
+        aside = task.check or task.what.startswith("probe:")  # it would stand amid the step's lines
+        show = (lambda data: None) if aside else self._around.show
         return run_program(start, Masker(self._texts), Hooks(stopping, show)), place
 
     def _values(self, task: Task, scratch: str) -> dict[str, str]:

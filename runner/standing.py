@@ -154,6 +154,7 @@ def start(run: Run, here: Here, allowed: Allowed) -> Stamped:
         "host": here.host,
         "pid": os.getpid(),
         "python": here.python,
+        "run": run.bound["run"],
     }
     if run.journal.torn:
         facts["torn"] = run.journal.torn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from runner.book.brought import BROUGHT
 from runner.book.model import Runbook, Step
@@ -118,6 +118,15 @@ def _back(step: Step) -> Iterator[str]:
         yield f"somebody judges: {undo.ask} Yes: {undo.yes}. No: {undo.no}."
     else:
         yield "by the runner"
+
+
+def unlocked_lines(after: Mapping[str, Any], override: str) -> Iterator[str]:
+    """Yield why an environment may be entered that asks for another one before it."""
+    if after:
+        by = ", ".join(after["signers"])
+        yield f"opened by run {after['run']} in {after['environment']} at {after['site']} ({by})\n"
+    if override:
+        yield f"let pass: {override}\n"
 
 
 def status_value(state: RunState, directory: str) -> dict[str, Any]:

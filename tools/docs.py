@@ -51,6 +51,8 @@ from kit.spec import (
     Source,
     load_spec,
 )
+from kit.spec.stages import SiteTable, StepTable, TestTable, VerifyTable
+from tools import dochosts
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
 from verifier.cli import COMMANDS
 from verifier.core.errors import KitError, all_errors
@@ -121,10 +123,12 @@ HOSTS: dict[str, Callable[[Path], Host]] = {
     "README.md": checkout,
     "docs/howto/accept.md": medium,
     "docs/howto/audit.md": medium,
+    "docs/howto/export-evidence.md": dochosts.site,
     "docs/howto/first-contact.md": arrival,
     "docs/howto/policy.md": medium,
     "docs/howto/hosts.md": medium,
     "docs/howto/hosts-without-zstd.md": medium_without_zstd,
+    "docs/howto/read-evidence.md": dochosts.desk,
     "docs/report.md": medium,
 }
 """Where the commands of a page run; a page that is not here starts in an empty directory."""
@@ -289,6 +293,10 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[[exemption]]", Exemption),
     ("[layout]", LayoutTable),
     ("[release]", Release),
+    ("[[release.step]]", StepTable),
+    ("[release.test]", TestTable),
+    ("[release.verify]", VerifyTable),
+    ("[[release.site]]", SiteTable),
 ]
 
 

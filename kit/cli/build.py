@@ -29,6 +29,7 @@ from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.cli.wanted import KIT, ROOT, wanted
 from kit.cli.wanted import SPEC as SPEC_FILE
+from kit.pipeline.numbers import numbered
 from kit.rebuild import rebuild
 from kit.releases.layout import kit_path, new_release
 from kit.releases.previous import Known, noted_releases, previous_release
@@ -170,6 +171,8 @@ def _order(
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
+    else:
+        loaded = numbered(loaded, settings)
     kit = kit_path(directory, loaded.kit.name, loaded.kit.version)
     files = key_files([*named, *chosen.known_keys(), *([sums_uri] if sums_uri else [])], keys)
     order = _Order(loaded, chain, kit, signers, sums, previous, epoch, files)
@@ -285,6 +288,8 @@ def _rebuild(
     if after is not None:
         previous = previous_release(after, loaded.kit.name, loaded.kit.line)
         loaded = following(loaded, previous, settings)
+    else:
+        loaded = numbered(loaded, settings)
     with take(loaded, user_store(), whole=False) as taken, progress(json_) as show:
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         options = Options(workers=jobs, epoch=epoch, taken=taken, progress=show)

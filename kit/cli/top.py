@@ -14,6 +14,7 @@ import typer
 from kit.cli.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "release": ("release", "Run what is not done of a release, from sources to publishing."),
     "build": (
         "build",
         "Build a kit; with --key also sign it and, when enough did, seal it.",
@@ -33,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "runbook": ("runbook", "Check a runbook, and draw it."),
+    "evidence": ("evidence", "Judge what a run at a site leaves."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
     "approve": ("approve", "Audit a kit under a policy, and sign that it may be used."),
     "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
@@ -124,6 +126,7 @@ def load_all() -> None:
     from kit.attest import errors  # noqa: F401
     from kit.intoto import errors as _  # noqa: F401
     from kit.net import keyless  # noqa: F401
+    from kit.pipeline import errors as __  # noqa: F401
 
 
 def _load(module: str) -> None:
@@ -141,6 +144,8 @@ def _load(module: str) -> None:
             from kit.cli import digest  # noqa: F401
         case "intoto":
             from kit.cli import intoto  # noqa: F401
+        case "evidence":
+            from kit.cli import evidence  # noqa: F401
         case "doctor":
             from kit.cli import doctor  # noqa: F401
         case "keys":
@@ -155,6 +160,8 @@ def _load(module: str) -> None:
             from kit.cli import note  # noqa: F401
         case "publishing":
             from kit.cli import publishing  # noqa: F401
+        case "release":
+            from kit.cli import release  # noqa: F401
         case "releases":
             from kit.cli import releases  # noqa: F401
         case "repair":

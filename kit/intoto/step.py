@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kit.attest.statement import envelope_bytes, write_attestation
+from kit.container.output import replace_file
 from kit.errors import SignerUnsupported, show
 from kit.intoto.errors import StepUnusable
 from kit.intoto.library import check_name, library, short
@@ -41,6 +42,9 @@ class Step:
         products: Files and directories that come out.
         sink: Where output goes when the link keeps it; None to keep none.
         clock: Seconds of a clock that only goes forward.
+        base: The directory that it is done in, and paths are relative to; None: where we stand.
+        stdout: The descriptor for what it prints to standard output; None: our own.
+        bound: Called in the new process before the command.
     """
 
     name: str
@@ -49,6 +53,9 @@ class Step:
     products: Sequence[str]
     clock: Callable[[], float]
     sink: Sink | None = None
+    base: Path | None = None
+    stdout: int | None = None
+    bound: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +74,12 @@ class Recorded:
     milliseconds: int
 
 
-def do_step(step: Step, signer: KitSigner, directory: Path) -> Recorded:
+def do_step(step: Step, signer: KitSigner, directory: Path, *, again: bool = False) -> Recorded:
     """Do a step and write its link, whatever comes of the command.
 
     Args:
         directory: Where links go.
+        again: Whether a link of this step by this key is of an earlier time, and goes.
 
     Raises:
         ExtraMissing: in-toto is not installed.
@@ -87,19 +95,28 @@ def do_step(step: Step, signer: KitSigner, directory: Path) -> Recorded:
             where=f"key {signer.keyid}",
             fix="Sign with a key file, or with hardware.",
         )
-    path = directory / f"{step.name}.{signer.keyid[:8]}.link"
-    if os.path.lexists(path):
+    path = link_path(directory, step.name, signer)
+    if os.path.lexists(path) and not again:
         from kit.attest.errors import AttestationExists
 
         raise AttestationExists("is there already", where=show(path))
-    materials = record_artifacts(step.materials)
+    materials = record_artifacts(step.materials, step.base)
     begun = step.clock()
     status, output = _run(step)
     milliseconds = int((step.clock() - begun) * 1000)
-    products = record_artifacts(step.products)
+    products = record_artifacts(step.products, step.base)
     link = make_link(step, (materials, products), status, milliseconds, output)
-    write_attestation(path, envelope_bytes(compact(link), [signer]))
+    data = envelope_bytes(compact(link), [signer])
+    if again:
+        replace_file(path, data)
+    else:
+        write_attestation(path, data)
     return Recorded(path, status, len(materials), len(products), milliseconds)
+
+
+def link_path(directory: Path, name: str, signer: KitSigner) -> Path:
+    """Return where the link of a step goes, as in-toto calls it."""
+    return directory / f"{name}.{signer.keyid[:8]}.link"
 
 
 def make_link(
@@ -148,8 +165,11 @@ def _check(link: dict[str, Any]) -> None:
         raise StepUnusable(short(error), where=f"step {link['name']}") from None
 
 
-def record_artifacts(paths: Sequence[str]) -> dict[str, Any]:
+def record_artifacts(paths: Sequence[str], base: Path | None = None) -> dict[str, Any]:
     """Return artifacts by path, each with its digests, as the library records them.
+
+    Args:
+        base: The directory that paths are relative to; None: where we stand.
 
     Raises:
         StepUnusable: One is not a file or directory below here.
@@ -158,16 +178,19 @@ def record_artifacts(paths: Sequence[str]) -> dict[str, Any]:
         parts = Path(path).parts
         if os.path.isabs(path) or ".." in parts or ":" in path:
             raise StepUnusable("is not a path below here", where=show(path))
-        if not os.path.exists(path):
+        there = Path(path) if base is None else base / path
+        if not there.exists():
             raise StepUnusable("is not there", where=show(path))
-        if not os.path.isfile(path) and not os.path.isdir(path):
+        if not there.is_file() and not there.is_dir():
             raise StepUnusable("is neither a file nor a directory", where=show(path))
     runlib = library().runlib
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library's own, about patterns of another one
             found: dict[str, Any] = runlib.record_artifacts_as_dict(
-                list(paths), exclude_patterns=_LEFT_OUT
+                list(paths),
+                exclude_patterns=_LEFT_OUT,
+                base_path=os.fspath(base) if base is not None else None,
             )
     except (OSError, ValueError) as error:
         raise StepUnusable(short(error), where="artifacts") from None
@@ -185,7 +208,13 @@ def record_artifacts(paths: Sequence[str]) -> dict[str, Any]:
 def _run(step: Step) -> tuple[int, tuple[str, str]]:
     pipe = subprocess.PIPE if step.sink is not None else None
     try:
-        process = subprocess.Popen(list(step.command), stdout=pipe, stderr=pipe)
+        process = subprocess.Popen(
+            list(step.command),
+            stdout=pipe if pipe is not None else step.stdout,
+            stderr=pipe,
+            cwd=step.base,
+            preexec_fn=step.bound,
+        )
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise StepUnusable(f"cannot be run: {why}", where=show(step.command[0])) from None

@@ -6,10 +6,11 @@ gets its name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from kit.net.client import Authorize, Client, Response
 from kit.net.errors import ArtifactGone, FetchFailed, UrlRefused
 from kit.store.errors import ArtifactDiffers, ArtifactTooLarge
 from kit.store.store import Artifact, Partial, Store
+from verifier import _compat
 from verifier.core import limits
 from verifier.core.errors import KitError
 
 AT_ONCE = 6
 _STEP = 1 << 18  # bytes; hashing lets other threads run from 2 KiB on
 _IDLE = 5  # answers in a row that may bring nothing
+_CORES = _compat.cores()
 _RESUMED = frozenset({200, 206, 416})
 
 Progress = Callable[[str, int, int], None]
@@ -73,6 +76,8 @@ class Downloads:
         self._client, self._store = client, store
         self._progress = progress or (lambda name, done, total: None)
         self._stop = threading.Event()
+        self._running = 0  # transfers; read without a lock: it decides about speed alone
+        self._change = threading.Lock()
 
     def fetch_all(self, wanted: Sequence[Wanted]) -> list[Artifact]:
         """Fetch several files, a few at once; return what they are, in the order asked for.
@@ -114,12 +119,27 @@ class Downloads:
             failures: list[KitError] = []
             for url in wanted.urls:
                 try:
-                    return self._fetch_from(url, wanted, partial)
+                    with self._counted():
+                        return self._fetch_from(url, wanted, partial)
                 except _Stopped:
                     raise
                 except KitError as error:
                     failures.append(error)
         raise _named(_worst(failures), wanted)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._change:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._running -= 1
+
+    def _core_is_free(self) -> bool:
+        """Whether there are fewer transfers than cores, so that hashing may go on beside them."""
+        return self._running < _CORES
 
     def _fetch_from(self, url: str, wanted: Wanted, partial: Partial) -> Artifact:
         continued = partial.size > 0
@@ -191,7 +211,7 @@ class Downloads:
                 raise _Stopped
             if partial.size + len(data) > most:
                 raise _too_large(partial.size + len(data), most, wanted)
-            partial.write(data)
+            partial.write(data, behind=self._core_is_free())
             self._progress(wanted.name, partial.size, total)
 
     def _copy(self, url: str, wanted: Wanted, partial: Partial) -> None:

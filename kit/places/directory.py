@@ -9,7 +9,7 @@ import stat
 import time
 from pathlib import Path
 
-from kit.container.output import new_file, refused
+from kit.container.output import new_file, partial_of, refused, sweep
 from kit.errors import OutputExists, OutputUnwritable, show
 from kit.net.download import Wanted
 from kit.places.errors import (
@@ -83,6 +83,8 @@ class DirectoryPlace:
         path = self.path / object_key(measured.file)
         if os.path.lexists(path):  # looked at once: another run may give it its name at any moment
             if _has(path, measured.file):
+                if os.path.lexists(partial_of(path)):  # a run was killed just after it had its name
+                    sweep(path.parent)
                 return False
             # no run of ours leaves half a file under this name
             raise PlaceDiffers(f"is no file of {measured.file.size} bytes", where=show(path))

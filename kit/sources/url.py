@@ -10,7 +10,6 @@ from kit.net.errors import ArtifactGone
 from kit.sources.errors import UrlNameUnclear
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact
-from kit.sources.successors import successors
 from kit.spec import Source
 from kit.store import Artifact
 from verifier.core.errors import KitError
@@ -56,6 +55,8 @@ def _fetched(wanted: Sequence[Wanted], means: Means) -> list[Artifact]:
         gone = next((one for one in wanted if repr(one.name) in error.message), None)
         if gone is None:
             raise
+        from kit.sources.successors import successors  # slow to load, and few files are gone
+
         message = f"{error.message}; {successors(gone.urls, means.client)}"
         raise ArtifactGone(message, where=error.where) from None
 

@@ -12,13 +12,14 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import Problem, SpecInvalid, SpecMissing, SpecUnreadable, show
 from kit.spec.mistakes import explain
 from kit.spec.positions import Lines, Place, parse_toml
+from kit.spec.stages import STAGES, PipelineFields, SiteTable, StepTable, TestTable
 from verifier.core.limits import MIB
 
 CONFIG = "offline-kit.toml"
@@ -26,36 +27,12 @@ MAX_CONFIG = MIB  # bytes
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # as of a key's URI (RFC 3986 3.1)
 _OF_FILES = ("file", "file2", "ssh")
 
-HostPath = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 
+class Release(PipelineFields):
+    """What `release` does, and `build`, `sign` and `seal` take without options.
 
-class Release(BaseModel):
-    """What `build`, `sign` and `seal` do without options.  Paths are relative to this file."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, regex_engine="python-re")
-
-    root: HostPath | None = Field(
-        None,
-        description="the root of trust, or the chain: a path",
-        examples=["roots.json"],
-    )
-    out: HostPath | None = Field(
-        None,
-        description="the directory for releases: a path",
-        examples=["out"],
-    )
-    sums_key: HostPath | None = Field(
-        None,
-        alias="sums-key",
-        description="who signs SHA256SUMS: a P-256 key file, or envvar:NAME",
-        examples=["keys/sums.pem"],
-    )
-    keys: dict[str, HostPath] | None = Field(
-        None,
-        description="a table [release.keys]: for each signer the key that `sign` uses, a path or a "
-        "URI",
-        examples=[{"alice": "keys/alice.pem"}],
-    )
+    Paths are relative to this file, but for those of steps and tests, which are to the spec.
+    """
 
 
 class Config(BaseModel):
@@ -80,12 +57,40 @@ class Default:
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """What `release` does; paths as in `Default`.  A field is of the first file that has it.
+
+    Attributes:
+        stages: Names, in the order of the stages; None where nobody chose.
+        sign: The signers of this host; None: all that have a key here.
+        verify_key: Who signs the result of the verification, if that is said.
+        to: Places as `publish` takes them.
+    """
+
+    stages: tuple[str, ...] | None = None
+    steps: tuple[StepTable, ...] = ()
+    sbom: str | None = None
+    test: TestTable | None = None
+    sign: tuple[str, ...] | None = None
+    verify_key: str | None = None
+    sites: tuple[SiteTable, ...] = ()
+    to: tuple[str, ...] = ()
+    publisher: str | None = None
+    publishers: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    plain_http: tuple[str, ...] = ()
+    ca_file: str | None = None
+    one_writer: bool = False
+
+
+@dataclass(frozen=True)
 class Defaults:
     """What the commands take where an option is not given.
 
     Attributes:
         files: The files that were read, the one that wins first.
         keys: For each signer a key.
+        pipeline: What only `release` does.
     """
 
     root: Default | None = None
@@ -93,6 +98,7 @@ class Defaults:
     sums_key: Default | None = None
     keys: Mapping[str, Default] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    pipeline: Pipeline = Pipeline()
 
 
 def load_defaults(spec: Path) -> Defaults:
@@ -173,7 +179,52 @@ def _merged(found: list[tuple[Path, Release, Lines]]) -> Defaults:
         values.get("sums-key"),
         keys,
         tuple(path for path, _, _ in found),
+        _pipeline([(path, release) for path, release, _ in found], keys),
     )
+
+
+def _pipeline(found: list[tuple[Path, Release]], keys: Mapping[str, Default]) -> Pipeline:
+    values: dict[str, Any] = {}
+    for path, release in found:
+        for name, value in _stages(release, path, keys):
+            values.setdefault(name, value)
+    return Pipeline(**values)
+
+
+def _stages(release: Release, path: Path, keys: Mapping[str, Default]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of `Pipeline` that a file has, with their paths as `Default` has them."""
+
+    def key(value: str) -> str:
+        return keys[value].value if value in keys else _resolved("keys", value, path)
+
+    def near(value: str) -> str:
+        return _resolved("", value, path)
+
+    ready: dict[str, Any] = {
+        "stages": release.stages and tuple(name for name in STAGES if name in release.stages),
+        "steps": release.steps
+        and tuple(step.model_copy(update={"key": key(step.key)}) for step in release.steps),
+        "sbom": release.sbom,
+        "test": release.test and release.test.model_copy(update={"key": key(release.test.key)}),
+        "sign": release.sign,
+        "verify_key": release.verify and release.verify.key and key(release.verify.key),
+        "sites": release.sites
+        and tuple(site.model_copy(update={"trust": near(site.trust)}) for site in release.sites),
+        "to": release.to and tuple(_place(text, path) for text in release.to),
+        "publisher": release.publisher and key(release.publisher),
+        "publishers": release.publishers and tuple(map(near, release.publishers)),
+        "owners": release.owners,
+        "plain_http": release.plain_http,
+        "ca_file": release.ca_file and near(release.ca_file),
+        "one_writer": release.one_writer,
+    }
+    return ((name, value) for name, value in ready.items() if value is not None)
+
+
+def _place(text: str, path: Path) -> str:
+    """Return a place; of a directory the path as it is seen from where the program stands."""
+    start = "dir:"
+    return start + _resolved("", text[len(start) :], path) if text.startswith(start) else text
 
 
 def _values(release: Release) -> Iterator[tuple[str, Place, str]]:

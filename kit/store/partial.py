@@ -9,7 +9,9 @@ import hashlib
 import os
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +21,7 @@ from kit.store.errors import ArtifactDiffers, StoreBusy, StoreFull, StoreUnusabl
 from verifier.core.errors import KitError
 
 STEP = 1 << 20  # bytes hashed at a time
+_AHEAD = 16  # pieces that are written and not hashed yet
 NEW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PATIENCE_SECONDS = 600.0  # for a file that another process is receiving
 
@@ -46,10 +49,16 @@ class Partial:
     def __init__(self, place: Callable[[str], Path], path: Path, file: IO[bytes]) -> None:
         self._place, self._path, self._file = place, path, file
         self._digest = hashlib.sha256()
+        self._hasher: ThreadPoolExecutor | None = None
+        self._hashing: deque[Future[None]] = deque()
         self.size = feed(self._digest, file)  # what a broken transfer left
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes, *, behind: bool = False) -> None:
         """Append bytes.
+
+        Args:
+            behind: Whether another thread hashes them while the caller goes on: where a core is
+                free, a file comes in nearly twice as fast.
 
         Raises:
             StoreFull: The disk is full; what is there stays for the next run.
@@ -58,17 +67,35 @@ class Partial:
         with guarding(self._path):
             while left:  # the file has no buffer: copying takes as long as writing
                 left = left[self._file.write(left) :]
-        self._digest.update(data)
         self.size += len(data)
+        if not behind:
+            self.settle()
+            self._digest.update(data)
+            return
+        if self._hasher is None:
+            self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
+        if len(self._hashing) >= _AHEAD:
+            self._hashing.popleft().result()
+        self._hashing.append(self._hasher.submit(self._digest.update, data))
+
+    def settle(self) -> None:
+        """Wait until all that was written is hashed; ends the thread for it."""
+        if self._hasher is not None:
+            self._hasher.shutdown()
+            self._hasher = None
+            while self._hashing:
+                self._hashing.popleft().result()
 
     def restart(self) -> None:
         """Drop what is there: it does not belong to what comes."""
+        self.settle()
         self._file.seek(0)
         self._file.truncate(0)
         self._digest, self.size = hashlib.sha256(), 0
 
     def artifact(self) -> Artifact:
         """Return what is there so far, by what it is."""
+        self.settle()
         return Artifact(self._digest.hexdigest(), self.size)
 
     def other_digest(self, kind: str) -> str:

@@ -183,6 +183,7 @@ class Store:
             try:
                 yield partial
             finally:
+                partial.settle()
                 if partial.size == 0:  # nothing to continue
                     name.unlink(missing_ok=True)
 

@@ -44,7 +44,7 @@ WRITERS = (
     *("runner/preflight.py", "runner/wheels.py", "runner/brought/install.py"),
     *("runner/brought/placing.py", "runner/brought/switch.py", "runner/brought/environment.py"),
     *("runner/brought/debs.py", "runner/brought/registry.py"),
-    *("runner/packing/head.py", "runner/packing/pyz.py", "runner/homing/write.py"),
+    *("runner/packing/head.py", "runner/packing/pyz.py", "runner/homing/pack.py"),
 )
 WRITING_OS = frozenset(
     "chflags chmod chown copy_file_range fchmod fchown ftruncate lchmod lchown link makedirs mkdir"

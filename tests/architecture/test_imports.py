@@ -38,8 +38,9 @@ STANDARD_LIBRARY = (sys.stdlib_module_names | ON_TRIAL) - NOT_IN_EVERY_PYTHON
 
 ORDERS = tuple(
     f"kit.{name}"
-    for name in "approve build cli fetch lock publish rebuild repair seal sign".split()
+    for name in "approve build cli fetch lock pipeline publish rebuild repair seal sign".split()
 )
+OF_ORDERS = ("cli", "pipeline")  # no rooms: the command line, and the order of orders
 ASKED_FOR = ("verifier/evidence/", "verifier/audit/")
 ERROR_PAGES = "verifier/show/explain.py"  # imported when a code is asked about
 BELOW_CORE = ("verifier.crypto", "verifier.typed")
@@ -101,13 +102,24 @@ def crypto_knows_no_kit(source: Source) -> Iterator[str]:
 
 def rooms_stand_below_orders(source: Source) -> Iterator[str]:
     room = source.path.split("/")[1]
-    if room.endswith(".py") or room == "cli":
+    if room.endswith(".py") or room in OF_ORDERS:
         return
     for line, name in source.imports():
         if is_below(name, *ORDERS):
             yield source.at(
                 line, f"imports {name}: one way down, cli -> orders -> rooms -> verifier"
             )
+
+
+def orders_know_no_command_line(source: Source) -> Iterator[str]:
+    room = source.path.split("/")[1]
+    if room == "cli" or source.path == "kit/__main__.py":
+        return
+    for line, name in source.imports():
+        if is_below(name, "kit.cli"):
+            yield source.at(line, f"imports {name}: the command line stands above")
+        elif room != "pipeline" and is_below(name, "kit.pipeline"):
+            yield source.at(line, f"imports {name}: only the command line gives the whole order")
 
 
 def evidence_is_asked_for(source: Source) -> Iterator[str]:
@@ -188,6 +200,7 @@ LAWS = [
     (kit_names_its_dependencies, ["kit"]),
     (extras_are_asked_for, ["kit"]),
     (rooms_stand_below_orders, ["kit"]),
+    (orders_know_no_command_line, ["kit"]),
     (only_locking_needs_a_network, ["kit"]),
     (runner_needs_the_verifier_only, ["runner"]),
 ]
@@ -215,6 +228,10 @@ BROKEN = [
     (only_locking_needs_a_network, "kit/places/a.py", "def f():\n    import boto3"),
     (rooms_stand_below_orders, "kit/spec/a.py", "from kit.build import build"),
     (rooms_stand_below_orders, "kit/roots/a.py", "import kit.cli.roots"),
+    (rooms_stand_below_orders, "kit/releases/a.py", "from kit.pipeline import numbers"),
+    (orders_know_no_command_line, "kit/build.py", "from kit.cli import app"),
+    (orders_know_no_command_line, "kit/pipeline/a.py", "def f():\n    import kit.cli.common"),
+    (orders_know_no_command_line, "kit/publish.py", "from kit.pipeline.numbers import numbered"),
     (runner_needs_the_verifier_only, "runner/a.py", "import rich"),
 ]
 

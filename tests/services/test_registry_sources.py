@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -273,6 +274,21 @@ def test_image_files_that_are_none(source: str, said: str, layout: Path, tmp_pat
         Host(tmp_path, f'oci = "{source}"').lock()
     assert caught.value.code == "image-file-unusable"
     assert said in str(caught.value)
+
+
+def test_an_image_without_a_name_is_found_by_its_digest(layout: Path, tmp_path: Path) -> None:
+    """Tools write layouts whose index names nothing; ours names what it carries."""
+    shutil.copytree(layout, tmp_path / "layout")
+    index = json.loads((layout / "index.json").read_bytes())
+    for entry in index["manifests"]:
+        entry.pop("annotations", None)
+    (tmp_path / "layout/index.json").write_text(json.dumps(index))
+    wanted = index["manifests"][1]["digest"]
+    with pytest.raises(KitError, match="it has 'sha256:"):
+        Host(tmp_path, 'oci = "oci:layout:both"').lock()
+    host = Host(tmp_path, f'oci = "oci:layout:{wanted}"\nas = "found-1"')
+    (image,) = host.lock().lock.images
+    assert (f"sha256:{image.sha256}", image.name) == (wanted, "found-1")
 
 
 # --- a registry that lies ------------------------------------------------------------------------

@@ -23,10 +23,11 @@ from kit.sources.collect import Collection, collect
 from kit.spec import load_spec
 from tests.unit.lnm import BUNDLES, LAYOUT, LNM, SPEC, load
 
+SEEDS = sorted((LNM / "seeds" / "object-store").glob("*.py"))
 ROLLOUT = sorted((LNM / "rollout").glob("*.py"))
-PROGRAMS = [*ROLLOUT, *sorted(BUNDLES.glob("*/*.py")), LNM / "runner" / "run.py"]
+PROGRAMS = [*ROLLOUT, *SEEDS, *sorted(BUNDLES.glob("*/*.py")), LNM / "runner" / "run.py"]
 RUNNABLE = [path for path in PROGRAMS if path.read_bytes().startswith(b"#!")]
-IN_IMAGE = [path for path in RUNNABLE if path not in ROLLOUT]
+IN_IMAGE = [path for path in RUNNABLE if path not in (*ROLLOUT, *SEEDS)]
 common = load("migrations/21-101", "lnm_common")
 runner = load("runner", "run")
 Exit = common.Exit

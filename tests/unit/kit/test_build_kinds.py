@@ -43,6 +43,24 @@ def test_broken_promise_makes_no_kit(tmp_path: Path, kind: str) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+NO_BUNDLES = {
+    "a text": b"not a bundle\n",
+    "nothing": b"",
+    "a pack without a head": b"PACK\0\0\0\2" + bytes(24),
+    "a head without a pack": b"# v2 git bundle\n" + b"0" * 40 + b" HEAD\n",
+}
+
+
+@pytest.mark.parametrize("what", NO_BUNDLES)
+def test_git_bundle_that_is_none_makes_no_kit(tmp_path: Path, what: str) -> None:
+    files = {"x.bundle": NO_BUNDLES[what]}
+    with pytest.raises(KindBroken, match="git-bundle-") as raised:
+        build_kit(spec_of(tmp_path, "git", files), tmp_path / "out", sums=False)
+    assert "component 'c': x.bundle" in str(raised.value)
+    assert raised.value.fix
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_sha512_is_compared_at_build(tmp_path: Path) -> None:
     files = package("file:tarballs/x-1.tgz", integrity(b"y"))
     with pytest.raises(KindBroken, match="npm-integrity-mismatch"):

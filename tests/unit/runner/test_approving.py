@@ -126,9 +126,11 @@ def test_a_key_of_the_publisher_is_no_operators(waiting: tuple[Grounds, dict[str
     words = ["go", "--signature", str(sign(keys["ann"], message)), "--trust", str(grounds.trust)]
     alice = person("alice").key
     both = operators({"alice": (alice["scheme"], alice["keyval"]["public"])}, "")
-    for data in (both, None, root_of(1, "alice", "bob", by=["alice", "bob"])):
+    publishers = root_of(1, "alice", "bob", by=["alice", "bob"])
+    share = "operators-share-key"
+    for data, code in ((both, share), (None, "operators-missing"), (publishers, share)):
         (grounds.trust / "operators.json").unlink(missing_ok=True)
         if data is not None:
             (grounds.trust / "operators.json").write_bytes(data)
         done = grounds.then("approve", 2, *words)
-        assert "error[operators-missing]" in done.stderr
+        assert f"error[{code}]" in done.stderr

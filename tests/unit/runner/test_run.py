@@ -213,11 +213,12 @@ def test_the_runner_wants_to_be_isolated_and_explains_itself(grounds: Grounds) -
 def test_a_probe_stops_a_step_that_takes_hours(grounds: Grounds) -> None:
     probe = '[probe.lag]\nrun = ["tools/lag.py", "{report}"]\nbreach = "/lag > 60"\n'
     probe += 'every = "50ms"\nfor = 2\nthen = "stop-step"\n'
-    lag = b"import sys\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
+    lag = b"import sys\nprint('a sample')\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
     book = probe + step("a", "--slow=60", watch='["lag"]')
     grounds.make(book, {"tools/lag.py": lag})
     began = time.monotonic()
     said = grounds.begin(5).stdout
     assert "ALERT lag: /lag > 60 (2 samples in a row)" in said
+    assert "a sample" not in said  # nor is it a line of the step
     assert time.monotonic() - began < 30
     assert grounds.state()["alerts"][0]["probe"] == "lag"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from kit.net.client import Client, Ways
 from kit.net.download import Downloads, Wanted
 from kit.store import Artifact, Store
+from kit.store.errors import ArtifactDiffers
 from tests.support.webserver import Answer, Web, cut, in_turn, status, web, whole
 from verifier.core.errors import KitError
 
@@ -45,6 +47,27 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+@pytest.mark.parametrize("cores", [0, 1, 64])
+def test_a_file_is_the_same_whoever_hashes_it(
+    cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a core is free another thread hashes; a break in between and a wrong file as well."""
+    monkeypatch.setattr("kit.net.download._CORES", cores)
+    body = bytes(range(256)) * 8_000
+    with web() as server:
+        server.routes["/a"] = cut(body, 700_000)
+        server.routes["/b"] = whole(body[:-1] + b"x")
+        store = Store(tmp_path / "store")
+        downloads = Downloads(Client(Ways(proxies={}, sleep=lambda seconds: None)), store)
+        digest = hashlib.sha256(body).hexdigest()
+        with pytest.raises(ArtifactDiffers):
+            downloads.fetch(Wanted("b", (f"{server.url}/b",), digest))
+        got = downloads.fetch(Wanted("a", (f"{server.url}/a",), digest))
+        assert (got.sha256, got.size) == (digest, len(body))
+        assert store.path(digest).read_bytes() == body
+    assert not [one for one in threading.enumerate() if one.name.startswith("hash")]
 
 
 def test_a_file_is_fetched_once(site: Site, server: Web) -> None:
