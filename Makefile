@@ -10,6 +10,8 @@ SECONDS_GUIDED ?= 120
 QUICK := tests/unit/kit/spec tests/unit/kit/keys tests/unit/kit/container tests/unit/kit/sources \
 	tests/unit/verifier/core
 UPGRADE ?=
+# tests start Python thousands of times: each start would compile everything anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
