@@ -20,6 +20,7 @@ from kit.sources.inputs import Inputs
 from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
+from runner.packing.head import file_name
 from runner.packing.readme import readme_text
 from verifier.core.errors import ExitStatus, KitError, Usage
 from verifier.core.limits import MAX_TIME
@@ -227,7 +228,8 @@ def make_inputs(
         EvidenceRefused: A document of evidence cannot be read by any site.
     """
     from kit.evidence.index import INDEX, Evidence  # slow to load
-    from kit.evidence.provenance import PROVENANCE, Made, Provenance
+    from kit.evidence.provenance import Made, Provenance
+    from runner.packing.provenance import PROVENANCE
     from verifier.evidence.links import PATH as LINKS
     from verifier.evidence.links import SbomLink, encode_links
 
@@ -377,7 +379,7 @@ def judge_of(spec: KitSpec) -> Callable[[Inputs], Coverage] | None:
 
 def kit_name(info: KitInfo) -> str:
     """Return the file name of a kit (FORMAT 1.1)."""
-    return f"{info.name}-{info.version}.tar.zst"
+    return file_name(info)
 
 
 def write(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import os
 
+from runner.book.model import Runbook
 from runner.chain import FIRST, Record, digest_of, line_of
-from runner.errors import ApprovalInvalid, OperatorsMissing
+from runner.errors import ApprovalInvalid, OperatorsMissing, OperatorsShareKey
+from runner.state import DONE, RunState
 from verifier.core import limits
 from verifier.core.jsonstrict import compact
 from verifier.core.trust import Root, parse_root
@@ -48,8 +50,9 @@ def load_operators(trust: str, publisher: Root) -> Root:
     """Return the root of those who may approve.
 
     Raises:
-        OperatorsMissing: There is none, or it has a key of the publisher: one person could then
-            both make a release and let it in.
+        OperatorsMissing: There is none.
+        OperatorsShareKey: It has a key of the publisher: one person could then both make a
+            release and let it in.
         KitError: It is unsafe, or no root.
     """
     path = os.path.join(os.path.abspath(trust), OPERATORS)
@@ -60,11 +63,21 @@ def load_operators(trust: str, publisher: Root) -> Root:
     if data is None:
         raise OperatorsMissing("is not there", where=repr(path))
     root = parse_root(data)
-    theirs = {key.material or key.public.encode() for key in publisher.keys.values()}
-    both = [key.signer for key in root.keys.values() if (key.material or b"") in theirs]
-    if both:
-        raise OperatorsMissing(f"has a key of the publisher ({both[0]})", where=repr(path))
+    check_apart(root, publisher, path)
     return root
+
+
+def check_apart(operators: Root, publisher: Root, path: str) -> None:
+    """See that no key stands in both roots, in whatever role.
+
+    Raises:
+        OperatorsShareKey: One does.
+    """
+    theirs = {key.material or key.public.encode() for key in publisher.keys.values()}
+    for key in operators.keys.values():
+        if (key.material or key.public.encode()) in theirs:
+            why = f"has a key of the publisher ({key.signer})"
+            raise OperatorsShareKey(why, where=repr(path))
 
 
 def signer_of(message: bytes, signature: bytes, operators: Root) -> str:
@@ -83,6 +96,28 @@ def signer_of(message: bytes, signature: bytes, operators: Root) -> str:
         if key.verify(message, raw, low_s=False):
             return key.signer
     raise ApprovalInvalid("no operator has signed this run, step and plan")
+
+
+def again(bound: Record, book: Runbook, state: RunState, operators: Root) -> None:
+    """Hold the approvals of a journal to the root of operators once more.
+
+    A journal is only as good as the host; these signatures are better.  Gates that were passed
+    under an older root are left: somebody may have gone since.
+
+    Raises:
+        ApprovalInvalid: One is not what it was, or more than one is of the same person.
+    """
+    for name, approvals in state.approvals.items():
+        step = book.step(name)
+        if step is None:
+            raise ApprovalInvalid("there is no such gate", where=f"step {name!r}")
+        for signer, one in approvals.items():
+            older = one.get("operatorsVersion") != operators.version
+            if older and state.steps[name].status == DONE:
+                continue
+            signature = str(one["signature"]).encode("ascii", "replace")
+            if signer_of(statement(bound, step.id, step.ask), signature, operators) != signer:
+                raise ApprovalInvalid("the signature is of somebody else", where=f"step {name!r}")
 
 
 def _raw(signature: bytes) -> bytes:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from runner import orders, standing, telling
-from runner.cli_teller import around
+from runner.cli_teller import Teller, answers, around
 from runner.errors import RunStands
 from runner.here import Here
+from runner.homing import cli as homing
 from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
@@ -67,6 +68,7 @@ def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
         "abort": _abort,
         "approve": _approve,
         "mark": _mark,
+        "export": _export,
     }[options.command](options, here)
 
 
@@ -96,28 +98,30 @@ def _plan(options: argparse.Namespace, here: Here) -> int:
         print(telling.json_line({"kitId": found.looked.kit_id, "plan": lines}))
     else:
         print("\n".join(lines))
-    orders.check(found, here, options.without_staging)
+    unlocked = orders.check(found, here, options.after)
     if not options.json:
+        print("".join(telling.unlocked_lines(unlocked.after, unlocked.override)), end="")
         print("the site has what it needs; nothing was changed")
     return RunStatus.DONE
 
 
 def _begin(options: argparse.Namespace, here: Here) -> int:
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
-    orders.check(found, here, options.without_staging)
+    unlocked = orders.check(found, here, options.after)
     info = found.looked.manifest.kit
     moment = format_time(here.clock()).replace(":", "").replace("-", "").lower()
     name = options.name or f"{moment}-{secrets.token_hex(3)}"
     if not NAME.fullmatch(name):
         raise UsageError(f"--name wants 1 to 64 of a-z 0-9 . _ -, not {name!r}")
     place = os.path.join(options.runs, *info.line.split("/"), name)
-    told = around(options, here, name)
+    answers(options)  # a mistake in one is found before anything begins
+    teller = Teller(options.json)
     directory, journal = orders.begin(
-        options.kit, found, here, place, name, options.without_staging, None
+        options.kit, found, here, place, name, unlocked, teller.proved
     )
     journal.close()
     directory.close()
-    told.say("begun", run=place)
+    teller.say("begun", run=place)
     if not options.json:
         print(f"run {directory.path}")
     return _go(options, here, place)
@@ -128,7 +132,8 @@ def _resume(options: argparse.Namespace, here: Here) -> int:
 
 
 def _allowed(options: argparse.Namespace) -> Allowed:
-    return Allowed(getattr(options, "changed", ""), getattr(options, "take_over", ""))
+    given = (getattr(options, name, "") for name in ("changed", "take_over", "trust"))
+    return Allowed(*given)
 
 
 def _go(options: argparse.Namespace, here: Here, place: str) -> int:
@@ -141,7 +146,7 @@ def _go(options: argparse.Namespace, here: Here, place: str) -> int:
             run,
             here,
             _allowed(options),
-            around(options, here, run.bound["run"]),
+            around(options, here, run.bound, Teller(options.json)),
             back=options.command == "rollback",
             past=getattr(options, "past_no_return", False),
             adopted=getattr(options, "adopted", False),
@@ -202,6 +207,10 @@ def _approve(options: argparse.Namespace, here: Here) -> int:
     finally:
         run.close()
     return RunStatus.DONE
+
+
+def _export(options: argparse.Namespace, here: Here) -> int:
+    return homing.export(options, here)
 
 
 def _mark(options: argparse.Namespace, here: Here) -> int:

@@ -118,11 +118,22 @@ class StagingMissing(Undecided):
     """This environment is only for kits that were run in another one first, and no proof is given.
 
     The runbook asks for evidence of the same kit and runbook from that environment: sealed,
-    finished, and not too old.
+    closed, and not too old.  The way around is an override of the policy, with its name and reason.
     """
 
     code = "staging-missing"
-    fix = "Run it there first, and bring its evidence; or name an override with its reason."
+    fix = "Run it there first, `kit-run export` it, and give the file with --after EVIDENCE."
+
+
+class StagingUnfit(Rejected):
+    """The evidence is good, and says of the earlier run what does not open this environment.
+
+    It must be of the environment that the runbook names and of another target, closed, with every
+    check held, without an override, and young enough.
+    """
+
+    code = "staging-unfit"
+    fix = "Run it there again, to its end, and give the evidence of that run."
 
 
 class SecretUnsafe(Usage):
@@ -160,7 +171,7 @@ class RunElsewhere(Undecided):
     """The run was last worked on by another host, and what it started may be alive there."""
 
     code = "run-elsewhere"
-    fix = "See that nothing of it runs there; then give --take-over --reason TEXT."
+    fix = "See that nothing of it runs there; then give --take-over REASON."
 
 
 class RunUnsafe(Usage):
@@ -200,14 +211,126 @@ class ApprovalInvalid(Rejected):
 
 
 class OperatorsMissing(Usage):
-    """There is no root of operators in the trust directory, or it names a key of the publisher.
+    """There is no root of operators in the trust directory.
 
-    A gate that asks for people wants signatures of operators: `operators.json`, a root as the
-    publisher has one, with other keys.
+    A gate that asks for people, and evidence of a run, want signatures of operators:
+    `operators.json`, a root as the publisher has one, with other keys.
     """
 
     code = "operators-missing"
     fix = "Make one with `offline-kit root init` and put it there as operators.json, mode 0644."
+
+
+class OperatorsShareKey(Usage):
+    """One key is in the root of the operators and in that of the publisher.
+
+    Whoever holds it could make a release and let it in alone, so neither root counts beside the
+    other.
+    """
+
+    code = "operators-share-key"
+    fix = "Have the operators make keys of their own, and a new operators.json."
+
+
+class OperatorUnknown(Usage):
+    """The key that is to seal evidence is not one of `operators.json`."""
+
+    code = "operator-unknown"
+    fix = "Take a key whose public half is in the role targets of operators.json."
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+
+class EvidenceExists(Usage):
+    """A file of this name is there already; evidence is never overwritten."""
+
+    code = "evidence-exists"
+    fix = "Give another directory with --out; the same run exports to the same name."
+
+
+class EvidenceUnwritable(Undecided):
+    """The host did not take the evidence, or something of the run changed while it was packed."""
+
+    code = "evidence-unwritable"
+    fix = "Give the disk room, see that nobody works on the run, and export again."
+
+
+class EvidenceHoldsSecret(Rejected):
+    """A secret of the run stands in something that would leave the site; nothing was written.
+
+    What programs print is masked, but a report or another file that a program wrote itself is as
+    the program wrote it.
+    """
+
+    code = "evidence-holds-secret"
+    fix = "Export with --digests-only, and have the program mended: it wrote the secret to a file."
+
+
+class EvidenceMalformed(Rejected):
+    """What was given is a kit, and is not evidence of a run (RUNBOOK 11)."""
+
+    code = "evidence-malformed"
+    fix = "Give the file that `kit-run export` wrote."
+
+
+class EvidenceForeign(Rejected):
+    """The evidence is of a run of another kit, runbook or line than the one it is held to."""
+
+    code = "evidence-foreign"
+    fix = "Give the kit of the run: its kitId is in the message; or evidence of this kit."
+
+
+class EvidenceCut(Rejected):
+    """Lines of the journal are missing, or its last line is not whole.
+
+    Only lines at the end can be left out without a trace, and before the seal: the run then reads
+    as one that is not closed.
+    """
+
+    code = "evidence-cut"
+    fix = "Use nothing of it; ask the operators for what their host has."
+
+
+class EvidenceReordered(Rejected):
+    """Lines of the journal stand in another order than they were written in."""
+
+    code = "evidence-reordered"
+    fix = "Use nothing of it; ask the operators for what their host has."
+
+
+class EvidenceEdited(Rejected):
+    """A line of the journal is not the one that the next line names, or is no record at all."""
+
+    code = "evidence-edited"
+    fix = "Use nothing of it; ask the operators for what their host has."
+
+
+class EvidenceSpliced(Rejected):
+    """Lines of the journal are there twice, or are those of another run."""
+
+    code = "evidence-spliced"
+    fix = "Use nothing of it; ask the operators for what their host has."
+
+
+class EvidenceFalse(Rejected):
+    """A statement or an output in the evidence is not what the journal says.
+
+    Statements follow from the journal and the kit; they are written again here and compared.
+    """
+
+    code = "evidence-false"
+    fix = "Use nothing of it; ask the operators for what their host has."
+
+
+class EvidenceInconsistent(Rejected):
+    """The journal says what the runbook excludes: a closed run with steps undone, a gate unsigned.
+
+    No runner writes such a journal.
+    """
+
+    code = "evidence-inconsistent"
+    fix = "Use nothing of it; ask the operators for what their host has."
 
 
 class JournalDamaged(Rejected):

@@ -6,10 +6,12 @@ beside it keeps room in reserve: with a full disk there is still room to say tha
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
 
 from runner.chain import MAX_LINE, Read, Record, digest_of, line_of, read_chain
 from runner.errors import JournalDamaged, JournalUnwritable, RunBusy, RunMissing, RunUnsafe
@@ -147,6 +149,23 @@ def read_journal(folder: Folder) -> Read:
     descriptor = _open(folder, where)
     try:
         return read_chain(_read(descriptor, where))
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held(folder: Folder) -> Iterator[bytes]:
+    """Give the bytes of a journal, and let no runner at it meanwhile; nothing is changed.
+
+    Raises:
+        KitError: It is missing or unsafe, or another runner has it.
+    """
+    where = repr(os.fsdecode(os.path.join(folder.path, NAME)))
+    descriptor = _open(folder, where)
+    try:
+        if not _lock(descriptor):
+            raise RunBusy("another runner works on it", where=where)
+        yield _read(descriptor, where)
     finally:
         os.close(descriptor)
 

@@ -16,6 +16,7 @@ from runner.errors import Mistake, RunbookMalformed, RunbookMissing
 from verifier.core.lists import DATA, Index
 from verifier.core.model import Manifest
 from verifier.core.pipeline import Job, Opened
+from verifier.core.trust import Root
 from verifier.host.accept import Host
 from verifier.run import Into, default_workers, prove_file
 from verifier.typed import record
@@ -74,8 +75,18 @@ def look(path: str, host: Host) -> Looked:
         RunbookMissing: It has none.
         KitError: The kit, or its runbook, is refused.
     """
+    return look_under(path, host.root, host.judge)
+
+
+def look_under(path: str, root: Root, judge: Callable[[Opened], None] | None = None) -> Looked:
+    """Return the runbook of a kit that is authentic under a root, and that a judge would take.
+
+    Raises:
+        RunbookMissing: It has none.
+        KitError: The kit, or its runbook, is refused.
+    """
     opened = Opened()
-    prove_file(path, Job(root=host.root, judge=host.judge, stop_after="index"), opened)
+    prove_file(path, Job(root=root, judge=judge, stop_after="index"), opened)
     assert opened.index is not None
     assert opened.manifest is not None
     where, member = find_runbook(opened.manifest, opened.index)
@@ -83,7 +94,7 @@ def look(path: str, host: Host) -> Looked:
     if size > MAX_RUNBOOK:
         raise RunbookMissing(f"{where!r} has {size} bytes, more than any runbook")
     catch, again = _Catch(member, size), Opened()
-    job = Job(root=host.root, judge=host.judge, only=(where,))
+    job = Job(root=root, judge=judge, only=(where,))
     job.make_sink = lambda opened, wanted: catch
     prove_file(path, job, again)
     book = parse_runbook(bytes(catch.data))
@@ -116,14 +127,20 @@ def missing(book: Runbook, index: Index, manifest: Manifest) -> list[Mistake]:
     return needs.missing(book, lambda path: needs.kind_in(index, path), names.__contains__)
 
 
-def wanted(book: Runbook, runbook: str, manifest: Manifest, index: Index) -> list[range]:
-    """Return the members that a run needs: whole components of programs, files that words name."""
+def wanted(
+    book: Runbook, runbook: str, manifest: Manifest, index: Index, *, image: bool = False
+) -> list[range]:
+    """Return the members that a run needs: whole components of programs, files that words name.
+
+    Args:
+        image: Whether programs are run in the image of the kit, which is needed then.
+    """
     paths = [runbook, *needs.named(book)]
     own = [path for component in manifest.components for path in component.paths]
     for program in needs.programs(book):
         paths.append(next(path for path in own if _is_below(program, path)))
     for component in manifest.components:
-        if component.id in book.wheels:
+        if component.id in book.wheels or (image and component.id == book.image):
             paths += component.paths
     numbers = sorted({n for path in paths for run in index.below(path.encode()) for n in run})
     runs: list[range] = []
@@ -151,6 +168,8 @@ def accept(
     directory: str,
     begin: Callable[[Opened, bytes], None],
     progress: Callable[[int, int], None] | None = None,
+    *,
+    image: bool = False,
 ) -> Opened:
     """Prove a kit in full, write what a run needs of it, begin the run, and accept the kit.
 
@@ -169,7 +188,7 @@ def accept(
         assert opened.manifest is not None
         if opened.kit_id != looked.kit_id:
             raise RunbookMissing("the kit was exchanged for another while it was looked at")
-        runs = wanted(looked.book, looked.path, opened.manifest, opened.index)
+        runs = wanted(looked.book, looked.path, opened.manifest, opened.index, image=image)
         kept[:] = members_text(opened.index, runs)
         return runs
 

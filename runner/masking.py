@@ -13,13 +13,18 @@ SHORTEST = 6  # bytes; of a shorter text, every page is full
 
 
 class Masker:
-    """Replaces secrets in bytes that come in pieces; one for each stream."""
+    """Replaces secrets in bytes that come in pieces; one for each stream.
+
+    Attributes:
+        found: Whether there was one by now.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = sorted({form for one in secrets for form in forms_of(one)}, key=len, reverse=True)
         self._longest = max(map(len, forms), default=0)
         self._pattern = re.compile(b"|".join(map(re.escape, forms))) if forms else None
         self._kept = b""
+        self.found = False
 
     def feed(self, data: bytes) -> bytes:
         """Take the next piece; return what can be shown of it and what was held back."""
@@ -41,6 +46,7 @@ class Masker:
         for found in self._pattern.finditer(text):
             if found.start() >= safe:
                 break
+            self.found = True
             parts += [text[at : found.start()], MASK]
             at = found.end()
         parts.append(text[at : max(at, safe)])

@@ -17,6 +17,7 @@ COMMANDS = {
     "approve": "Sign at a gate that asks for people, or write what is to be signed.",
     "abort": "End a run without taking anything back.",
     "mark": "Say of a step what only a person can: that it is done, or to be done again.",
+    "export": "Show what evidence of a run would leave; with --out pack it, and seal it.",
     "explain": "Explain an error code.",
 }
 _EPILOG = """\
@@ -54,7 +55,7 @@ def _add_options(command: Parser, name: str) -> None:
             "--environment", metavar="NAME", default="", help="must be that of the settings"
         )
         command.add_argument(
-            "--without-staging", metavar="REASON", default="", help="begin without such evidence"
+            "--after", metavar="EVIDENCE", default="", help="of the environment before, a file"
         )
     else:
         command.add_argument("run", metavar="RUN", help="the directory of the run")
@@ -86,11 +87,15 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("--metrics", action="store_true", help="print Prometheus text")
     _add_rare(command, name)
     command.add_argument("--json", action="store_true", help="print events and results as JSON")
-    if name not in ("plan", "status"):
+    if name not in ("plan", "status", "export"):
         command.add_argument("--by", metavar="NAME", default="", help="who you are: a claim")
 
 
 def _add_rare(command: Parser, name: str) -> None:
+    if name == "resume":
+        command.add_argument(
+            "--trust", metavar="DIR", default="", help="has operators.json (where it was)"
+        )
     if name == "rollback":
         command.add_argument(
             "--past-no-return", action="store_true", help="also from behind the point of no return"
@@ -108,5 +113,26 @@ def _add_rare(command: Parser, name: str) -> None:
         )
         command.add_argument("--out", metavar="FILE", default="", help="write what is to be signed")
         command.add_argument("--signature", metavar="FILE", default="", help="a signature over it")
+    if name == "export":
+        _add_export(command)
     if name in ("mark", "abort"):
         command.add_argument("--reason", metavar="TEXT", required=True, help="why")
+
+
+def _add_export(command: Parser) -> None:
+    command.add_argument("--site", metavar="NAME", required=True, help="what this site is called")
+    command.add_argument("--out", metavar="DIR", default="", help="write it here, when it is shown")
+    command.add_argument(
+        "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="has operators.json"
+    )
+    command.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="FILE|ssh:FILE",
+        help="seal it by an Ed25519 key, or through ssh-keygen; may be given several times",
+    )
+    command.add_argument(
+        "--digests-only", action="store_true", help="keep back what programs printed and wrote"
+    )
+    command.add_argument("--yes", action="store_true", help="what is shown may leave")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner import __version__, kitside, preflight
-from runner.errors import StagingMissing
 from runner.here import Here
+from runner.homing.unlock import Unlocked, unlock
 from runner.journal import JournalFile
 from runner.rundir import KIT, RunDirectory
 from runner.settings import Settings, load_settings, read_secrets
@@ -42,25 +42,34 @@ def plan(kit: str, trust: str, settings: str, environment: str, here: Here) -> P
     return Planned(looked, found, data, host)
 
 
-def check(planned: Planned, here: Here, override: str) -> dict[str, str]:
-    """Hold the site to what a run needs before it begins; return the secrets.
+def check(planned: Planned, here: Here, evidence: str) -> Unlocked:
+    """Hold the site to what a run needs before it begins; return what opened the environment.
+
+    Args:
+        planned: The run that could begin.
+        here: Who runs this, and where.
+        evidence: Evidence of the environment before; empty if none was given.
 
     Raises:
         PreflightFailed: Something is missing.
         StagingMissing: The environment asks for another one before it.
+        StagingUnfit: The evidence does not open it.
         SettingsInvalid: A secret is missing.
+        KitError: The evidence is none.
     """
     book, settings = planned.looked.book, planned.settings
-    after = book.environments[settings.environment].after
-    if after is not None and not override:
-        raise StagingMissing(
-            f"{settings.environment!r} is only run after {after.environment!r}: evidence of this"
-            " kit from there is wanted",
-            fix="Run it there first; to begin without, say why with --without-staging REASON.",
-        )
+    unlocked = unlock(
+        planned.looked,
+        planned.host,
+        settings.environment,
+        settings.target,
+        evidence,
+        here.clock(),
+    )
     secrets = read_secrets(settings, here.environment)
-    preflight.check(book, settings)
-    return secrets
+    created = planned.looked.manifest.kit.mtime
+    preflight.check(book, settings, secrets, here.clock(), created)
+    return unlocked
 
 
 def begin(
@@ -69,7 +78,7 @@ def begin(
     here: Here,
     place: str,
     name: str,
-    override: str,
+    unlocked: Unlocked,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[RunDirectory, JournalFile]:
     """Accept the kit and begin a run in a new directory.
@@ -82,13 +91,22 @@ def begin(
 
     def first(opened: Opened, members: bytes) -> None:
         bound = _bound(planned, opened, members, here, name)
+        if unlocked.after:
+            bound["after"] = dict(unlocked.after)
         journals.append(directory.begin(bound, members, planned.settings_data))
-        if override:
-            why = f"begun without evidence of another environment: {override}"
-            journals[0].append({"type": "override", "reason": why})
+        if unlocked.override:
+            journals[0].append({"type": "override", "reason": unlocked.override[:500]})
 
     try:
-        kitside.accept(kit, planned.host, planned.looked, directory.place(KIT), first, progress)
+        kitside.accept(
+            kit,
+            planned.host,
+            planned.looked,
+            directory.place(KIT),
+            first,
+            progress,
+            image=planned.settings.container is not None,
+        )
     except BaseException:
         if not journals:
             directory.remove()
@@ -107,8 +125,10 @@ def _bound(
     assert reached is not None
     judgement = planned.host.judgement
     wheels = [c.paths for c in looked.manifest.components if c.id in looked.book.wheels]
+    images = [c.paths for c in looked.manifest.components if c.id == looked.book.image]
     return {
         "type": "begin",
+        **({"image": images[0][0]} if settings.container is not None and images else {}),
         "at": format_time(here.clock()),
         "environment": settings.environment,
         "host": here.host,
@@ -131,5 +151,6 @@ def _bound(
         "settings": kitside.sha256(settings.bound),
         "steps": [step.id for step in looked.book.steps_in(settings.environment)],
         "target": settings.target,
+        "trust": planned.host.directory.path,
         "wheels": [path for paths in wheels for path in paths],
     }

@@ -52,6 +52,7 @@ from kit.spec import (
     load_spec,
 )
 from kit.spec.stages import SiteTable, StepTable, TestTable, VerifyTable
+from tools import dochosts
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
 from verifier.cli import COMMANDS
 from verifier.core.errors import KitError, all_errors
@@ -122,10 +123,12 @@ HOSTS: dict[str, Callable[[Path], Host]] = {
     "README.md": checkout,
     "docs/howto/accept.md": medium,
     "docs/howto/audit.md": medium,
+    "docs/howto/export-evidence.md": dochosts.site,
     "docs/howto/first-contact.md": arrival,
     "docs/howto/policy.md": medium,
     "docs/howto/hosts.md": medium,
     "docs/howto/hosts-without-zstd.md": medium_without_zstd,
+    "docs/howto/read-evidence.md": dochosts.desk,
     "docs/report.md": medium,
 }
 """Where the commands of a page run; a page that is not here starts in an empty directory."""

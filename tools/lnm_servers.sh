@@ -22,11 +22,25 @@ for entry in re.findall(r"^[^\s#].*(?:\n .*)*", sys.stdin.read(), re.M):
     if not marker or Marker(marker).evaluate(python):
         print(" \\\n".join([name, *hashes]))
 '
+# The lock without the digests of wheels for other hosts: what travels beside the wheels.
+there='
+import hashlib, pathlib, sys
+wheels = pathlib.Path("wheels").glob("*.whl")
+known = {hashlib.sha256(path.read_bytes()).hexdigest() for path in wheels}
+kept = []
+for line in sys.stdin.read().splitlines():
+    if not line.startswith(("#", "    --hash")):
+        kept.append([line.rstrip(" \\")])
+    elif line.split(":")[-1].rstrip(" \\") in known:
+        kept[-1].append("    " + line.strip(" \\"))
+print("\n".join(" \\\n".join(entry) for entry in kept if len(entry) > 1))
+'
 cd "$place"
-for version in 3.9 3.10 3.11 3.12 3.13; do
+for version in 3.9 3.10 3.11 3.12 3.13 3.14; do
     bin/python -I -c "$holding" "$version" <"../../$lock" >"driver-$version.txt"
     pip download --require-hashes --no-deps --only-binary :all: --python-version "$version" \
         --dest wheels --requirement "driver-$version.txt"
 done
+bin/python -I -c "$there" <"../../$lock" >wheels/requirements.txt
 pip install --require-hashes --no-deps --no-index --find-links wheels --target driver \
     --requirement "../../$lock"

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "store": ("lock", "Look after the store of what was fetched."),
     "sbom": ("sbom", "Check SBOMs, write what is missing, make one of all."),
     "runbook": ("runbook", "Check a runbook, and draw it."),
+    "evidence": ("evidence", "Judge what a run at a site leaves."),
     "attest": ("attest", "Make and sign statements about files, components and images."),
     "approve": ("approve", "Audit a kit under a policy, and sign that it may be used."),
     "step": ("intoto", "Run a command and sign a link of it, as in-toto has it."),
@@ -143,6 +144,8 @@ def _load(module: str) -> None:
             from kit.cli import digest  # noqa: F401
         case "intoto":
             from kit.cli import intoto  # noqa: F401
+        case "evidence":
+            from kit.cli import evidence  # noqa: F401
         case "doctor":
             from kit.cli import doctor  # noqa: F401
         case "keys":

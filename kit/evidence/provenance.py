@@ -11,31 +11,24 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kit import __version__
 from kit.sources.inputs import Inputs
 from kit.sources.lockfile import NAME as LOCK_NAME
 from kit.sources.lockfile import Lock
 from kit.sources.taken import LOCK_PATH
-from verifier.core.jsonstrict import compact
+from runner.packing.provenance import Resource, encode_provenance, resource
 from verifier.core.limits import BIG
 from verifier.core.lists import Index
-from verifier.core.model import STATEMENT_TYPE, Component, KitInfo
+from verifier.core.model import Component, KitInfo
 from verifier.evidence.components import component_digest, component_list, members_of
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.sbom import objects, text
 
-PROVENANCE = b"evidence/provenance.json"
-PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
-BUILD_TYPE = "https://offline-kit.example/build/v1"
-BUILDER = "https://offline-kit.example/builder/v1"
 _REF_NAME = "org.opencontainers.image.ref.name"
 _MAX_INDEX = 4 << 20  # bytes of an index.json that are read
 _PIECE = 4 << 20
 _HEX = 64
-
-_Subject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -82,40 +75,21 @@ class Provenance:
         return self._encoded(digests, index.digest(lock).hex() if lock is not None else "0" * _HEX)
 
     def _encoded(self, digests: dict[str, str], lock: str) -> bytes:
-        info = self._made.info
-        kit = {
-            "name": info.name,
-            "version": info.version,
-            "line": info.line,
-            "sequence": info.sequence,
-            "created": info.created,
-        }
         subjects = [
-            _subject(f"{item.id}@{item.version}", digests[item.id]) for item in self._components
+            resource(f"{item.id}@{item.version}", digests[item.id]) for item in self._components
         ]
-        value = {
-            "_type": STATEMENT_TYPE,
-            "predicateType": PREDICATE_TYPE,
-            "subject": subjects + self._images,
-            "predicate": {
-                "buildDefinition": {
-                    "buildType": BUILD_TYPE,
-                    "externalParameters": {"kit": kit},
-                    "internalParameters": {},
-                    "resolvedDependencies": list(self._dependencies(lock)),
-                },
-                "runDetails": {"builder": {"id": BUILDER, "version": {"offline-kit": __version__}}},
-            },
-        }
-        return compact(value) + b"\n"
+        dependencies = self._dependencies(lock)
+        return encode_provenance(
+            self._made.info, subjects + self._images, dependencies, __version__
+        )
 
-    def _dependencies(self, lock: str) -> Iterator[dict[str, Any]]:
-        yield _subject(*self._made.spec)
+    def _dependencies(self, lock: str) -> Iterator[Resource]:
+        yield resource(*self._made.spec)
         if self._made.lock is None:
             return
-        yield _subject(LOCK_NAME, lock)
+        yield resource(LOCK_NAME, lock)
         for item in self._made.lock.artifacts:
-            found = _subject(item.path, item.sha256)
+            found = resource(item.path, item.sha256)
             if item.commit:
                 found["digest"]["gitCommit"] = item.commit
             if item.purl:
@@ -123,11 +97,7 @@ class Provenance:
             yield found
 
 
-def _subject(name: str, sha256: str) -> _Subject:
-    return {"name": name, "digest": {"sha256": sha256}}
-
-
-def _images(component: Component, inputs: Inputs) -> Iterator[_Subject]:
+def _images(component: Component, inputs: Inputs) -> Iterator[Resource]:
     """Yield the images of a component that is an image layout, as its index names them."""
     path = f"{component.paths[0]}/index.json".encode()
     member = inputs.index.find(path)
@@ -139,13 +109,13 @@ def _images(component: Component, inputs: Inputs) -> Iterator[_Subject]:
     except NotForeign:
         return  # the judge of kinds says so
     entries = value.get("manifests") if isinstance(value, dict) else None
-    found: dict[str, _Subject] = {}
+    found: dict[str, Resource] = {}
     for _, entry in objects(entries):
         notes = entry.get("annotations")
         name = text(notes.get(_REF_NAME)) if isinstance(notes, dict) else ""
         digest = text(entry.get("digest"))
         if digest.startswith("sha256:") and len(digest) == 7 + _HEX:
-            found.setdefault(digest, _subject(f"{component.id}/{name}", digest[7:]))
+            found.setdefault(digest, resource(f"{component.id}/{name}", digest[7:]))
     yield from found.values()
 
 

@@ -17,7 +17,7 @@ from verifier.core.frames import Plan, head_frames
 from verifier.core.header import Headers, padding
 from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SUMS, FrameTable, Index
 from verifier.core.manifest import encode_manifest
-from verifier.core.model import Blob, Built, KitId, Manifest, Subject
+from verifier.core.model import Blob, Built, KitId, KitInfo, Manifest, Subject
 from verifier.core.names import HEAD
 from verifier.core.pipeline import EVIDENCE_INDEX
 from verifier.typed import record, replace
@@ -124,6 +124,11 @@ class Head:
         size = end + raw_size(limits.END) + len(seek)
         os.ftruncate(output, size)
         return size
+
+
+def file_name(info: KitInfo) -> str:
+    """Return the file name of a kit (FORMAT 1.1)."""
+    return f"{info.name}-{info.version}.tar.zst"
 
 
 def planned(draft: Manifest, index: Index, plan: Plan, chain: bytes) -> tuple[Manifest, Head]:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 
 from runner.packing.head import Sealable, built_with, planned, write_parts
+from runner.packing.provenance import PROVENANCE, SPEC, encode_provenance, resource
 from runner.packing.pyz import make_pyz
 from runner.packing.readme import readme_text
 from verifier.core import limits
@@ -19,6 +20,7 @@ from verifier.core.frames import GROUP, Piece, plan_frames
 from verifier.core.header import Headers, padding
 from verifier.core.lists import (
     DATA,
+    EVIDENCE,
     RAW,
     README,
     SUMS,
@@ -38,6 +40,10 @@ class SourceMoved(ValueError):
     """A file is not what it was a moment before."""
 
 
+class SourceOther(ValueError):
+    """A file is not what was recorded of it."""
+
+
 @record(frozen=True)
 class Source:
     """Where the contents of a member are.
@@ -45,10 +51,12 @@ class Source:
     Attributes:
         data: They themselves; None for a file.
         path: The file.
+        sha256: What they must have, in hexadecimal; empty for anything.
     """
 
     data: bytes | None = None
     path: str = ""
+    sha256: str = ""
 
     def read(self) -> Iterator[bytes]:
         """Yield the contents in pieces.
@@ -71,6 +79,7 @@ def write_store(
     members: Mapping[str, Source],
     verifier: Mapping[str, bytes],
     chain: bytes,
+    spec: tuple[bytes, str],
     sign: Callable[[bytes], Mapping[str, bytes]],
 ) -> Sealable:
     """Write a kit of stored members into an empty file, signed.
@@ -82,14 +91,16 @@ def write_store(
         members: The payload, from path to contents.
         verifier: The sources of the verifier, from path below ``verifier/``.
         chain: ``kit.roots.json``.
+        spec: The spec that a builder would make it of, and the version of that builder.
         sign: Given the DSSE payload, returns signatures by keyid.
 
     Raises:
         TooLarge: A limit of FORMAT is passed.
         SourceMoved: A file changed meanwhile.
+        SourceOther: A file is not what was recorded of it.
         OSError: The host refuses.
     """
-    index, sources = _index(info, members, verifier)
+    index, sources = _index(info, components, members, verifier, spec)
     sources[0] = Source(_sums(index))
     plan = plan_frames(index)
     empty = Blob(0, {"sha256": "0" * 64})
@@ -125,26 +136,62 @@ def write_store(
 
 
 def _index(
-    info: KitInfo, members: Mapping[str, Source], verifier: Mapping[str, bytes]
+    info: KitInfo,
+    components: tuple[Component, ...],
+    members: Mapping[str, Source],
+    verifier: Mapping[str, bytes],
+    spec: tuple[bytes, str],
 ) -> tuple[Index, list[Source]]:
     """Return the members of the kit with their digests, and where their contents are."""
+    payload = Index()
+    data = _extend(payload, DATA, members)
+    evidence = _evidence(info, components, payload, spec)
     sources_of = {f"verifier/{path}": Source(data) for path, data in verifier.items()}
     classes: dict[int, Mapping[str, Source]] = {
         SUMS: {"SHA256SUMS": Source(b"")},
         README: {"README.txt": Source(readme_text(info).encode("utf-8"))},
         TOOL: {VERIFIER_TOOL.decode(): Source(make_pyz(verifier))},
         VERIFIER: sources_of,
-        DATA: members,
+        EVIDENCE: evidence,
     }
     index, sources = Index(), []
     for rank, found in classes.items():
-        for path, name in sorted((path.encode("utf-8"), path) for path in found):
-            size, digest = _measure(found[name])
-            index.extend(rank, [path], [size], b"\0")
-            index.digests += digest
-            sources.append(found[name])
+        sources += _extend(index, rank, found)
+    index.extend(DATA, payload.paths(0, len(payload)), payload.sizes, payload.executable)
+    index.digests += payload.digests
     index.sizes[0] = index.sums_size()
-    return index, sources
+    return index, sources + data
+
+
+def _extend(index: Index, rank: int, found: Mapping[str, Source]) -> list[Source]:
+    """Append members of one class with their digests; return where their contents are."""
+    sources = []
+    for path, name in sorted((path.encode("utf-8"), path) for path in found):
+        size, digest = _measure(found[name])
+        if found[name].sha256 not in ("", digest.hex()):
+            raise SourceOther(f"{name} is not what was recorded of it")
+        index.extend(rank, [path], [size], b"\0")
+        index.digests += digest
+        sources.append(found[name])
+    return sources
+
+
+def _evidence(
+    info: KitInfo, components: tuple[Component, ...], payload: Index, spec: tuple[bytes, str]
+) -> dict[str, Source]:
+    """Return what a kit says of itself: its provenance, and the index of that (FORMAT 18)."""
+    from verifier.evidence.components import component_digest
+    from verifier.evidence.index import PATH, write_index
+
+    text, version = spec
+    subjects = [
+        resource(f"{item.id}@{item.version}", component_digest(payload, item))
+        for item in components
+    ]
+    dependencies = [resource(SPEC, hashlib.sha256(text).hexdigest())]
+    made = encode_provenance(info, subjects, dependencies, version)
+    name = PROVENANCE.decode()
+    return {name: Source(made), PATH: Source(write_index({name: made}))}
 
 
 def _measure(source: Source) -> tuple[int, bytes]:

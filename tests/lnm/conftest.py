@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 
 from tests.support.migrating import Ended, run_here
-from tests.support.mongo import Cluster, cluster
+from tests.support.mongo import Cluster, cluster, driver, real_uri
 
 _NUMBERS = itertools.count(1)
 CALM = {"lagSeconds": 0.0, "shares": [0.5, 0.5], "sharding": True, "shardKeys": {}, "requests": {}}
 
 
 @dataclass(frozen=True)
-class Place:
-    """An empty database.
+class Anywhere:
+    """An empty database, here or on a real cluster.
 
     Attributes:
-        cluster: Where it is.
+        uri: Where it is.
         name: Its name, for ``--database``.
-        client: A client without credentials.
+        client: A client of it.
     """
 
-    cluster: Cluster
+    uri: str
     name: str
     client: Any
 
@@ -41,7 +41,18 @@ class Place:
     def run(self, program: str, *arguments: str, report: Path | None = None) -> Ended:
         """Run a program of fixtures/lnm over it, in this process."""
         given = (*arguments, f"--database={self.name}")
-        return run_here(program, *given, uri=self.cluster.uri, report=report)
+        return run_here(program, *given, uri=self.uri, report=report)
+
+
+@dataclass(frozen=True)
+class Place(Anywhere):
+    """An empty database on our server behind the interposer.
+
+    Attributes:
+        cluster: The two of them.
+    """
+
+    cluster: Cluster
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +68,23 @@ def place(servers: Cluster) -> Iterator[Place]:
     servers.tell(**CALM)
     name = f"lnm_{os.getpid()}_{next(_NUMBERS)}"
     with contextlib.closing(servers.client()) as client:
-        yield Place(servers, name, client)
+        yield Place(servers.uri, name, client, servers)
         client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
         client.drop_database(name)
+
+
+@pytest.fixture(params=["here", "real"])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[Anywhere]:
+    """An empty database on our server, and on the cluster that ``LNM_MONGO_URI`` names.
+
+    Without the variable the second is "not run".
+    """
+    if request.param == "here":
+        yield request.getfixturevalue("place")
+        return
+    uri, name = real_uri(), f"lnm_test_{os.getpid()}_{next(_NUMBERS)}"
+    with contextlib.closing(driver().MongoClient(uri)) as client:
+        try:
+            yield Anywhere(uri, name, client)
+        finally:
+            client.drop_database(name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.lnm.conftest import Place
+from tests.lnm.conftest import Anywhere, Place
 from tests.support.migrating import advisories
 from tests.support.mongo import driver, fail_point
 
@@ -22,7 +22,7 @@ BACKUP, RESTORE = "rollout/backup.py", "rollout/restore.py"
 SHARDS = "migrations/21-101/ensure_sharding_and_ttl.py"
 
 
-def fill(place: Place) -> None:
+def fill(place: Anywhere) -> None:
     """Put in what a dump could lose: every odd type, order of fields, indexes, options."""
     bson = importlib.import_module("bson")
     odd = {
@@ -48,7 +48,7 @@ def fill(place: Place) -> None:
     place.database.lnm_rollout.insert_one({"_id": "ingest"})
 
 
-def contents(place: Place, name: str = "") -> dict[str, Any]:
+def contents(place: Anywhere, name: str = "") -> dict[str, Any]:
     """Return everything of a database, the bytes of every document among it."""
     raw = importlib.import_module("bson.raw_bson").RawBSONDocument
     options = importlib.import_module("bson.codec_options").CodecOptions(document_class=raw)
@@ -63,7 +63,8 @@ def contents(place: Place, name: str = "") -> dict[str, Any]:
     }
 
 
-def test_what_is_restored_is_what_was_there(place: Place, tmp_path: Path) -> None:
+def test_what_is_restored_is_what_was_there(anywhere: Anywhere, tmp_path: Path) -> None:
+    place = anywhere
     fill(place)
     before = contents(place)
     dump = tmp_path / "dump"
@@ -85,7 +86,17 @@ def test_what_is_restored_is_what_was_there(place: Place, tmp_path: Path) -> Non
     assert "new" in back.facts["dropped"]
     assert contents(place) == before
     assert place.run(RESTORE, f"--from={dump}", "--check").status == 0
-    assert not place.cluster.tell()["shardKeys"]  # the shard layout went with what it was of
+
+
+def test_a_restore_takes_a_broken_shard_layout_away(place: Place, tmp_path: Path) -> None:
+    place.database.advisories.insert_one({})
+    place.run(BACKUP, f"--to={tmp_path / 'dump'}")
+    place.run(SHARDS)
+    place.cluster.tell(shardKeys={f"{place.name}.advisory_linksets": {"advisoryKey": 1}})
+    assert place.run(SHARDS, "--check").status == 4
+    assert place.run(RESTORE, f"--from={tmp_path / 'dump'}").status == 0
+    assert not place.cluster.tell()["shardKeys"]
+    assert place.run(SHARDS).status == 0
 
 
 def test_the_layout_is_that_of_mongodump(place: Place, tmp_path: Path) -> None:
@@ -109,7 +120,8 @@ def test_the_layout_is_that_of_mongodump(place: Place, tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_a_backup_is_proved_in_a_scratch_database(place: Place, tmp_path: Path) -> None:
+def test_a_backup_is_proved_in_a_scratch_database(anywhere: Anywhere, tmp_path: Path) -> None:
+    place = anywhere
     fill(place)
     dump, scratch = tmp_path / "dump", f"{place.name}_scratch"
     place.run(BACKUP, f"--to={dump}")

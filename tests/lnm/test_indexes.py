@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.lnm.conftest import Place
+from tests.lnm.conftest import Anywhere, Place
 from tests.support.migrating import Ended, advisories
 
 PROGRAM = "migrations/21-101/ensure_sharding_and_ttl.py"
 
 
-def migrate(place: Place, report: Path | None = None, *more: str) -> Ended:
+def migrate(place: Anywhere, report: Path | None = None, *more: str) -> Ended:
     return place.run(PROGRAM, "--sharding=required", *more, report=report)
 
 
@@ -19,13 +19,13 @@ def outcomes(ended: Ended) -> set[str]:
     return {step["outcome"] for step in ended.facts["steps"]}
 
 
-def test_a_second_run_finds_everything_present(place: Place, tmp_path: Path) -> None:
-    assert migrate(place, None, "--check").status == 10
-    first = migrate(place, tmp_path / "first")
+def test_a_second_run_finds_everything_present(anywhere: Anywhere, tmp_path: Path) -> None:
+    assert migrate(anywhere, None, "--check").status == 10
+    first = migrate(anywhere, tmp_path / "first")
     assert (first.status, outcomes(first)) == (0, {"created", "sharded"})
     assert first.report["run"]["durationMs"] > 0
-    assert migrate(place, None, "--check").status == 0
-    second = migrate(place, tmp_path / "second")
+    assert migrate(anywhere, None, "--check").status == 0
+    second = migrate(anywhere, tmp_path / "second")
     assert (second.status, outcomes(second)) == (0, {"present"})
     assert second.report["run"]["balance"]["available"]
 

@@ -78,9 +78,9 @@ def sign_receipt(receipt: str, key: str, out: str) -> str:
     data = read_other(receipt, MAX_RECEIPT, "a receipt")
     parse_receipt(data)
     if key.startswith("ssh:"):
-        path, made = out or f"{receipt}.sig", _ask_ssh(key[len("ssh:") :], data)
+        path, made = out or f"{receipt}.sig", ask_ssh(key[len("ssh:") :], data)
     else:
-        path, made = out or f"{receipt}.dsse.json", _envelope(data, _load_seed(key))
+        path, made = out or f"{receipt}.dsse.json", _envelope(data, load_seed(key))
     try:
         files.create(os.path.abspath(path), made, 0o644)
     except FileExistsError:
@@ -103,7 +103,7 @@ def _envelope(receipt: bytes, seed: bytes) -> bytes:
     return compact(value) + b"\n"
 
 
-def _load_seed(path: str) -> bytes:
+def load_seed(path: str) -> bytes:
     """Return the 32 secret bytes of an Ed25519 key in PKCS#8.
 
     Raises:
@@ -139,7 +139,17 @@ def _pem(data: bytes, label: bytes) -> bytes:
         return b""
 
 
-def _ask_ssh(key: str, data: bytes) -> bytes:
+def ask_ssh(key: str, data: bytes, agent: str = "") -> bytes:
+    """Return the file that ``ssh-keygen -Y sign`` makes over data for our namespace.
+
+    Args:
+        key: A private key file, or the ``.pub`` of a key that an agent or hardware has.
+        data: What is signed.
+        agent: The socket of an agent, where this process has no such variable any more.
+
+    Raises:
+        SigningFailed: There is no such program, or it refused.
+    """
     import subprocess
 
     from verifier.crypto.sshsig import NAMESPACE
@@ -150,7 +160,12 @@ def _ask_ssh(key: str, data: bytes) -> bytes:
     command = [program, "-q", "-Y", "sign", "-n", NAMESPACE, "-f", os.path.abspath(key)]
     try:
         done = subprocess.run(
-            command, input=data, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS
+            command,
+            input=data,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+            env={"SSH_AUTH_SOCK": agent} if agent else None,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SigningFailed(str(error), where=program) from None

@@ -49,6 +49,8 @@ OVERRIDABLE = (
     "root-older",
     "sbom-link-unchecked",
     "signer-set-unmet",
+    "staging-missing",
+    "staging-unfit",
     "trusted-root-malformed",
     "trusted-root-missing",
 )

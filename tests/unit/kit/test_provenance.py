@@ -12,9 +12,9 @@ import pytest
 
 from kit.build import Options, build
 from kit.errors import SourceNameUnsafe
-from kit.evidence.provenance import PREDICATE_TYPE
 from kit.rebuild import rebuild
 from kit.spec import load_spec
+from runner.packing.provenance import PREDICATE_TYPE
 from tests.support.hosting import Site, code, policy, rules
 from tests.support.kindfiles import oci, sha256
 from tests.support.making import Files, Made, build_kit, make_kit, pinned, write_files, write_spec

@@ -104,13 +104,22 @@ def test_one_that_does_not_answer_is_taken_back(tmp_path: Path, server: list[int
     assert 'phase="rolled-back"} 1' in done
 
 
-def test_production_wants_staging_or_a_reason(tmp_path: Path, server: list[int]) -> None:
+def test_production_wants_staging_or_an_override(tmp_path: Path, server: list[int]) -> None:
     grounds = grounds_of(tmp_path, server)
     value = json.loads(grounds.settings.read_text("utf-8"))
     grounds.write_settings({**value, "environment": "production"})
     assert "error[staging-missing]" in grounds.go(grounds.new(), 3).stderr
     assert not grounds.runs.exists()
-    reason = "there is no staging of this site"
-    done = grounds.go(grounds.new("run", "--without-staging", reason), 6)
+    fields = {"code": "staging-missing", "line": "demo/stable", "reason": "there is no staging"}
+    policy = {
+        "type": "https://offline-kit.example/policy/v1",
+        "name": "hall 2",
+        "otherLines": "allow",
+        "overrides": [{"name": "no staging", **fields}],
+    }
+    (grounds.trust / "policy.json").write_text(json.dumps(policy), encoding="utf-8")
+    done = grounds.go(grounds.new("run"), 6)
     assert "2 more must approve" in done.stdout
-    assert reason in grounds.state()["overrides"][0]
+    assert grounds.state()["overrides"] == [
+        "staging-missing: override 'no staging': there is no staging"
+    ]

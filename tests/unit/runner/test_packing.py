@@ -11,6 +11,7 @@ from kit.build import BuiltKit, Options, build
 from kit.container.pyz import verifier_files
 from kit.signing import load_signer
 from kit.spec import load_spec
+from runner import __version__
 from runner.packing.pyz import make_pyz, sources_in
 from runner.packing.store import Source, SourceMoved, write_store
 from tests.support.making import key, pinned, write_files, write_spec
@@ -50,6 +51,7 @@ def write(built: BuiltKit, path: Path, members: dict[str, Source]) -> None:
             members,
             verifier_files(),
             chain_bytes([pinned()]),
+            ((built.path.parents[1] / "kit.toml").read_bytes(), __version__),
             lambda payload: {signer.keyid: signer.sign(pae(payload))},
         )
     finally:
