@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from runner import orders, standing, telling
-from runner.cli_teller import around
+from runner.cli_teller import Teller, answers, around
 from runner.errors import RunStands
 from runner.here import Here
 from runner.homing import cli as homing
@@ -114,11 +114,14 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
     if not NAME.fullmatch(name):
         raise UsageError(f"--name wants 1 to 64 of a-z 0-9 . _ -, not {name!r}")
     place = os.path.join(options.runs, *info.line.split("/"), name)
-    told = around(options, here, name)
-    directory, journal = orders.begin(options.kit, found, here, place, name, unlocked, None)
+    answers(options)  # a mistake in one is found before anything begins
+    teller = Teller(options.json)
+    directory, journal = orders.begin(
+        options.kit, found, here, place, name, unlocked, teller.proved
+    )
     journal.close()
     directory.close()
-    told.say("begun", run=place)
+    teller.say("begun", run=place)
     if not options.json:
         print(f"run {directory.path}")
     return _go(options, here, place)
@@ -129,7 +132,8 @@ def _resume(options: argparse.Namespace, here: Here) -> int:
 
 
 def _allowed(options: argparse.Namespace) -> Allowed:
-    return Allowed(getattr(options, "changed", ""), getattr(options, "take_over", ""))
+    given = (getattr(options, name, "") for name in ("changed", "take_over", "trust"))
+    return Allowed(*given)
 
 
 def _go(options: argparse.Namespace, here: Here, place: str) -> int:
@@ -142,7 +146,7 @@ def _go(options: argparse.Namespace, here: Here, place: str) -> int:
             run,
             here,
             _allowed(options),
-            around(options, here, run.bound["run"]),
+            around(options, here, run.bound, Teller(options.json)),
             back=options.command == "rollback",
             past=getattr(options, "past_no_return", False),
             adopted=getattr(options, "adopted", False),

@@ -127,14 +127,20 @@ def missing(book: Runbook, index: Index, manifest: Manifest) -> list[Mistake]:
     return needs.missing(book, lambda path: needs.kind_in(index, path), names.__contains__)
 
 
-def wanted(book: Runbook, runbook: str, manifest: Manifest, index: Index) -> list[range]:
-    """Return the members that a run needs: whole components of programs, files that words name."""
+def wanted(
+    book: Runbook, runbook: str, manifest: Manifest, index: Index, *, image: bool = False
+) -> list[range]:
+    """Return the members that a run needs: whole components of programs, files that words name.
+
+    Args:
+        image: Whether programs are run in the image of the kit, which is needed then.
+    """
     paths = [runbook, *needs.named(book)]
     own = [path for component in manifest.components for path in component.paths]
     for program in needs.programs(book):
         paths.append(next(path for path in own if _is_below(program, path)))
     for component in manifest.components:
-        if component.id in book.wheels:
+        if component.id in book.wheels or (image and component.id == book.image):
             paths += component.paths
     numbers = sorted({n for path in paths for run in index.below(path.encode()) for n in run})
     runs: list[range] = []
@@ -162,6 +168,8 @@ def accept(
     directory: str,
     begin: Callable[[Opened, bytes], None],
     progress: Callable[[int, int], None] | None = None,
+    *,
+    image: bool = False,
 ) -> Opened:
     """Prove a kit in full, write what a run needs of it, begin the run, and accept the kit.
 
@@ -180,7 +188,7 @@ def accept(
         assert opened.manifest is not None
         if opened.kit_id != looked.kit_id:
             raise RunbookMissing("the kit was exchanged for another while it was looked at")
-        runs = wanted(looked.book, looked.path, opened.manifest, opened.index)
+        runs = wanted(looked.book, looked.path, opened.manifest, opened.index, image=image)
         kept[:] = members_text(opened.index, runs)
         return runs
 

@@ -66,8 +66,9 @@ def check(planned: Planned, here: Here, evidence: str) -> Unlocked:
         evidence,
         here.clock(),
     )
-    read_secrets(settings, here.environment)
-    preflight.check(book, settings)
+    secrets = read_secrets(settings, here.environment)
+    created = planned.looked.manifest.kit.mtime
+    preflight.check(book, settings, secrets, here.clock(), created)
     return unlocked
 
 
@@ -97,7 +98,15 @@ def begin(
             journals[0].append({"type": "override", "reason": unlocked.override[:500]})
 
     try:
-        kitside.accept(kit, planned.host, planned.looked, directory.place(KIT), first, progress)
+        kitside.accept(
+            kit,
+            planned.host,
+            planned.looked,
+            directory.place(KIT),
+            first,
+            progress,
+            image=planned.settings.container is not None,
+        )
     except BaseException:
         if not journals:
             directory.remove()
@@ -116,8 +125,10 @@ def _bound(
     assert reached is not None
     judgement = planned.host.judgement
     wheels = [c.paths for c in looked.manifest.components if c.id in looked.book.wheels]
+    images = [c.paths for c in looked.manifest.components if c.id == looked.book.image]
     return {
         "type": "begin",
+        **({"image": images[0][0]} if settings.container is not None and images else {}),
         "at": format_time(here.clock()),
         "environment": settings.environment,
         "host": here.host,
@@ -140,5 +151,6 @@ def _bound(
         "settings": kitside.sha256(settings.bound),
         "steps": [step.id for step in looked.book.steps_in(settings.environment)],
         "target": settings.target,
+        "trust": planned.host.directory.path,
         "wheels": [path for paths in wheels for path in paths],
     }

@@ -6,6 +6,7 @@ members            the list of what was written of the kit; the first record has
 kit/               those members, and the head of the kit
 attempts/          a directory for each thing that was run: output, scratch/
 notes/             what steps that the runner brings remember from one attempt to the next
+image/             the image of the kit that programs are run in, unpacked
 wheels/            what programs of the kit may import, unpacked
 """
 
@@ -29,7 +30,7 @@ from verifier.folder import Folder
 from verifier.typed import record
 
 KIT, MEMBERS, SETTINGS, ATTEMPTS, WHEELS = "kit", "members", "settings.json", "attempts", "wheels"
-NOTES = "notes"
+NOTES, IMAGE = "notes", "image"
 MAX_SMALL = 512 << 20  # bytes of `members`, and of other files that are read whole
 _STEP = 1 << 20
 
