@@ -5,8 +5,6 @@ Nothing of the runbook is read before the kit is authenticated and the member ha
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
 
 from runner.book import needs
@@ -209,16 +207,3 @@ def accept(
     into = Into(directory, members=choose, then=lambda opened: begin(opened, bytes(kept)))
     prove_file(path, job, opened, into, host, host.judges())
     return opened
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def runner_sha256(place: str) -> str:
-    """Return the SHA-256 of the file that runs; empty where it is a directory of sources."""
-    if not os.path.isfile(place):
-        return ""
-    with open(place, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()

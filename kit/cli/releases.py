@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.common import Json, app, note, say
+from kit.cli.common import Json, app, note, say, secret
 from kit.cli.options import App
 from kit.cli.places import (
     CaFile,
@@ -189,3 +189,47 @@ def _pin(
     if not entries:
         raise ReleaseUnknown("nothing has been published yet", where=repr(line))
     move_pin(out, entries[-1])
+
+
+@releases_app.command("tuf")
+def _tuf(
+    lines: Annotated[list[str], typer.Argument(metavar="LINE...", help="All lines of it.")],
+    place: From,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its metadata are.")],
+    key: Annotated[
+        str, typer.Option("--key", metavar="URI", help="Signs targets, snapshot and timestamp.")
+    ],
+    expires: Annotated[
+        str, typer.Option("--expires", help="When readers no longer take what is written now.")
+    ],
+    publisher: Publisher = [],  # noqa: B006
+    root_key: Annotated[
+        list[str], typer.Option("--root-key", metavar="URI", help="Signs its root, the first time.")
+    ] = [],  # noqa: B006
+    root_expires: Annotated[
+        str, typer.Option("--root-expires", help="When its root should be replaced.")
+    ] = "",
+    plain_http: PlainHttp = [],  # noqa: B006
+) -> None:
+    """Write the index of lines as a TUF repository too, with a root of its own."""
+    from kit.cli.roots import ends
+    from kit.releases.publisher import load_publisher
+    from kit.releases.tufindex import TufKeys, targets_of, write_tuf_index
+
+    histories = [
+        _history(line_of(line), place, publisher, None, (plain_http, None)) for line in lines
+    ]
+    keys = TufKeys(
+        [load_publisher(one, secrets=secret)[0] for one in root_key],
+        load_publisher(key, secrets=secret)[0],
+    )
+    done = write_tuf_index(
+        out,
+        targets_of(histories),
+        keys,
+        expires=ends(expires),
+        root_expires=ends(root_expires) if root_expires else None,
+    )
+    for name in done.written:
+        say(f"wrote {out / name}")
+    say(f"{'nothing new: ' if not done.written else ''}{done.targets} targets")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -227,6 +228,38 @@ def test_corruption_in_the_bucket_is_noticed_by_fetch(
     assert kit.name not in put(kit_of(made, "one"), where).outcomes[0].sent
     assert where.put(measure(kit_of(made, "one")))
     assert get(where, tmp_path / "low").new
+
+
+@pytest.mark.long
+def test_a_full_bucket_is_named_and_nothing_half_is_published(tmp_path: Path) -> None:
+    """Its disk is a small one of its own; small objects still pass, so the entry must go last."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", disk],
+            check=False,
+            capture_output=True,
+        ).returncode
+    ):
+        pytest.skip("not run: this host lets nobody mount a tmpfs here")
+    try:
+        with seaweed(disk / "store", "-volume.minFreeSpace=1") as store:
+            where = place(store.url, "full", tmp_path / "state")
+            large = release(tmp_path / "large", "1.0", 7, noise(120 << 20))
+            with pytest.raises(KitError) as caught:
+                put(large, where)
+            assert caught.value.code == "place-unreachable"
+            assert "its disk is full" in caught.value.message
+            assert "demo-1.0.tar.zst" in caught.value.where
+            assert caught.value.fix
+            assert where.entry(LINE, 1) is None, "no half release"
+            small = release(tmp_path / "small", "1.1", 8, b"small")
+            assert read_history(where, LINE, [PUBLISHER]) == []
+            assert small.exists()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 # --- servers that are not what they should be ---------------------------------------------------
