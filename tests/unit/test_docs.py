@@ -193,7 +193,9 @@ def test_demo_shows_each_verdict() -> None:
         assert "\nREJECTED: attestation-missing" in text
         statuses = re.findall(r"^\$ echo \$\?\n(\d+)$", text.split("== Done")[0], re.M)
         by_root, by_policy = ["0", "0", "0", "4", "0", "4", "3"], ["0", "0", "0", "0", "4"]
-        assert statuses == by_root + by_policy
+        by_runbook = ["0", "0", "0", "0"]
+        assert statuses == by_root + by_policy + by_runbook
+        assert "\nthe site has what it needs; nothing was changed\n" in text
 
 
 # --- links -----------------------------------------------------------------------------------
