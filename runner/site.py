@@ -20,7 +20,6 @@ from runner import processes
 from runner.book.across import SITE
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
-from runner.container import Box
 from runner.masking import Masker
 from runner.program import Hooks, Start, run_program, surroundings
 from runner.rundir import KIT, WHEELS, RunDirectory
@@ -28,7 +27,10 @@ from runner.settings import Settings
 from runner.values import NotFound, fill, look_up
 from runner.watching import Rule, Sample, Watch
 from runner.work import EXIT, Answer, Ended, Task
-from verifier.typed import Any, record, replace
+from verifier.typed import TYPE_CHECKING, Any, record, replace
+
+if TYPE_CHECKING:
+    from runner.container import Box
 
 MAX_REPORT = 16 << 20  # bytes of a report that is read
 # `-I PROGRAM` finds nothing beside the program: its directory and the wheels go on the path

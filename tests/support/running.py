@@ -51,6 +51,8 @@ if mode == "--undo":
 for option in sys.argv[3:]:
     if option.startswith("--slow="):
         time.sleep(float(option[7:]))
+    while option.startswith("--until=") and not os.path.exists(os.path.join(place, option[8:])):
+        time.sleep(0.02)
     if option.startswith("--exit="):
         sys.exit(int(option[7:]))
 open(mark, "w").close()
