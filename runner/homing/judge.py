@@ -24,6 +24,7 @@ from runner.errors import (
 from runner.homing.chaincheck import read_sealed
 from runner.homing.expectations import look_again, reports_in
 from runner.homing.layout import BETWEEN, JOURNAL, components_of, info_of, site_of
+from runner.homing.shapes import misshapen
 from runner.homing.statements import Told, all_outputs, statements
 from runner.kitside import Looked
 from runner.state import DONE, RunState, fold
@@ -133,6 +134,8 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
         raise EvidenceMalformed(why)
     data = caught.data[JOURNAL]
     read = read_sealed(data)
+    for why in misshapen(read.records):
+        raise EvidenceInconsistent(why)
     try:
         state = fold(read.records)
     except JournalDamaged as error:
