@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import os
 
+from runner.book.model import Runbook
 from runner.chain import FIRST, Record, digest_of, line_of
 from runner.errors import ApprovalInvalid, OperatorsMissing, OperatorsShareKey
+from runner.state import DONE, RunState
 from verifier.core import limits
 from verifier.core.jsonstrict import compact
 from verifier.core.trust import Root, parse_root
@@ -94,6 +96,28 @@ def signer_of(message: bytes, signature: bytes, operators: Root) -> str:
         if key.verify(message, raw, low_s=False):
             return key.signer
     raise ApprovalInvalid("no operator has signed this run, step and plan")
+
+
+def again(bound: Record, book: Runbook, state: RunState, operators: Root) -> None:
+    """Hold the approvals of a journal to the root of operators once more.
+
+    A journal is only as good as the host; these signatures are better.  Gates that were passed
+    under an older root are left: somebody may have gone since.
+
+    Raises:
+        ApprovalInvalid: One is not what it was, or more than one is of the same person.
+    """
+    for name, approvals in state.approvals.items():
+        step = book.step(name)
+        if step is None:
+            raise ApprovalInvalid("there is no such gate", where=f"step {name!r}")
+        for signer, one in approvals.items():
+            older = one.get("operatorsVersion") != operators.version
+            if older and state.steps[name].status == DONE:
+                continue
+            signature = str(one["signature"]).encode("ascii", "replace")
+            if signer_of(statement(bound, step.id, step.ask), signature, operators) != signer:
+                raise ApprovalInvalid("the signature is of somebody else", where=f"step {name!r}")
 
 
 def _raw(signature: bytes) -> bytes:

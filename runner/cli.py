@@ -9,11 +9,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from runner import orders, standing, telling
-from runner.cli_teller import around
+from runner import standing, telling
+from runner.cli_teller import Teller, answers, around
 from runner.errors import RunStands
 from runner.here import Here
-from runner.homing import cli as homing
 from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
@@ -92,6 +91,8 @@ def _host() -> str:
 
 
 def _plan(options: argparse.Namespace, here: Here) -> int:
+    from runner import orders  # what proves kits is not loaded to resume
+
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     lines = list(telling.plan_lines(found.looked.book, found.settings))
     if options.json:
@@ -106,6 +107,8 @@ def _plan(options: argparse.Namespace, here: Here) -> int:
 
 
 def _begin(options: argparse.Namespace, here: Here) -> int:
+    from runner import orders  # what proves kits is not loaded to resume
+
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     unlocked = orders.check(found, here, options.after)
     info = found.looked.manifest.kit
@@ -114,11 +117,14 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
     if not NAME.fullmatch(name):
         raise UsageError(f"--name wants 1 to 64 of a-z 0-9 . _ -, not {name!r}")
     place = os.path.join(options.runs, *info.line.split("/"), name)
-    told = around(options, here, name)
-    directory, journal = orders.begin(options.kit, found, here, place, name, unlocked, None)
+    answers(options)  # a mistake in one is found before anything begins
+    teller = Teller(options.json)
+    directory, journal = orders.begin(
+        options.kit, found, here, place, name, unlocked, teller.proved
+    )
     journal.close()
     directory.close()
-    told.say("begun", run=place)
+    teller.say("begun", run=place)
     if not options.json:
         print(f"run {directory.path}")
     return _go(options, here, place)
@@ -129,7 +135,8 @@ def _resume(options: argparse.Namespace, here: Here) -> int:
 
 
 def _allowed(options: argparse.Namespace) -> Allowed:
-    return Allowed(getattr(options, "changed", ""), getattr(options, "take_over", ""))
+    given = (getattr(options, name, "") for name in ("changed", "take_over", "trust"))
+    return Allowed(*given)
 
 
 def _go(options: argparse.Namespace, here: Here, place: str) -> int:
@@ -142,7 +149,7 @@ def _go(options: argparse.Namespace, here: Here, place: str) -> int:
             run,
             here,
             _allowed(options),
-            around(options, here, run.bound["run"]),
+            around(options, here, run.bound, Teller(options.json)),
             back=options.command == "rollback",
             past=getattr(options, "past_no_return", False),
             adopted=getattr(options, "adopted", False),
@@ -206,6 +213,8 @@ def _approve(options: argparse.Namespace, here: Here) -> int:
 
 
 def _export(options: argparse.Namespace, here: Here) -> int:
+    from runner.homing import cli as homing
+
     return homing.export(options, here)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from runner.book.model import DONE as CHECKED
 from runner.book.model import TO_DO, Runbook, Step
+from runner.book.ways import back_of
 from runner.chain import Record
 from runner.errors import RunStands, StepAlive
 from runner.state import BACK, BROKEN, DONE, GONE, UNKNOWN, RunState, StepState, take
@@ -185,7 +186,8 @@ class Forward(Steps):
         self, step: Step, state: StepState, result: str, ended: Ended, why: str = ""
     ) -> None:
         for alert in ended.alerts:
-            self.note("alert", step=step.id, **alert)
+            back = back_of(self.book, step.id, alert["probe"])
+            self.note("alert", step=step.id, back=back[:300], **alert)
         facts = {"why": why or ended.words, **ended.evidence}
         if ended.missed:
             facts["missed"] = list(ended.missed)[:20]
@@ -289,7 +291,8 @@ class Forward(Steps):
             for name in names:
                 wrong = self.world.sample(name, "")
                 if wrong:
-                    self.note("alert", probe=name, why=wrong, step="")
+                    back = back_of(self.book, "", name)
+                    self.note("alert", probe=name, why=wrong, step="", back=back[:300])
             passed = self.world.now() - before
             before += passed
             left -= passed

@@ -171,7 +171,7 @@ class RunElsewhere(Undecided):
     """The run was last worked on by another host, and what it started may be alive there."""
 
     code = "run-elsewhere"
-    fix = "See that nothing of it runs there; then give --take-over --reason TEXT."
+    fix = "See that nothing of it runs there; then give --take-over REASON."
 
 
 class RunUnsafe(Usage):

@@ -5,9 +5,7 @@ Nothing of the runbook is read before the kit is authenticated and the member ha
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runner.book import needs
 from runner.book.model import Runbook
@@ -19,7 +17,10 @@ from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.host.accept import Host
 from verifier.run import Into, default_workers, prove_file
-from verifier.typed import record
+from verifier.typed import TYPE_CHECKING, record
+
+if TYPE_CHECKING:
+    from verifier.catch import Judge
 
 KIND, MEMBER = "runbook", "runbook.json"  # RUNBOOK 1.2
 
@@ -75,11 +76,21 @@ def look(path: str, host: Host) -> Looked:
         RunbookMissing: It has none.
         KitError: The kit, or its runbook, is refused.
     """
-    return look_under(path, host.root, host.judge)
+    judges = host.judges()  # first: else the host would judge before evidence is read
+    return look_under(path, host.root, host.judge, judges)
 
 
-def look_under(path: str, root: Root, judge: Callable[[Opened], None] | None = None) -> Looked:
-    """Return the runbook of a kit that is authentic under a root, and that a judge would take.
+def look_under(
+    path: str,
+    root: Root,
+    judge: Callable[[Opened], None] | None = None,
+    judges: Sequence[Judge] = (),
+) -> Looked:
+    """Return the runbook of a kit that is authentic under a root, and that all judges would take.
+
+    Args:
+        judge: Told of the kit when it is authentic.
+        judges: Who looks into its members: evidence, for what a policy demands.
 
     Raises:
         RunbookMissing: It has none.
@@ -96,7 +107,7 @@ def look_under(path: str, root: Root, judge: Callable[[Opened], None] | None = N
     catch, again = _Catch(member, size), Opened()
     job = Job(root=root, judge=judge, only=(where,))
     job.make_sink = lambda opened, wanted: catch
-    prove_file(path, job, again)
+    prove_file(path, job, again, judges=judges)
     book = parse_runbook(bytes(catch.data))
     lacks = missing(book, opened.index, opened.manifest)
     if lacks:
@@ -127,14 +138,20 @@ def missing(book: Runbook, index: Index, manifest: Manifest) -> list[Mistake]:
     return needs.missing(book, lambda path: needs.kind_in(index, path), names.__contains__)
 
 
-def wanted(book: Runbook, runbook: str, manifest: Manifest, index: Index) -> list[range]:
-    """Return the members that a run needs: whole components of programs, files that words name."""
+def wanted(
+    book: Runbook, runbook: str, manifest: Manifest, index: Index, *, image: bool = False
+) -> list[range]:
+    """Return the members that a run needs: whole components of programs, files that words name.
+
+    Args:
+        image: Whether programs are run in the image of the kit, which is needed then.
+    """
     paths = [runbook, *needs.named(book)]
     own = [path for component in manifest.components for path in component.paths]
     for program in needs.programs(book):
         paths.append(next(path for path in own if _is_below(program, path)))
     for component in manifest.components:
-        if component.id in book.wheels:
+        if component.id in book.wheels or (image and component.id == book.image):
             paths += component.paths
     numbers = sorted({n for path in paths for run in index.below(path.encode()) for n in run})
     runs: list[range] = []
@@ -162,6 +179,8 @@ def accept(
     directory: str,
     begin: Callable[[Opened, bytes], None],
     progress: Callable[[int, int], None] | None = None,
+    *,
+    image: bool = False,
 ) -> Opened:
     """Prove a kit in full, write what a run needs of it, begin the run, and accept the kit.
 
@@ -180,7 +199,7 @@ def accept(
         assert opened.manifest is not None
         if opened.kit_id != looked.kit_id:
             raise RunbookMissing("the kit was exchanged for another while it was looked at")
-        runs = wanted(looked.book, looked.path, opened.manifest, opened.index)
+        runs = wanted(looked.book, looked.path, opened.manifest, opened.index, image=image)
         kept[:] = members_text(opened.index, runs)
         return runs
 
@@ -188,16 +207,3 @@ def accept(
     into = Into(directory, members=choose, then=lambda opened: begin(opened, bytes(kept)))
     prove_file(path, job, opened, into, host, host.judges())
     return opened
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def runner_sha256(place: str) -> str:
-    """Return the SHA-256 of the file that runs; empty where it is a directory of sources."""
-    if not os.path.isfile(place):
-        return ""
-    with open(place, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()

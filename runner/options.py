@@ -92,6 +92,10 @@ def _add_options(command: Parser, name: str) -> None:
 
 
 def _add_rare(command: Parser, name: str) -> None:
+    if name == "resume":
+        command.add_argument(
+            "--trust", metavar="DIR", default="", help="has operators.json (where it was)"
+        )
     if name == "rollback":
         command.add_argument(
             "--past-no-return", action="store_true", help="also from behind the point of no return"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner import __version__, kitside, preflight
-from runner.here import Here
+from runner.here import Here, runner_sha256, sha256
 from runner.homing.unlock import Unlocked, unlock
 from runner.journal import JournalFile
 from runner.rundir import KIT, RunDirectory
@@ -66,8 +66,9 @@ def check(planned: Planned, here: Here, evidence: str) -> Unlocked:
         evidence,
         here.clock(),
     )
-    read_secrets(settings, here.environment)
-    preflight.check(book, settings)
+    secrets = read_secrets(settings, here.environment)
+    created = planned.looked.manifest.kit.mtime
+    preflight.check(book, settings, secrets, here.clock(), created)
     return unlocked
 
 
@@ -98,7 +99,15 @@ def begin(
             journals[0].append(facts)
 
     try:
-        kitside.accept(kit, planned.host, planned.looked, directory.place(KIT), first, progress)
+        kitside.accept(
+            kit,
+            planned.host,
+            planned.looked,
+            directory.place(KIT),
+            first,
+            progress,
+            image=planned.settings.container is not None,
+        )
     except BaseException:
         if not journals:
             directory.remove()
@@ -117,8 +126,10 @@ def _bound(
     assert reached is not None
     judgement = planned.host.judgement
     wheels = [c.paths for c in looked.manifest.components if c.id in looked.book.wheels]
+    images = [c.paths for c in looked.manifest.components if c.id == looked.book.image]
     return {
         "type": "begin",
+        **({"image": images[0][0]} if settings.container is not None and images else {}),
         "at": format_time(here.clock()),
         "environment": settings.environment,
         "host": here.host,
@@ -129,7 +140,7 @@ def _bound(
             "version": info.version,
         },
         "kitId": looked.kit_id,
-        "members": kitside.sha256(members),
+        "members": sha256(members),
         "operator": here.operator,
         "policy": judgement.chosen.policy.name if judgement is not None else "",
         "python": here.python,
@@ -137,9 +148,10 @@ def _bound(
         "run": name,
         "runbook": looked.sha256,
         "runbookPath": looked.path,
-        "runner": {"sha256": kitside.runner_sha256(here.top), "version": __version__},
-        "settings": kitside.sha256(settings.bound),
+        "runner": {"sha256": runner_sha256(here.top), "version": __version__},
+        "settings": sha256(settings.bound),
         "steps": [step.id for step in looked.book.steps_in(settings.environment)],
         "target": settings.target,
+        "trust": planned.host.directory.path,
         "wheels": [path for paths in wheels for path in paths],
     }

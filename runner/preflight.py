@@ -9,9 +9,10 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from runner import processes, wheels
+from runner import processes, reach, wheels
+from runner.book.across import SITE
 from runner.book.model import Program, Runbook
 from runner.errors import PreflightFailed
 from runner.program import PATH
@@ -19,18 +20,33 @@ from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
 from verifier import _compat
 from verifier.core.errors import KitError
+from verifier.core.model import format_time
 
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _ASKING_SECONDS = 20
+DAY = 24 * 3600
 
 
-def check(book: Runbook, settings: Settings) -> None:
+def check(
+    book: Runbook, settings: Settings, secrets: Mapping[str, str], clock: int, created: int
+) -> None:
     """See that the site has what the runbook asks for.
+
+    Args:
+        secrets: By the names of their inputs.
+        clock: Seconds since the epoch, by this host.
+        created: The moment that the kit was made, by its signers.
 
     Raises:
         PreflightFailed: It has not; everything that is missing is named.
     """
     found = list(problems(book, settings))
+    if clock < created - DAY:
+        found.append(f"the clock says {format_time(max(0, clock))}, a day before the kit was made")
+    values = {**settings.inputs, **secrets}
+    found += reach.problems(
+        {name: values[name] for name, item in book.inputs.items() if item.reachable}, clock
+    )
     if found:
         raise PreflightFailed("; ".join(found))
 
@@ -50,6 +66,12 @@ def problems(book: Runbook, settings: Settings) -> Iterator[str]:
             yield f"{name}: {path!r} cannot be read"
     for name, program in book.programs.items():
         yield from _program(program, settings.programs[name])
+    if settings.container is not None:
+        engine = settings.container
+        yield from _program(Program(engine.by, version=("--version",)), engine.program)
+        for step in book.steps_in(settings.environment):
+            if step.leaves_running and not step.use and not step.apply[0].startswith(SITE):
+                yield f"step {step.id} leaves programs at work, and a container ends them"
 
 
 def _directory(name: str, path: str, free: int) -> Iterator[str]:

@@ -56,13 +56,18 @@ def marked(mark: str) -> list[int]:
     return sorted(found)
 
 
-def end_all(mark: str, stop: Stop, group: int = 0) -> list[int]:
+def end_all(mark: str, stop: Stop, group: int = 0, but: int = 0) -> list[int]:
     """End everything that bears a mark, and a process group: asked first, then killed.
+
+    Args:
+        but: A process that is not asked, since it would die and leave who it waits for: what runs
+            a container.
 
     Returns:
         What was there.
     """
-    there = signal_all(mark, getattr(signal, f"SIG{stop.signal}"), group)
+    number = getattr(signal, f"SIG{stop.signal}")
+    there = signal_all(mark, number, 0 if but else group, but)
     deadline = time.monotonic() + stop.grace / 1000
     while time.monotonic() < deadline:
         reap(there, group)
@@ -85,16 +90,27 @@ def kill_all(mark: str, group: int = 0) -> list[int]:
     return sorted(there)
 
 
-def signal_all(mark: str, number: int, group: int = 0) -> list[int]:
+def signal_all(mark: str, number: int, group: int = 0, but: int = 0) -> list[int]:
     """Send a signal to everything that bears a mark, and to a process group."""
     there = marked(mark)
     if group:
         with contextlib.suppress(OSError):
             os.killpg(group, number)
     for process in there:
-        with contextlib.suppress(OSError):
-            os.kill(process, number)
+        if process != but:
+            with contextlib.suppress(OSError):
+                os.kill(process, number)
     return there
+
+
+def memory_of(mark: str) -> int:
+    """Return how many bytes all that bears a mark has in memory; what is shared counts twice."""
+    pages = 0
+    for process in marked(mark):
+        place = f"/proc/{process}/statm"
+        with contextlib.suppress(OSError, IndexError), open(place, encoding="ascii") as file:
+            pages += int(file.read(200).split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _group_lives(group: int) -> bool:

@@ -18,11 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from runner import processes
 from runner.book.model import Stop
 from runner.masking import Masker
-from runner.work import BREACH, EXIT, NOT_STARTED, STOPPED, TIMEOUT, Ended
+from runner.work import BREACH, EXIT, MEMORY, NOT_STARTED, STOPPED, TIMEOUT, Ended
 from verifier.typed import record
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_OUTPUT = 8 << 20  # bytes that are kept of one program
+_ENDING = 30  # seconds for a command that ends a container
+_LOOK = 1.0  # seconds between two looks at what is in memory
 _TICK = 0.1  # seconds between two looks whether it shall stop
 _LAST = 0.05  # seconds for what is still in the pipe when a daemon holds it open
 
@@ -39,6 +41,10 @@ class Start:
         output: The file that its output goes to.
         timeout: Milliseconds.
         limit: Bytes of output that are kept.
+        memory: Bytes in memory that it and all that it starts may have; 0 for no limit.
+        ending: Commands that end the container that it runs, by its name; whoever waits for a
+            container is not asked to end, since the container would not hear of it.
+        contained: Whether it runs a container.
     """
 
     argv: Sequence[str]
@@ -50,6 +56,9 @@ class Start:
     stop: Stop = Stop()
     leaves_running: bool = False
     limit: int = MAX_OUTPUT
+    memory: int = 0
+    ending: Sequence[Sequence[str]] = ()
+    contained: bool = False
 
 
 @record(frozen=True)
@@ -108,10 +117,9 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
     """
     began = time.monotonic()
     output = _Output(start, masker, hooks.show)
-    environment = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": start.directory}
-    environment.update(start.variables)
-    environment["TMPDIR"] = start.directory
-    environment[processes.VARIABLE] = start.mark
+    environment = {**start.variables, **surroundings(start)}
+    end_by_name(start.ending)  # what a runner that was killed has left; nothing of it is alive
+    memory = _Memory(start)
     try:
         child = subprocess.Popen(
             list(start.argv),
@@ -130,9 +138,10 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
         return Ended(NOT_STARTED, evidence={"error": f"{start.argv[0]}: {why}"[:500]})
     assert child.stdout is not None
     try:
-        why = _attend(child, child.stdout.fileno(), start, output, hooks)
+        why = _attend(child, child.stdout.fileno(), start, output, hooks, memory)
         if why != EXIT:
-            processes.end_all(start.mark, start.stop, child.pid)
+            asked_not = child.pid if start.contained else 0
+            processes.end_all(start.mark, start.stop, child.pid, asked_not)
         elif not start.leaves_running:
             processes.end_all(start.mark, Stop(start.stop.signal, min(start.stop.grace, 2000)))
         status = child.wait()
@@ -143,13 +152,60 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
         raise
     finally:
         child.stdout.close()
+        end_by_name(start.ending)
     passed = int((time.monotonic() - began) * 1000)
-    evidence = {"status": status, "durationMs": passed, "output": output.finish()}
+    evidence = {"status": status, "durationMs": passed, "output": output.finish(), **memory.facts()}
     return Ended(why, status, evidence=evidence)
 
 
+def surroundings(start: Start) -> dict[str, str]:
+    """Return the variables that every program gets."""
+    made = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": start.directory, "TMPDIR": start.directory}
+    return {**made, processes.VARIABLE: start.mark}
+
+
+def end_by_name(commands: Sequence[Sequence[str]]) -> None:
+    """End containers by their names: they are no children, and outlive who started them."""
+    for command in commands:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/"},
+                timeout=_ENDING,
+                check=False,
+            )
+
+
+class _Memory:
+    """What a program and all that it starts has in memory: looked at every second."""
+
+    def __init__(self, start: Start) -> None:
+        self._mark, self._limit = start.mark, start.memory
+        self._due, self._most = time.monotonic() + _LOOK, 0
+
+    def is_too_much(self) -> bool:
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + _LOOK
+        found = processes.memory_of(self._mark)
+        self._most = max(self._most, found)
+        return bool(self._limit) and found > self._limit
+
+    def facts(self) -> dict[str, object]:
+        return {"memory": self._most} if self._most else {}
+
+
 def _attend(
-    child: subprocess.Popen[bytes], pipe: int, start: Start, output: _Output, hooks: Hooks
+    child: subprocess.Popen[bytes],
+    pipe: int,
+    start: Start,
+    output: _Output,
+    hooks: Hooks,
+    memory: _Memory,
 ) -> str:
     """Take what it prints until it ends, or shall; return why."""
     deadline = time.monotonic() + start.timeout / 1000
@@ -170,6 +226,8 @@ def _attend(
             why = hooks.stopping()
             if why:
                 return BREACH if why == BREACH else STOPPED
+            if memory.is_too_much():
+                return MEMORY
     finally:
         if ending >= 0:
             os.close(ending)

@@ -6,6 +6,7 @@ members            the list of what was written of the kit; the first record has
 kit/               those members, and the head of the kit
 attempts/          a directory for each thing that was run: output, scratch/
 notes/             what steps that the runner brings remember from one attempt to the next
+image/             the image of the kit that programs are run in, unpacked
 wheels/            what programs of the kit may import, unpacked
 """
 
@@ -18,7 +19,7 @@ import stat
 from collections.abc import Iterable
 
 from runner.book.model import Runbook
-from runner.book.parse import parse_runbook
+from runner.book.parse import parse_again
 from runner.chain import Record
 from runner.errors import MemberChanged, RunChanged, RunExists, RunMissing, RunUnsafe
 from runner.journal import JournalFile
@@ -29,7 +30,7 @@ from verifier.folder import Folder
 from verifier.typed import record
 
 KIT, MEMBERS, SETTINGS, ATTEMPTS, WHEELS = "kit", "members", "settings.json", "attempts", "wheels"
-NOTES = "notes"
+NOTES, IMAGE = "notes", "image"
 MAX_SMALL = 512 << 20  # bytes of `members`, and of other files that are read whole
 _STEP = 1 << 20
 
@@ -169,7 +170,7 @@ class RunDirectory:
         if hashlib.sha256(book).hexdigest() != bound["runbook"]:
             raise RunChanged("is not the runbook that the run began with", where=path)
         self._check_head(bound)
-        return parse_runbook(book)
+        return parse_again(book)
 
     def _check_head(self, bound: Record) -> None:
         """See that the page in the run's directory is that of the kit that was accepted."""

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from runner.book.model import Input, Runbook
 from runner.errors import EnvironmentDiffers, SecretUnsafe, SettingsInvalid
-from runner.values import why_no_value
+from runner.values import parse_size, why_no_value
 from verifier import _compat
 from verifier.core.jsonstrict import NotStrict, compact, parse_json
 from verifier.core.manifest import MAX_SUMMARY
 from verifier.core.names import printable
 from verifier.host import files
-from verifier.typed import Any, record
+from verifier.typed import Any, field, record
 
 TYPE = "https://offline-kit.example/run-settings/v1"
 MAX_SETTINGS = 1 << 20  # bytes
@@ -24,7 +24,58 @@ MAX_SECRET = 1 << 16  # bytes
 SHORTEST = 6  # characters of a secret: a shorter one cannot be kept out of outputs
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9][0-9]{0,4})")
-_MEMBERS = frozenset({"type", "environment", "target", "inputs", "secrets", "programs"})
+_MEMBERS = frozenset(
+    {
+        "type",
+        "environment",
+        "target",
+        "inputs",
+        "secrets",
+        "programs",
+        "container",
+        "alerts",
+        "limits",
+    }
+)
+ENGINES = ("bwrap", "runc", "podman", "docker")
+
+
+@record(frozen=True)
+class Engine:
+    """What runs programs in the image of the kit: one of `ENGINES`, and its absolute path."""
+
+    by: str
+    program: str
+
+
+@record(frozen=True)
+class Alerts:
+    """Who else is told; see `runner.alerting`.
+
+    Attributes:
+        webhook: A URL; empty for none.
+        ca: A PEM file of the site's CA; empty for those of the host.
+        token: Where its token is, as of a secret; empty for none.
+        metrics: The file for Prometheus; empty for none.
+    """
+
+    webhook: str = ""
+    ca: str = ""
+    token: Mapping[str, Any] = field(default_factory=dict)
+    metrics: str = ""
+
+
+@record(frozen=True)
+class Limits:
+    """What a program may use.
+
+    Attributes:
+        memory: Bytes in memory, of all that a step has started; 0 for no limit.
+        output: Bytes of its output that are kept.
+    """
+
+    memory: int = 0
+    output: int = 8 << 20
 
 
 @record(frozen=True)
@@ -37,6 +88,7 @@ class Settings:
         secrets: Where each secret is: ``{"file": PATH}``, ``{"variable": NAME}`` or
             ``{"descriptor": N}``.
         programs: Absolute paths.
+        container: What runs programs in the image of the kit; None to run them on the host.
     """
 
     environment: str
@@ -44,19 +96,23 @@ class Settings:
     inputs: Mapping[str, str]
     secrets: Mapping[str, Mapping[str, Any]]
     programs: Mapping[str, str]
+    container: Engine | None = None
+    alerts: Alerts = Alerts()
+    limits: Limits = Limits()
 
     @property
     def bound(self) -> bytes:
-        """What a run binds: everything but where secrets are, which may change."""
-        return compact(
-            {
-                "environment": self.environment,
-                "inputs": dict(self.inputs),
-                "programs": dict(self.programs),
-                "secrets": sorted(self.secrets),
-                "target": self.target,
-            }
-        )
+        """What a run binds: not where secrets are, who is told, and limits, which may change."""
+        found: dict[str, Any] = {
+            "environment": self.environment,
+            "inputs": dict(self.inputs),
+            "programs": dict(self.programs),
+            "secrets": sorted(self.secrets),
+            "target": self.target,
+        }
+        if self.container is not None:
+            found["container"] = {"by": self.container.by, "program": self.container.program}
+        return compact(found)
 
 
 def load_settings(path: str, book: Runbook, environment: str = "") -> tuple[Settings, bytes]:
@@ -115,13 +171,79 @@ def parse_settings(data: bytes, book: Runbook) -> Settings:
     secrets = _table(value, "secrets", dict)
     _same_names("secrets", secrets, {n: i for n, i in book.inputs.items() if i.kind == "secret"})
     for name, place in secrets.items():
-        _check_place(name, place)
+        _check_place(f"secrets.{name}", place)
     programs = _table(value, "programs", str)
     _same_names("programs", programs, book.programs)
     for name, path in programs.items():
         if not os.path.isabs(path) or why_no_value(path):
             raise SettingsInvalid("is no absolute path", where=f"programs.{name}")
-    return Settings(str(environment), target, inputs, secrets, programs)
+    return Settings(
+        str(environment),
+        target,
+        inputs,
+        secrets,
+        programs,
+        _container(value, book),
+        _alerts(value),
+        _limits(value),
+    )
+
+
+def _known(value: Mapping[str, Any], name: str, *members: str) -> dict[str, Any]:
+    """Return a table that has no other members than these."""
+    table = value.get(name, {})
+    if not isinstance(table, dict):
+        raise SettingsInvalid("is no table", where=name)
+    for other in sorted(set(table) - set(members)):
+        raise SettingsInvalid("is not known here", where=f"{name}.{other}")
+    return dict(table)
+
+
+def _container(value: Mapping[str, Any], book: Runbook) -> Engine | None:
+    if "container" not in value:
+        return None
+    table = _known(value, "container", "by", "program")
+    if not book.image:
+        raise SettingsInvalid("the runbook has no image to run programs in", where="container")
+    if table.get("by") not in ENGINES:
+        raise SettingsInvalid(f"is not one of {', '.join(ENGINES)}", where="container.by")
+    program = table.get("program")
+    if not isinstance(program, str) or not os.path.isabs(program) or why_no_value(program):
+        raise SettingsInvalid("is no absolute path", where="container.program")
+    return Engine(str(table["by"]), program)
+
+
+def _alerts(value: Mapping[str, Any]) -> Alerts:
+    table = _known(value, "alerts", "webhook", "ca", "token", "metrics")
+    texts = {name: table.get(name, "") for name in ("webhook", "ca", "metrics")}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise SettingsInvalid("is no string", where=f"alerts.{name}")
+        if name != "webhook" and text and not os.path.isabs(text):
+            raise SettingsInvalid("is no absolute path", where=f"alerts.{name}")
+    url = texts["webhook"]
+    if url and (why_no_value(url) or _why_not(Input("", "url"), url) or not url.startswith("http")):
+        why = "is no http or https URL, or has a password in it: give a token"
+        raise SettingsInvalid(why, where="alerts.webhook")
+    if not url and (texts["ca"] or "token" in table):
+        raise SettingsInvalid("is for a webhook, and there is none", where="alerts")
+    token = table.get("token", {})
+    if token or "token" in table:
+        if not isinstance(token, dict):
+            raise SettingsInvalid("is no table", where="alerts.token")
+        _check_place("alerts.token", token)
+    return Alerts(url, texts["ca"], token, texts["metrics"])
+
+
+def _limits(value: Mapping[str, Any]) -> Limits:
+    table = _known(value, "limits", "memory", "output")
+    sizes = {}
+    for name, text in table.items():
+        size = parse_size(text) if isinstance(text, str) else None
+        if size is None:
+            raise SettingsInvalid('is no size, such as "2GiB"', where=f"limits.{name}")
+        sizes[name] = size
+    return Limits(**sizes)
 
 
 def _is_text(text: str) -> bool:
@@ -168,7 +290,7 @@ def _check_place(name: str, place: Mapping[str, Any]) -> None:
     }
     if len(place) != 1 or not all(kind in kinds and kinds[kind](v) for kind, v in place.items()):
         why = "has not one of file (an absolute path), variable, descriptor (from 3)"
-        raise SettingsInvalid(why, where=f"secrets.{name}")
+        raise SettingsInvalid(why, where=name)
 
 
 def read_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -180,16 +302,26 @@ def read_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str
     """
     found = {}
     for name, place in settings.secrets.items():
-        ((kind, where),) = place.items()
-        if kind == "variable":
-            text = environment.get(where, "")
-        else:
-            text = _from(f"secrets.{name}", kind, where)
-        if len(text) < SHORTEST or "\x00" in text:
-            why = f"is not there, or has fewer than {SHORTEST} characters"
-            raise SettingsInvalid(why, where=f"secrets.{name}")
-        found[name] = text
+        found[name] = read_secret(f"secrets.{name}", place, environment)
     return found
+
+
+def read_secret(name: str, place: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """Return one secret.
+
+    Args:
+        name: Where the settings name it, for errors.
+
+    Raises:
+        SecretUnsafe: Others can read or change its file.
+        SettingsInvalid: It is missing, or too short to be kept out of outputs.
+    """
+    ((kind, where),) = place.items()
+    text = environment.get(where, "") if kind == "variable" else _from(name, kind, where)
+    if len(text) < SHORTEST or "\x00" in text:
+        why = f"is not there, or has fewer than {SHORTEST} characters"
+        raise SettingsInvalid(why, where=name)
+    return text
 
 
 def _from(name: str, kind: str, where: Any) -> str:

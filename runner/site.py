@@ -14,20 +14,23 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner import processes
 from runner.book.across import SITE
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
 from runner.masking import Masker
-from runner.program import Hooks, Start, run_program
+from runner.program import Hooks, Start, run_program, surroundings
 from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
 from runner.values import NotFound, fill, look_up, read_report
 from runner.watching import Rule, Sample, Watch
 from runner.work import EXIT, Answer, Ended, Task
-from verifier.typed import Any, record
+from verifier.typed import TYPE_CHECKING, Any, record, replace
+
+if TYPE_CHECKING:
+    from runner.container import Box
 
 MAX_REPORT = 16 << 20  # bytes of a report that is read
 # `-I PROGRAM` finds nothing beside the program: its directory and the wheels go on the path
@@ -49,6 +52,7 @@ class Surroundings:
     Attributes:
         run: The id of the run.
         top: The directory or zipapp that `runner` is imported from.
+        tick: Called several times a second while something runs.
         wait_for_alive: Milliseconds to wait for what an earlier runner left at work.
         end_alive: Whether to end it instead.
     """
@@ -58,12 +62,17 @@ class Surroundings:
     say: Say
     ask: Ask
     show: Callable[[bytes], None]
+    tick: Callable[[], None] = lambda: None
     wait_for_alive: int = 10_000
     end_alive: bool = False
 
 
 class Site:
-    """The world of the engine; see `runner.work.World`."""
+    """The world of the engine; see `runner.work.World`.
+
+    Args:
+        plan: The digest of the first line of the journal: no other run has it.
+    """
 
     def __init__(
         self,
@@ -72,9 +81,14 @@ class Site:
         settings: Settings,
         secrets: Mapping[str, str],
         around: Surroundings,
+        plan: str,
+        box: Box | None = None,
     ) -> None:
+        # the name alone is not enough: another run of the host may have it
+        self._owner = f"{around.run}.{plan[:32]}"
         self._directory, self._book, self._settings = directory, book, settings
-        self._around = around
+        self._around, self._box = around, box
+        self._digests: dict[tuple[str, int, int, int], str] = {}
         self._secrets = {book.inputs[name].variable: text for name, text in secrets.items()}
         self._texts = list(secrets.values())
         self._rules = {name: Rule(probe) for name, probe in book.probes.items()}
@@ -104,7 +118,7 @@ class Site:
 
     def alive(self, step: str, what: str) -> Sequence[int]:
         """Return what an earlier attempt left at work; see `World.alive`."""
-        mark = processes.mark_of(self._around.run, step, what)
+        mark = processes.mark_of(self._owner, step, what)
         deadline = time.monotonic() + self._around.wait_for_alive / 1000
         told = False
         while True:
@@ -139,6 +153,7 @@ class Site:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
+            self._around.tick()
             time.sleep(min(left, 0.1))
 
     def now(self) -> int:
@@ -161,7 +176,8 @@ class Site:
         place = self._directory.attempt(name)
         scratch = os.path.join(place, "scratch")
         values = self._values(task, scratch)
-        argv, variables = self._argv(task, values), dict(self._secrets)
+        boxed = self._is_boxed(task)
+        argv, variables = self._argv(task, values, boxed), dict(self._secrets)
         if task.use:
             filled = {key: fill([word], values)[0] for key, word in task.arguments.items()}
             variables[ARGUMENTS] = json.dumps(filled, sort_keys=True)
@@ -170,15 +186,57 @@ class Site:
             argv=argv,
             variables=variables,
             directory=scratch,
-            mark=processes.mark_of(self._around.run, task.step, task.what, task.attempt),
+            mark=processes.mark_of(self._owner, task.step, task.what, task.attempt),
             output=os.path.join(place, "output"),
             timeout=task.timeout,
             stop=task.stop,
             leaves_running=task.leaves_running,
+            limit=self._settings.limits.output,
+            memory=self._settings.limits.memory,
         )
         aside = task.check or task.what.startswith("probe:")  # it would stand amid the step's lines
         show = (lambda data: None) if aside else self._around.show
-        return run_program(start, Masker(self._texts), Hooks(stopping, show)), place
+
+        def asked() -> str:
+            if not aside:  # a probe is run by a thread of its own
+                self._around.tick()
+            return stopping()
+
+        with self._in_box(start, boxed) as (start, facts):
+            ended = run_program(start, Masker(self._texts), Hooks(asked, show))
+        facts.update(self._program(task))
+        return replace(ended, evidence={**ended.evidence, **facts}), place
+
+    def _is_boxed(self, task: Task) -> bool:
+        """Whether a task is run in the image: what the runner or the site brings is not."""
+        return self._box is not None and not task.use and not task.words[0].startswith(SITE)
+
+    @contextlib.contextmanager
+    def _in_box(self, start: Start, boxed: bool) -> Iterator[tuple[Start, dict[str, Any]]]:
+        """Give what to start so that it is run in the image, and what is recorded of that."""
+        if not boxed or self._box is None:
+            yield start, {}
+            return
+        box, name = self._box, self._box.name(start.mark)
+        told = {**surroundings(start), **start.variables}
+        with box.words(start.argv, name, start.directory, told) as argv:
+            ending = box.ending(name)
+            facts = {"container": {"by": box.by, "image": box.digest, "name": name}}
+            yield replace(start, argv=argv, ending=ending, contained=True), facts
+
+    def _program(self, task: Task) -> dict[str, Any]:
+        """Return which program of the site was started: its path and its digest."""
+        if task.use or not task.words[0].startswith(SITE):
+            return {}
+        path = self._settings.programs[task.words[0][len(SITE) :]]
+        try:
+            status = os.stat(path)
+            key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+            if key not in self._digests:
+                self._digests[key] = sha256_of(path)
+        except OSError as error:
+            return {"program": {"path": path, "error": error.strerror or str(error)}}
+        return {"program": {"path": path, "sha256": self._digests[key]}}
 
     def _values(self, task: Task, scratch: str) -> dict[str, str]:
         return {
@@ -192,7 +250,7 @@ class Site:
             "report": os.path.join(scratch, "report"),
         }
 
-    def _argv(self, task: Task, values: Mapping[str, str]) -> list[str]:
+    def _argv(self, task: Task, values: Mapping[str, str], boxed: bool) -> list[str]:
         """Return the words to start, everything of the kit among them proved again."""
         given = [*task.words, *task.arguments.values()]
         for word in given:
@@ -212,6 +270,8 @@ class Site:
         path = self._directory.place(KIT, *first.split("/"))
         if not first.endswith(".py"):
             return [path, *rest]
+        if boxed:  # its Python has what the image has: the wheels are for the host's
+            return ["python3", *python[1:], LAUNCH, os.path.dirname(path), "", path, *rest]
         wheels = self._directory.place(WHEELS) if self._book.wheels else ""
         return [*python, LAUNCH, os.path.dirname(path), wheels, path, *rest]
 
@@ -245,11 +305,7 @@ class Site:
             with contextlib.suppress(OSError):
                 status = os.lstat(path)
                 if stat.S_ISREG(status.st_mode):
-                    with open(path, "rb") as file:
-                        digest = hashlib.sha256()
-                        for data in iter(lambda: file.read(1 << 20), b""):
-                            digest.update(data)
-                    found[name] = {"sha256": digest.hexdigest(), "size": status.st_size}
+                    found[name] = {"sha256": sha256_of(path), "size": status.st_size}
         return {"files": found} if found else {}
 
     def _take(self, probe: Probe) -> Sample:
@@ -261,6 +317,15 @@ class Site:
         if ended.why != EXIT or ended.status != 0:
             return Sample(unreadable=f"the probe {ended.words}")
         return Sample(document, why)
+
+
+def sha256_of(path: str) -> str:
+    """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for data in iter(lambda: file.read(1 << 20), b""):
+            digest.update(data)
+    return digest.hexdigest()
 
 
 def read_json(path: str) -> tuple[Any, str]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from runner import kitside, preflight, processes
-from runner.approving import MAX_SIGNATURE, load_operators, signer_of, statement
+from runner import processes
+from runner.approving import MAX_SIGNATURE, again, load_operators, plan_digest, signer_of, statement
 from runner.back import Backward
 from runner.book.model import Runbook, Step
 from runner.chain import Record
 from runner.engine import Forward
 from runner.errors import RunChanged, RunElsewhere, RunMissing, RunStands
-from runner.here import Clock, Here
+from runner.here import Clock, Here, runner_sha256, sha256
 from runner.journal import JournalFile, read_journal
+from runner.masking import Masker
 from runner.rundir import SETTINGS, RunDirectory
-from runner.settings import Settings, load_settings, parse_settings, read_secrets
+from runner.settings import Settings, load_settings, parse_settings, read_secret, read_secrets
 from runner.site import Site, Surroundings
 from runner.state import GONE, RunState, fold, take
 from runner.status import RunStatus
@@ -29,7 +30,10 @@ from verifier.core.model import format_time
 from verifier.host import files
 from verifier.host.directory import TrustDirectory
 from verifier.rootfile import read_file
-from verifier.typed import record
+from verifier.typed import TYPE_CHECKING, Any, record, replace
+
+if TYPE_CHECKING:
+    from runner.alerting import Alerting
 
 
 class Stamped:
@@ -69,10 +73,15 @@ class Run:
 
 @record(frozen=True)
 class Allowed:
-    """What may be otherwise than before, with the reason."""
+    """What may be otherwise than before, with the reason; and where trust is now.
+
+    Attributes:
+        trust: The trust directory; empty for that of the first record.
+    """
 
     changed: str = ""
     take_over: str = ""
+    trust: str = ""
 
 
 def look(place: str) -> RunState:
@@ -122,9 +131,9 @@ def _hold(state: RunState, settings: Settings, here: Here, allowed: Allowed) -> 
     if before != here.host and not allowed.take_over:
         raise RunElsewhere(f"it was last worked on by {before!r}, and this is {here.host!r}")
     now = {
-        "settings": kitside.sha256(settings.bound),
+        "settings": sha256(settings.bound),
         "python": here.python.rpartition(".")[0],
-        "runner": kitside.runner_sha256(here.top),
+        "runner": runner_sha256(here.top),
     }
     then = {
         "settings": bound["settings"],
@@ -216,11 +225,24 @@ def go(
         KitError: Something is not as it must be; the journal says how far it came.
     """
     secrets = read_secrets(run.settings, here.environment)
+    if run.state.approvals and not back:
+        trust = allowed.trust or str(run.bound["trust"])
+        operators = load_operators(trust, TrustDirectory(trust).load().root)
+        again(run.bound, run.book, run.state, operators)
     if run.book.wheels:
+        from runner import preflight  # zip files and their like are loaded by who needs them
+
         preflight.unpack_wheels(run.directory, list(run.bound["wheels"]))
-    site = Site(run.directory, run.book, run.settings, secrets, around)
+    box = None
+    if run.settings.container is not None:
+        from runner.imaging import make_box
+
+        box = make_box(run.directory, run.book, run.settings, str(run.bound["image"]))
+    alerting = _alerting(run, here, secrets)
+    told, plan = _told(around, alerting), plan_digest(run.bound)
+    site = Site(run.directory, run.book, run.settings, secrets, told, plan, box)
     processes.become_subreaper()
-    with _signals(site):
+    with _signals(site), _closing(alerting, around):
         stamped = start(run, here, allowed)
         stamped.site = site
         environment = run.settings.environment
@@ -229,6 +251,44 @@ def go(
                 run.book, environment, run.state, stamped, site, past=past, adopted=adopted
             ).run()
         return Forward(run.book, environment, run.state, stamped, site).run()
+
+
+def _alerting(run: Run, here: Here, secrets: Mapping[str, str]) -> Alerting | None:
+    """Return who else is told, as the settings say; None if nobody is."""
+    if not (run.settings.alerts.webhook or run.settings.alerts.metrics):
+        return None
+    from runner.alerting import Alerting, Caller, Webhook
+
+    alerts, caller, texts = run.settings.alerts, None, list(secrets.values())
+    if alerts.webhook:
+        token = ""
+        if alerts.token:
+            token = read_secret("alerts.token", alerts.token, here.environment)
+            texts.append(token)
+        caller = Caller(Webhook(alerts.webhook, alerts.ca), token)
+    return Alerting(run.state, here.clock, caller, alerts.metrics, Masker(texts))
+
+
+def _told(around: Surroundings, alerting: Alerting | None) -> Surroundings:
+    """Return surroundings in which others are told, too."""
+    if alerting is None:
+        return around
+
+    def say(event: str, **facts: Any) -> None:
+        around.say(event, **facts)
+        alerting.heard(event, facts)
+
+    made: Surroundings = replace(around, say=say)
+    return made
+
+
+@contextlib.contextmanager
+def _closing(alerting: Alerting | None, around: Surroundings) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for sentence in alerting.close() if alerting is not None else ():
+            around.say("untold", why=sentence)
 
 
 @contextlib.contextmanager

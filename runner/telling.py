@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from runner.book.brought import BROUGHT
 from runner.book.model import Runbook, Step
+from runner.book.ways import back_lines
 from runner.settings import Settings
 from runner.state import PHASES, STATUSES, RunState
 from verifier.show.plain import plain
@@ -46,9 +47,12 @@ def event_line(event: str, facts: dict[str, Any]) -> str:
     if event == "failed":
         return f"  {step}: failed ({facts['why']})"
     if event == "alert":
-        return f"  ALERT {facts['why']}"
+        back = f"; back: {facts['back']}" if facts.get("back") else ""
+        return f"  ALERT {facts['why']}{back}"
     if event == "phase":
         return f"{facts['phase']}" + (f": {facts['why']}" if facts.get("why") else "")
+    if event == "untold":
+        return f"  {facts['why']}"
     if event == "alive":
         return f"  {step}: waiting for process {', '.join(map(str, facts['processes']))}"
     if event == "ended":
@@ -72,7 +76,7 @@ def plan_lines(book: Runbook, settings: Settings) -> Iterator[str]:
         owner = f" ({step.owner})" if step.owner else ""
         yield f"{number:3d}. {step.id}{title}{owner}"
         yield f"     {_what(book, step, settings.environment)}"
-        for line in _back(step):
+        for line in back_lines(step):
             yield f"     back: {line}"
         if step.no_return:
             gone = True
@@ -101,23 +105,6 @@ def _what(book: Runbook, step: Step, environment: str) -> str:
     words = step.apply or step.check
     verb = "runs" if step.kind == "command" else "asks" if step.kind == "check" else "waits for"
     return f"{verb} {' '.join(words)}"
-
-
-def _back(step: Step) -> Iterator[str]:
-    undo = step.undo
-    if undo is None:
-        return
-    if undo.none:
-        yield f"no: {undo.none}"
-    elif undo.run:
-        other = f"; if it exits {', '.join(map(str, undo.on))}: {undo.otherwise}" if undo.on else ""
-        yield f"runs {' '.join(undo.run)}{other}"
-    elif undo.way:
-        yield f"by {undo.way}"
-    elif undo.ask:
-        yield f"somebody judges: {undo.ask} Yes: {undo.yes}. No: {undo.no}."
-    else:
-        yield "by the runner"
 
 
 def unlocked_lines(after: Mapping[str, Any], override: str) -> Iterator[str]:
@@ -224,5 +211,5 @@ def json_line(value: dict[str, Any]) -> str:
 
 def shown(data: bytes) -> str:
     """Return what a program prints, for a terminal: nothing in it moves the cursor."""
-    lines = data.decode("utf-8", "backslashreplace").splitlines()
+    lines = data.decode("utf-8", "backslashreplace").splitlines() or [""]
     return "\n".join(f"  | {plain(line)}" for line in lines)

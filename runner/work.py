@@ -10,12 +10,14 @@ from runner.values import Condition
 from verifier.typed import Any, Protocol, field, record
 
 # why a program is no longer running
-EXIT, TIMEOUT, STOPPED, BREACH, NOT_STARTED = "exit timeout stopped breach not-started".split()
-
+EXIT, TIMEOUT, STOPPED, BREACH, MEMORY, NOT_STARTED = (
+    "exit timeout stopped breach memory not-started".split()
+)
 _WORDS = {
     TIMEOUT: "took too long",
     STOPPED: "was stopped",
     BREACH: "was stopped by an alert",
+    MEMORY: "took more memory than the settings allow",
     NOT_STARTED: "could not be started",
 }
 
@@ -53,7 +55,7 @@ class Ended:
     """How something that was run has ended.
 
     Attributes:
-        why: One of `EXIT`, `TIMEOUT`, `STOPPED`, `BREACH`, `NOT_STARTED`.
+        why: One of `EXIT`, `TIMEOUT`, `STOPPED`, `BREACH`, `MEMORY`, `NOT_STARTED`.
         status: Its exit status; a negative number is a signal.
         missed: What of `Task.expect` and `Task.capture` does not hold, in words.
         alarm: What a probe found meanwhile, where the run shall stop behind this step.
@@ -72,12 +74,7 @@ class Ended:
     def words(self) -> str:
         """How it ended, for people."""
         if self.why != EXIT:
-            words = {
-                TIMEOUT: "took too long",
-                STOPPED: "was stopped",
-                BREACH: "was stopped by an alert",
-            }
-            return words.get(self.why, "could not be started")
+            return _WORDS[self.why]
         return f"was ended by signal {-self.status}" if self.status < 0 else f"exited {self.status}"
 
 

@@ -21,7 +21,9 @@ def _doctor(
     ] = SPEC,
     place: Annotated[
         list[str],
-        typer.Option("--place", metavar="PLACE", help="Where releases lie; several times."),
+        typer.Option(
+            "--place", metavar="PLACE", help="Where releases lie, beside `to` of [release]."
+        ),
     ] = [],  # noqa: B006 - typer reads it, nobody changes it
     probe_write: Annotated[
         bool, typer.Option("--probe-write", help="Try to create at each place.")
@@ -48,8 +50,10 @@ def _doctor(
         *look_at_root(root, clock),
         *look_at_keys({name: one.value for name, one in defaults.keys.items()}),
     ]
-    with access(plain_http, ca_file, True) as ways:
-        for text in place:
+    plan = defaults.pipeline
+    ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
+    with access([*plain_http, *plan.plain_http], ca_file, True) as ways:
+        for text in dict.fromkeys([*plan.to, *place]):
             found += look_at_place(text, ways, clock, write=probe_write)
     if json_:
         values = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.common import Jobs, Json, app, note, say, say_next, secret
+from kit.cli.common import Jobs, Json, app, note, say, say_json, say_next, secret
 from kit.cli.defaults import Chosen
 from kit.cli.places import (
     CaFile,
@@ -42,16 +41,17 @@ OneWriter = Annotated[
 
 @app.command("publish")
 def _publish(
-    to: Annotated[
-        list[str],
-        typer.Option("--to", metavar="PLACE", help="dir:PATH, s3://B/P or oci://H/R; several."),
-    ],
-    key: Annotated[
-        str, typer.Option("--key", metavar="URI", help="The publisher's key; PUB=URI for hardware.")
-    ],
     kit: Annotated[
         Path | None,
         typer.Argument(metavar="[KIT]", help="The sealed kit or its directory; else the newest."),
+    ] = None,
+    to: Annotated[
+        list[str],
+        typer.Option("--to", metavar="PLACE", help="dir:PATH, s3://B/P or oci://H/R; several."),
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="URI", help="The publisher's key; PUB=URI for hardware."),
     ] = None,
     publisher: Publisher = [],  # noqa: B006 - typer reads it, nobody changes it
     lock: Annotated[
@@ -74,16 +74,26 @@ def _publish(
     from kit.publish import Told, publish
     from kit.releases.publisher import load_publisher, load_publishers
 
-    path = Chosen().sealed_kit(kit)
+    chosen = Chosen()
+    path, plan = chosen.sealed_kit(kit), chosen.defaults.pipeline
+    to, key = to or list(plan.to), key or plan.publisher
+    if not to or key is None:
+        raise UsageError(
+            f"no {'place' if not to else 'publisher'} is named",
+            fix="Give --to PLACE and --key URI, or write `to` and `publisher` in [release].",
+        )
     signer, own = load_publisher(key, secrets=secret)
+    plain_http = [*plain_http, *plan.plain_http]
+    ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
+    one_writer = one_writer or plan.one_writer
     with access(plain_http, ca_file, json_, one_writer=one_writer) as ways:
         done = publish(
             path,
             [open_writer(text, ways) for text in to],
             signer,
             own,
-            told=Told(lock, tuple(owner)),
-            also=load_publishers(publisher),
+            told=Told(lock, tuple(owner) or plan.owners),
+            also=load_publishers([*publisher, *map(Path, plan.publishers)]),
             dry_run=dry_run,
             workers=jobs,
             progress=ways.progress,
@@ -92,7 +102,7 @@ def _publish(
         if outcome.place.alone and not dry_run:
             note(f"{outcome.place.where}: one writer at a time is yours to keep there")
     if json_:
-        say(json.dumps(_value(done, dry_run), indent=2, sort_keys=True))
+        say_json(_value(done, dry_run))
         return
     _say_published(done, dry_run)
     if not dry_run:
@@ -174,7 +184,7 @@ def _fetch(
             "directory": os.fspath(done.directory),
             "new": done.new,
         }
-        say(json.dumps(value, indent=2, sort_keys=True))
+        say_json(value)
     else:
         one = done.entry.record
         say(f"{one.name} {one.version}: entry {one.n} of {one.line}, {done.entry.id}")
@@ -231,7 +241,7 @@ def _mirror(
             )
             values.append({"line": line, "entries": len(history), "new": len(new)})
     if json_:
-        say(json.dumps({"lines": values}, indent=2, sort_keys=True))
+        say_json({"lines": values})
         return
     for value in values:
         say(f"{value['line']}: {value['entries']} entries, {value['new']} new")

@@ -106,8 +106,13 @@ def counted(number: int, what: str) -> str:
 class Task(Protocol):
     """One thing that a stage does, which is done or not."""
 
-    stage: str
-    label: str
+    @property
+    def stage(self) -> str:
+        """The stage that it is part of."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in notes and messages: the stage, and a name if there are several."""
 
     def prepare(self) -> None:
         """Settle what the inputs are, if that leaves a trace; not in a dry run."""

@@ -44,6 +44,7 @@ class Input:
         default: What holds if the settings give none; empty if they must.
         free: Bytes that must be free in a directory; 0 to ask for none.
         variable: Of a secret: the variable in which programs get it.
+        reachable: Whether what it names must answer before a run begins.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Input:
     default: str = ""
     free: int = 0
     variable: str = ""
+    reachable: bool = False
 
 
 @record(frozen=True)
@@ -226,6 +228,8 @@ class Runbook:
     Attributes:
         python: The lowest Python that programs of the kit need, ``(3, 9)``.
         wheels: Components with wheels that programs of the kit may import.
+        image: The component with the image that programs of the kit are run in, where a site has
+            something that runs images; empty for none.
     """
 
     id: str
@@ -238,6 +242,7 @@ class Runbook:
     ways: Mapping[str, Way] = field(default_factory=dict)
     python: tuple[int, int] = (3, 9)
     wheels: Words = ()
+    image: str = ""
 
     def steps_in(self, environment: str) -> tuple[Step, ...]:
         """Return the steps that are run in an environment, in order."""

@@ -61,6 +61,8 @@ def missing(
         for path in _named_in(words):
             if not look(path):
                 found.append(Mistake(place, f"the kit has no {path!r}", "correct the path"))
+    if book.image and not has_component(book.image):
+        found.append(Mistake(("with", "image"), f"no component {book.image!r}", "name one"))
     for name in book.wheels:
         if not has_component(name):
             found.append(Mistake(("with", "wheels"), f"no component {name!r}", "name one"))

@@ -35,6 +35,7 @@ def render(book: Runbook) -> Tree:
     with_ = _some(
         python=None if book.python == (3, 9) else f">={book.python[0]}.{book.python[1]}",
         wheels=list(book.wheels),
+        image=book.image,
     )
     return _some(
         schema=SCHEMA,
@@ -78,6 +79,7 @@ def _input(item: Input) -> Tree:
         default=item.default,
         free=render_size(item.free) if item.free else None,
         env=item.variable,
+        reachable=item.reachable,
     )
 
 

@@ -21,6 +21,7 @@ from runner.errors import (
     EvidenceMalformed,
     JournalDamaged,
 )
+from runner.here import sha256
 from runner.homing.chaincheck import read_sealed
 from runner.homing.expectations import look_again, reports_in
 from runner.homing.layout import BETWEEN, JOURNAL, components_of, info_of, site_of
@@ -163,7 +164,7 @@ def _check_kit(told: Told, line: str, looked: Looked) -> str:
         "sequence": kit.sequence,
         "version": kit.version,
     }
-    runs = _members_of(looked)
+    runs = _members_of(looked, image="image" in bound)
     if (bound["runbook"], bound["runbookPath"]) != (looked.sha256, looked.path):
         raise EvidenceForeign("is of a run of another runbook")
     if bound["kit"] != own or bound["members"] != runs:
@@ -174,12 +175,12 @@ def _check_kit(told: Told, line: str, looked: Looked) -> str:
     return site
 
 
-def _members_of(looked: Looked) -> str:
+def _members_of(looked: Looked, *, image: bool) -> str:
     """Return the digest of the list of members that a run of a kit writes."""
     index = looked.opened.index
     assert index is not None
-    runs = kitside.wanted(looked.book, looked.path, looked.manifest, index)
-    return kitside.sha256(kitside.members_text(index, runs))
+    runs = kitside.wanted(looked.book, looked.path, looked.manifest, index, image=image)
+    return sha256(kitside.members_text(index, runs))
 
 
 # --- what the runbook excludes -------------------------------------------------------------------

@@ -43,6 +43,8 @@ WRITERS = (
     *("runner/journal.py", "runner/rundir.py", "runner/program.py", "runner/site.py"),
     *("runner/preflight.py", "runner/wheels.py", "runner/brought/install.py"),
     *("runner/brought/placing.py", "runner/brought/switch.py", "runner/brought/environment.py"),
+    # the image that programs are run in, and the file for Prometheus
+    *("runner/layers.py", "runner/container.py", "runner/imaging.py", "runner/alerting.py"),
     *("runner/brought/debs.py", "runner/brought/registry.py"),
     *("runner/packing/head.py", "runner/packing/pyz.py", "runner/homing/pack.py"),
 )

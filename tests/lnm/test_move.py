@@ -302,10 +302,10 @@ def wait_until(true: Any, seconds: float = 30) -> None:
 
 def ended_by_kills(site: Site, program: str, choice: random.Random) -> None:
     """Start a program and kill it at any moment, until it comes to its end."""
-    for _ in range(60):
+    for attempt in range(60):  # later each time: a busy host needs long until it works at all
         process = site.start(program, *(["--batch-size=2"] if program == MOVE else []))
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(choice.uniform(0.3, 1.2))
+            process.wait(choice.uniform(0.2, 0.6) * (1 + attempt / 3))
         process.kill()
         if finish(process).status == Exit.DONE:
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import importlib
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +65,35 @@ def test_every_python_of_a_site_gets_a_driver(minor: int) -> None:
     driver = "pymongo-4.18.3" if minor < 11 else "pymongo-4.20.1"
     assert [name.split("-")[0] for name in names] == ["dnspython", "pymongo"]
     assert names[1].startswith(f"{driver}-cp3{minor}-")
+
+
+def test_a_resumed_backfill_takes_ids_of_every_type(anywhere: Anywhere, tmp_path: Path) -> None:
+    bson = importlib.import_module("bson")
+    place = anywhere
+    ids = [
+        1,
+        bson.Int64(2),
+        2.5,
+        bson.Decimal128("3"),
+        "a",
+        {"a": 1},
+        b"1",
+        bson.ObjectId(b"123456789012"),
+        False,
+        datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+    ]
+    source = advisories(len(ids))
+    random.Random(7).shuffle(source)
+    for one, number in zip(source, ids, strict=True):
+        one["_id"] = number
+    for size in (1,):
+        for done in range(1, len(ids)):
+            place.database.advisories.drop()
+            place.database.advisories.insert_many(source[:done])  # a run that ended here ...
+            words = (BACKFILL, f"--run-id=r{size}-{done}", f"--batch-size={size}")
+            assert place.run(*words).status == 0
+            runs = place.database.lnm_backfill_runs
+            runs.update_one({"_id": f"r{size}-{done}"}, {"$set": {"status": "running"}})
+            place.database.advisories.insert_many(source[done:])  # ... goes on with the rest
+            ended = place.run(*words, report=tmp_path / f"{size}-{done}")
+            assert ended.facts["counts"]["advisories"] == len(ids)

@@ -211,7 +211,13 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    place = tmp_path_factory.mktemp("site")
+    return make_site(tmp_path_factory.mktemp("site"))
+
+
+def make_site(above: Path) -> Site:
+    """Make what a site has before its registry, in a new directory."""
+    place = above / "certificates"
+    place.mkdir()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the site")])
     now = datetime.now(timezone.utc)
@@ -224,12 +230,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     builder = builder.add_extension(x509.SubjectAlternativeName([address]), False)
     made = builder.sign(key, hashes.SHA256())
     pem = serialization.Encoding.PEM
-    (place / "ca.pem").write_bytes(made.public_bytes(pem))
+    (place / "ca.crt").write_bytes(made.public_bytes(pem))
     (place / "key.pem").write_bytes(
         key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     der = made.public_bytes(serialization.Encoding.DER)
-    return Site(place, place / "ca.pem", place / "ca.pem", place / "key.pem", key, der)
+    return Site(place, place / "ca.crt", place / "ca.crt", place / "key.pem", key, der)
 
 
 # bcrypt of "correct horse", as `htpasswd -B` writes it

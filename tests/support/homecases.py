@@ -18,9 +18,10 @@ from kit.signing import load_signer
 from runner.approving import statement
 from runner.book.parse import parse_runbook
 from runner.chain import FIRST, Record, digest_of, line_of, read_chain
+from runner.here import sha256
 from runner.homing.layout import JOURNAL, components_of, info_of
 from runner.homing.statements import Output, Told, all_outputs, statements
-from runner.kitside import Looked, look_under, members_text, sha256, wanted
+from runner.kitside import Looked, look_under, members_text, wanted
 from runner.packing.store import Source, write_store
 from runner.state import fold
 from tests.support.homes import OPERATOR, STRANGER, operators_root, public_of

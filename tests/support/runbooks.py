@@ -58,7 +58,7 @@ FULL: Tree = {
             "ask": "Everything written since the backup is lost.",
         }
     },
-    "with": {"wheels": ["tools"]},
+    "with": {"wheels": ["tools"], "image": "tools"},
     "step": [
         {
             "id": "21-101",
@@ -218,6 +218,7 @@ def runbooks(draw: st.DrawFn, *, most: int = 6) -> Runbook:
         ways=ways,
         python=(3, draw(st.integers(9, 14))),
         wheels=tuple(sorted(draw(st.sets(NAMES, max_size=2)))),
+        image=draw(st.one_of(st.just(""), NAMES)),
         steps=tuple(steps),
     )
 
@@ -229,9 +230,9 @@ def _inputs(draw: st.DrawFn) -> Mapping[str, Input]:
         variable = f"SECRET_{at}" if kind == "secret" else ""
         free = draw(st.integers(0, 10**12)) if kind == "directory" else 0
         default = "" if kind == "secret" else draw(st.sampled_from(["", "x", "ü y"]))
-        found[name] = Input(
-            name, kind, draw(st.one_of(st.just(""), TEXTS)), default, free, variable
-        )
+        reachable = kind in ("url", "address", "secret") and draw(BOOLS)
+        title = draw(st.one_of(st.just(""), TEXTS))
+        found[name] = Input(name, kind, title, default, free, variable, reachable)
     return found
 
 

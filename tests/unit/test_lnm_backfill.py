@@ -153,7 +153,8 @@ class MemoryStore:
         return result
 
     def advisories(self, after: Any) -> Iterable[dict[str, Any]]:
-        wanted = run.resume_filter(after).get("_id", {"$gt": -1})["$gt"]
+        query = run.resume_filter(after).get("$or", [{"_id": {"$gt": -1}}])
+        wanted = query[0]["_id"]["$gt"]
         return [self.source[key] for key in sorted(self.source) if key > wanted]
 
     def advisory(self, key: Any) -> Any:
@@ -260,7 +261,9 @@ def test_resumed_run_asks_only_for_what_is_behind_the_checkpoint() -> None:
     store.dies_at = 15  # in the third batch
     with pytest.raises(Killed):
         backfill(store)
-    assert run.resume_filter(store.runs["r"]["last_id"]) == {"_id": {"$gt": 3}}
+    behind, others = run.resume_filter(store.runs["r"]["last_id"])["$or"]
+    assert behind == {"_id": {"$gt": 3}}
+    assert others["_id"]["$type"][:2] == ["string", "symbol"]  # $gt finds no other type
     assert run.resume_filter(None) == {}
     assert backfill(store).resumed_from_batch == 2
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from runner.chain import line_of, read_chain
 from tests.conftest import Judge
 from tests.support.people import compact, person
 from tests.support.running import Grounds, step
@@ -134,3 +136,37 @@ def test_a_key_of_the_publisher_is_no_operators(waiting: tuple[Grounds, dict[str
             (grounds.trust / "operators.json").write_bytes(data)
         done = grounds.then("approve", 2, *words)
         assert f"error[{code}]" in done.stderr
+
+
+def test_approvals_of_a_journal_are_held_to_their_signatures_again(
+    waiting: tuple[Grounds, dict[str, Path]],
+) -> None:
+    """Who can write the journal can write names and the chain, but no signature."""
+    grounds, keys = waiting
+    message, trust = grounds.top / "approval", ["--trust", str(grounds.trust)]
+    grounds.then("approve", 0, "go", "--out", str(message))
+    signature = sign(keys["ann"], message)
+    grounds.then("approve", 0, "go", "--signature", str(signature), *trust)
+    journal = grounds.run_directory / "journal"
+    honest = journal.read_bytes()
+    found = read_chain(honest)
+    approval = next(one for one in found.records if one["type"] == "approval")
+    eve = sign(keys["eve"], message).read_text("ascii")
+    for change in (
+        {"signer": "bob"},  # the signature of ann
+        {"signer": "bob", "signature": eve},
+        {"signer": "bob", "operatorsVersion": 7},
+        {"signer": "bob", "step": "a"},
+    ):
+        line = line_of(len(found.records), found.head, {**approval, **change})
+        journal.write_bytes(honest + line)
+        assert "error[approval-invalid]" in grounds.then("resume", 4).stderr
+    journal.write_bytes(honest)
+    kept = (grounds.trust / "operators.json").read_bytes()
+    (grounds.trust / "operators.json").unlink()
+    assert "error[operators-missing]" in grounds.then("resume", 2).stderr
+    elsewhere = grounds.top / "trust"
+    shutil.copytree(grounds.trust, elsewhere)
+    (elsewhere / "operators.json").write_bytes(kept)
+    grounds.then("resume", 6, "--trust", str(elsewhere))
+    assert grounds.log() == ["--apply a"]

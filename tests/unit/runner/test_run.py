@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -64,13 +65,30 @@ def test_the_kit_is_accepted_and_a_newer_one_blocks_no_rollback(grounds: Grounds
     assert grounds.log()[-1] == "--undo a"
 
 
+def test_runs_of_one_name_leave_each_other_alone(tmp_path: Path) -> None:
+    one, other = (Grounds(tmp_path / name) for name in ("one", "other"))
+    for grounds in (one, other):
+        grounds.top.mkdir()
+        grounds.make(step("a", *(["--slow=5"] if grounds is one else [])))
+    child = subprocess.Popen(one.new("run"), stdout=subprocess.DEVNULL)
+    while one.log() != ["--apply a"]:
+        assert child.poll() is None
+        time.sleep(0.01)
+    other.begin()  # ends what its step has left
+    assert child.wait(60) == 0
+
+
 def test_a_killed_runner_leaves_its_step_alive_and_nobody_does_it_twice(grounds: Grounds) -> None:
-    grounds.make(step("a", "--slow=5") + step("b"))
+    grounds.make(step("a", "--until=told") + step("b"))
     assert grounds.kill_when(grounds.new("run"), lambda: grounds.log() == ["--apply a"]) == -9
-    began = time.monotonic()
-    said = grounds.then("resume").stdout
-    assert "waiting for process" in said
-    assert time.monotonic() - began > 0.5
+    command = grounds.command("resume", grounds.run_directory)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as resumed:
+        assert resumed.stdout is not None
+        for line in resumed.stdout:  # it says so, or ends
+            if "waiting for process" in line:
+                (grounds.place / "told").touch()
+        assert resumed.wait(60) == 0
+    assert (grounds.place / "told").exists()
     assert grounds.log() == ["--apply a", "--apply b"]
     assert grounds.state()["steps"]["a"]["how"] == "checked"
 
@@ -222,3 +240,25 @@ def test_a_probe_stops_a_step_that_takes_hours(grounds: Grounds) -> None:
     assert "a sample" not in said  # nor is it a line of the step
     assert time.monotonic() - began < 30
     assert grounds.state()["alerts"][0]["probe"] == "lag"
+
+
+def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
+    """Each ended what bore the other's mark: runs of one name, in two lines or directories."""
+    grounds.make(step("a", "--slow=60"))
+    first = subprocess.Popen(grounds.new("run"), stdout=subprocess.DEVNULL)
+    while grounds.log() != ["--apply a"]:
+        assert first.poll() is None
+        time.sleep(0.01)
+    (grounds.place / "a").touch()
+    other = grounds.new("run")
+    other[other.index("--runs") + 1] = str(grounds.top / "other")
+    assert "closed" in grounds.go(other).stdout
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) == 5
+
+
+def test_a_bad_answer_begins_no_run(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    grounds.begin(2, "--answer", "perhaps")
+    assert not grounds.runs.exists()

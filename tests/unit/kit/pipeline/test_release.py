@@ -486,3 +486,19 @@ def test_sources_above_the_spec_are_built_where_they_lie(
     monkeypatch.chdir(top / "project")
     assert offline_kit("release")[0] == 0
     assert "built where they lie" in report(top / "project", "txt").read_text()
+
+
+# --- what other commands take from [release] -------------------------------------------------
+
+
+def test_publish_and_doctor_take_places_and_publisher_from_the_spec(
+    offline_kit: Run, project: Path
+) -> None:
+    status, out, _ = offline_kit("publish")
+    assert (status, "'releases': was published already; 0 files sent" in out) == (0, True)
+    status, out, _ = offline_kit("doctor", "--json")
+    found = {one["name"]: one["state"] for one in json.loads(out)["findings"]}
+    assert [state for name, state in found.items() if "dir:releases" in name][:1] == ["ok"]
+    edit("offline-kit.toml", 'to = ["dir:releases"]\n', "")
+    status, _, err = offline_kit("publish")
+    assert (status, "no place is named" in err) == (2, True)

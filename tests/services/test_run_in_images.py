@@ -1,0 +1,289 @@
+"""Programs of the kit in an image of the kit: real images, real bwrap, runc and podman."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import processes
+from runner.errors import PreflightFailed
+from runner.layers import unpack_image
+from tests.conftest import Judge
+from tests.support.images import Files, image_layout
+from tests.support.running import Grounds
+
+pytestmark = pytest.mark.slow
+
+# what a step of the kit does in the image; `sh` and the rest are the image's
+STEP = b"""\
+#!/bin/sh
+place=${1#*=}
+case "$2" in
+--check) test -e "$place/done" && exit 0; exit 10;;
+--undone) test -e "$place/done" && exit 10; exit 0;;
+--undo) rm "$place/done"; exit 0;;
+esac
+echo "from $(cat /etc/image), $(pwd | sed 's/.*attempts.//')"
+echo "secret $SMALL_SECRET"
+echo 1 >> "$place/log"
+test -w /etc && touch /etc/x 2>/dev/null && echo "the image can be written"
+test -w "$0" && { echo >> "$0"; } 2>/dev/null && echo "the kit can be written"
+ls / > root
+trap 'echo asked to end; exit 7' TERM
+if test "$2" = --mode=slow; then touch "$place/begun"; sleep 60 & wait; fi
+touch "$place/done"
+"""
+BOOK = """
+[input.mode]
+type = "text"
+default = "quick"
+[[step]]
+id = "one"
+apply = ["tools/step", "--place={place}", "--mode={mode}"]
+check = ["tools/step", "--place={place}", "--check"]
+capture = ["root"]
+stop = { grace = "5s" }
+[step.undo]
+run = ["tools/step", "--place={place}", "--undo"]
+check = ["tools/step", "--place={place}", "--undone"]
+[[step]]
+id = "go"
+kind = "gate"
+ask = "Go on?"
+[with]
+image = "image"
+"""
+
+
+def libraries(program: str) -> dict[str, bytes]:
+    """Return what a program of this host needs, by path in an image."""
+    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    paths = re.findall(r"(/\S+) \(0x", said)
+    return {path.lstrip("/"): Path(path).read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def files(judge: Judge) -> Files:
+    """Return an image of busybox, with a lower layer that the upper one changes."""
+    busybox = judge("busybox")
+    found: dict[str, bytes | str] = {"bin/busybox": busybox.read_bytes(), **libraries(str(busybox))}
+    for name in ("sh", "cat", "pwd", "touch", "sleep", "rm", "ls", "sed", "test"):
+        found[f"bin/{name}"] = "busybox"
+    return {"etc/": b"", "etc/image": b"the image", "usr/": b"", **found}
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    def find(*names: str) -> Path:
+        path = shutil.which(names[0])
+        if path is None:
+            reason = f"not run: {names[0]} is not installed"
+            if os.environ.get("OFFLINE_KIT_REQUIRE_JUDGES") == "1" and names[0] != "podman":
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+        return Path(path)
+
+    return find
+
+
+# podman 4.3 of Debian 12 inside of another container; docker is asked in the same words
+PODMAN = """\
+#!/bin/sh
+case "$1" in run) shift; set -- run --ulimit nofile=20000:20000 --ulimit nproc=1000:1000 "$@";; esac
+set -- --storage-driver=vfs --cgroup-manager=cgroupfs --runtime runc "$@"
+exec podman --root PLACE/s --runroot PLACE/r "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def podman(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    judge("podman")
+    place = Path("/var/tmp") / f"kit-{os.getpid()}"
+    place.mkdir()
+    path = tmp_path_factory.mktemp("podman") / "podman"
+    path.write_text(PODMAN.replace("PLACE", str(place)), encoding="utf-8")
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(place, ignore_errors=True)
+
+
+ENGINES = ("bwrap", "runc", "podman", "docker")
+
+
+@pytest.fixture(scope="module")
+def made(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
+    """Return a site with a kit whose step is run in an image."""
+    grounds = Grounds(tmp_path_factory.mktemp("site"))
+    layout = image_layout(grounds.top / "layout", [{"etc/image": b"old", "lost": b""}, files])
+    given = {"tools/step": STEP}
+    for path in layout.rglob("*"):
+        if path.is_file():
+            given[f"image/{path.relative_to(layout)}"] = path.read_bytes()
+    return grounds.make(BOOK, given, executable=("tools/step",))
+
+
+@contextlib.contextmanager
+def site(made: Grounds, mode: str, engine: str, request: Any) -> Iterator[Grounds]:
+    """Give a site whose settings say what runs programs, new but for its kit."""
+    program = request.getfixturevalue("podman") if engine in ("podman", "docker") else None
+    program = program or request.getfixturevalue("judge")(engine)
+    grounds, settings = made, json.loads(made.settings.read_text("utf-8"))
+    settings["inputs"]["mode"] = mode
+    grounds.write_settings({**settings, "container": {"by": engine, "program": str(program)}})
+    for path in (grounds.place, grounds.runs):
+        shutil.rmtree(path, ignore_errors=True)
+    grounds.place.mkdir()
+    yield grounds
+    assert processes.kill_all("one.") == []
+
+
+def logged(grounds: Grounds) -> int:
+    path = grounds.place / "log"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_step_is_run_in_the_image_and_taken_back(
+    made: Grounds, engine: str, request: pytest.FixtureRequest
+) -> None:
+    with site(made, "quick", engine, request) as grounds:
+        said = grounds.begin(6).stdout
+        assert "from the image, one.apply.1/scratch" in said
+        assert "secret [secret]" in said
+        assert "can be written" not in said
+        journal = (grounds.run_directory / "journal").read_text()
+        assert f'"container":{{"by":"{engine}","image":"sha256:' in journal
+        root = grounds.run_directory / "attempts" / "one.apply.1" / "scratch" / "root"
+        assert {"bin", "etc", "lost"} <= set(root.read_text().split())
+        for path in grounds.run_directory.rglob("*"):
+            assert not path.is_file() or b"hunter2hunter2" not in path.read_bytes(), path
+        grounds.then("rollback")
+        assert not (grounds.place / "done").exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_step_that_is_stopped_ends_with_its_container(
+    made: Grounds, engine: str, request: pytest.FixtureRequest
+) -> None:
+    with site(made, "slow", engine, request) as grounds:
+        began = time.monotonic()
+        begun = lambda: (grounds.place / "begun").exists()  # noqa: E731
+        assert grounds.kill_when(grounds.new("run"), begun, signal.SIGTERM) == 5
+        assert time.monotonic() - began < 50
+        assert processes.marked("one.") == []
+        output = grounds.run_directory / "attempts" / "one.apply.1" / "output"
+        assert output.read_text().endswith("asked to end\n")
+        assert grounds.state()["steps"]["one"]["how"] == "stopped"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_container_outlives_its_runner_and_is_found(
+    made: Grounds, engine: str, request: pytest.FixtureRequest
+) -> None:
+    with site(made, "slow", engine, request) as grounds:
+        begun = lambda: (grounds.place / "begun").exists()  # noqa: E731
+        assert grounds.kill_when(grounds.new("run"), begun) == -9
+        assert processes.marked("one.") != []
+        assert "error[step-alive]" in grounds.then("resume", 3).stderr
+        (grounds.place / "begun").unlink()
+        command = grounds.command("resume", grounds.run_directory, "--end-survivors")
+        assert grounds.kill_when(command, begun, signal.SIGTERM) == 5
+        assert logged(grounds) == 2  # never two at once, and the name was free again
+        assert processes.marked("one.") == []
+
+
+def test_python_of_the_image_runs_a_program_of_the_kit(
+    tmp_path: Path, judge: Judge, files: Files
+) -> None:
+    python = Path("/usr/bin/python3").resolve()
+    if not python.exists():
+        pytest.skip("not run: this host has no /usr/bin/python3 to make an image of")
+    library = Path(f"/usr/lib/{python.name}")
+    more: dict[str, bytes | str] = {"usr/bin/python3": python.read_bytes()}
+    more.update(libraries(str(python)))
+    for path in library.rglob("*.py"):
+        name = str(path.relative_to(library))
+        if not name.startswith(("test/", "idlelib/", "tkinter/", "lib2to3/", "pydoc_data/")):
+            more[f"{str(library).lstrip('/')}/{name}"] = path.read_bytes()
+    grounds = Grounds(tmp_path)
+    layout = image_layout(grounds.top / "layout", [files, more])
+    given = {
+        "tools/go.py": b"import os, sys, beside\nplace = sys.argv[1]\n"
+        b"print('python of', open('/etc/image').read(), sys.flags.isolated, beside.NAME)\n"
+        b"open(os.path.join(place, 'done'), 'w').close()\n",
+        "tools/beside.py": b"NAME = 'a sibling'\n",
+        "tools/look.py": b"import os, sys\n"
+        b"sys.exit(0 if os.path.exists(os.path.join(sys.argv[1], 'done')) else 10)\n",
+    }
+    for path in layout.rglob("*"):
+        if path.is_file():
+            given[f"image/{path.relative_to(layout)}"] = path.read_bytes()
+    book = '[[step]]\nid = "one"\napply = ["tools/go.py", "{place}"]\n'
+    book += 'check = ["tools/look.py", "{place}"]\nundo = { none = "small" }\n'
+    grounds.make(
+        f'{book}[with]\nimage = "image"\n',
+        given,
+        container={"by": "bwrap", "program": str(judge("bwrap"))},
+    )
+    assert "python of the image 1 a sibling" in grounds.begin().stdout
+
+
+# --- images that are not what they say -----------------------------------------------------------
+
+
+def test_layers_lie_over_each_other_and_take_away(tmp_path: Path) -> None:
+    low: Files = {"a/one": b"1", "a/two": b"2", "b/three": b"3", "c": b"4", "d": "a"}
+    high: Files = {"a/.wh.one": b"", "b/.wh..wh..opq": b"", "b/new": b"5", ".wh.c": b"", "d": b"6"}
+    layout = image_layout(tmp_path / "layout", [low, high])
+    (tmp_path / "root").mkdir()
+    unpack_image(str(layout), str(tmp_path / "root"))
+    found = {
+        str(path.relative_to(tmp_path / "root")): path.read_bytes()
+        for path in (tmp_path / "root").rglob("*")
+        if path.is_file()
+    }
+    assert found == {"a/two": b"2", "b/new": b"5", "d": b"6"}
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{"../out": b"x"}],
+        [{"a/../../out": b"x"}],
+        [{"a": "../../..", "a/out": b"x"}],
+        [{"a": "/tmp"}, {"a/out": b"x"}],
+        [{"a": "/tmp"}, {"a/.wh.out": b"x"}],
+    ],
+)
+def test_no_layer_writes_outside(tmp_path: Path, layers: list[Files]) -> None:
+    layout = image_layout(tmp_path / "layout", layers)
+    (tmp_path / "deep" / "root").mkdir(parents=True)
+    with pytest.raises(PreflightFailed, match="leads through a link"):
+        unpack_image(str(layout), str(tmp_path / "deep" / "root"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_layer_that_is_another_is_refused(tmp_path: Path) -> None:
+    layout = image_layout(tmp_path / "layout", [{"a": b"1"}])
+    other = image_layout(tmp_path / "other", [{"a": b"2"}])
+    blobs = layout / "blobs" / "sha256"
+    sizes = sorted(blobs.iterdir(), key=lambda path: path.read_bytes()[:2] != b"\x1f\x8b")
+    spare = sorted(
+        (other / "blobs" / "sha256").iterdir(), key=lambda p: p.read_bytes()[:2] != b"\x1f\x8b"
+    )
+    sizes[0].write_bytes(spare[0].read_bytes())
+    (tmp_path / "root").mkdir()
+    with pytest.raises(PreflightFailed, match="not what its configuration says"):
+        unpack_image(str(layout), str(tmp_path / "root"))
