@@ -118,7 +118,12 @@ def podman(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     shutil.rmtree(place, ignore_errors=True)
 
 
-ENGINES = ("bwrap", "runc", "podman", "docker")
+ENGINES = (
+    "bwrap",
+    "runc",
+    pytest.param("podman", marks=pytest.mark.long),
+    pytest.param("docker", marks=pytest.mark.long),
+)
 
 
 @pytest.fixture(scope="module")
