@@ -71,7 +71,7 @@ def evidence_of(kit: Looked, good: list[Record], records: list[Record]) -> bytes
     """Return evidence with a journal; its statements are of it where they can be made."""
     try:
         return Draft(kit, chained(records)).bytes()
-    except (KitError, KeyError, TypeError, ValueError, AttributeError, StopIteration):
+    except (AssertionError, KitError, LookupError, StopIteration, TypeError, ValueError):
         return Draft(kit, chained(records), truth=chained(good)).bytes()
 
 
