@@ -9,11 +9,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from runner import orders, standing, telling
+from runner import standing, telling
 from runner.cli_teller import Teller, answers, around
 from runner.errors import RunStands
 from runner.here import Here
-from runner.homing import cli as homing
 from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
@@ -92,6 +91,8 @@ def _host() -> str:
 
 
 def _plan(options: argparse.Namespace, here: Here) -> int:
+    from runner import orders  # what proves kits is not loaded to resume
+
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     lines = list(telling.plan_lines(found.looked.book, found.settings))
     if options.json:
@@ -106,6 +107,8 @@ def _plan(options: argparse.Namespace, here: Here) -> int:
 
 
 def _begin(options: argparse.Namespace, here: Here) -> int:
+    from runner import orders  # what proves kits is not loaded to resume
+
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     unlocked = orders.check(found, here, options.after)
     info = found.looked.manifest.kit
@@ -210,6 +213,8 @@ def _approve(options: argparse.Namespace, here: Here) -> int:
 
 
 def _export(options: argparse.Namespace, here: Here) -> int:
+    from runner.homing import cli as homing
+
     return homing.export(options, here)
 
 

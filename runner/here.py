@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 from collections.abc import Callable, Mapping
 
@@ -31,3 +33,16 @@ class Here:
     def python(self) -> str:
         """The version of this Python."""
         return ".".join(map(str, sys.version_info[:3]))
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of bytes in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def runner_sha256(place: str) -> str:
+    """Return the SHA-256 of the file that runs; empty where it is a directory of sources."""
+    if not os.path.isfile(place):
+        return ""
+    with open(place, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()

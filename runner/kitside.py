@@ -5,9 +5,7 @@ Nothing of the runbook is read before the kit is authenticated and the member ha
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runner.book import needs
 from runner.book.model import Runbook
@@ -19,7 +17,10 @@ from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.host.accept import Host
 from verifier.run import Into, default_workers, prove_file
-from verifier.typed import record
+from verifier.typed import TYPE_CHECKING, record
+
+if TYPE_CHECKING:
+    from verifier.catch import Judge
 
 KIND, MEMBER = "runbook", "runbook.json"  # RUNBOOK 1.2
 
@@ -75,11 +76,21 @@ def look(path: str, host: Host) -> Looked:
         RunbookMissing: It has none.
         KitError: The kit, or its runbook, is refused.
     """
-    return look_under(path, host.root, host.judge)
+    judges = host.judges()  # first: else the host would judge before evidence is read
+    return look_under(path, host.root, host.judge, judges)
 
 
-def look_under(path: str, root: Root, judge: Callable[[Opened], None] | None = None) -> Looked:
-    """Return the runbook of a kit that is authentic under a root, and that a judge would take.
+def look_under(
+    path: str,
+    root: Root,
+    judge: Callable[[Opened], None] | None = None,
+    judges: Sequence[Judge] = (),
+) -> Looked:
+    """Return the runbook of a kit that is authentic under a root, and that all judges would take.
+
+    Args:
+        judge: Told of the kit when it is authentic.
+        judges: Who looks into its members: evidence, for what a policy demands.
 
     Raises:
         RunbookMissing: It has none.
@@ -96,7 +107,7 @@ def look_under(path: str, root: Root, judge: Callable[[Opened], None] | None = N
     catch, again = _Catch(member, size), Opened()
     job = Job(root=root, judge=judge, only=(where,))
     job.make_sink = lambda opened, wanted: catch
-    prove_file(path, job, again)
+    prove_file(path, job, again, judges=judges)
     book = parse_runbook(bytes(catch.data))
     lacks = missing(book, opened.index, opened.manifest)
     if lacks:
@@ -196,16 +207,3 @@ def accept(
     into = Into(directory, members=choose, then=lambda opened: begin(opened, bytes(kept)))
     prove_file(path, job, opened, into, host, host.judges())
     return opened
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def runner_sha256(place: str) -> str:
-    """Return the SHA-256 of the file that runs; empty where it is a directory of sources."""
-    if not os.path.isfile(place):
-        return ""
-    with open(place, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()

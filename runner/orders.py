@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner import __version__, kitside, preflight
-from runner.here import Here
+from runner.here import Here, runner_sha256, sha256
 from runner.homing.unlock import Unlocked, unlock
 from runner.journal import JournalFile
 from runner.rundir import KIT, RunDirectory
@@ -95,7 +95,8 @@ def begin(
             bound["after"] = dict(unlocked.after)
         journals.append(directory.begin(bound, members, planned.settings_data))
         if unlocked.override:
-            journals[0].append({"type": "override", "reason": unlocked.override[:500]})
+            facts = {"type": "override", "at": bound["at"], "reason": unlocked.override[:500]}
+            journals[0].append(facts)
 
     try:
         kitside.accept(
@@ -139,7 +140,7 @@ def _bound(
             "version": info.version,
         },
         "kitId": looked.kit_id,
-        "members": kitside.sha256(members),
+        "members": sha256(members),
         "operator": here.operator,
         "policy": judgement.chosen.policy.name if judgement is not None else "",
         "python": here.python,
@@ -147,8 +148,8 @@ def _bound(
         "run": name,
         "runbook": looked.sha256,
         "runbookPath": looked.path,
-        "runner": {"sha256": kitside.runner_sha256(here.top), "version": __version__},
-        "settings": kitside.sha256(settings.bound),
+        "runner": {"sha256": runner_sha256(here.top), "version": __version__},
+        "settings": sha256(settings.bound),
         "steps": [step.id for step in looked.book.steps_in(settings.environment)],
         "target": settings.target,
         "trust": planned.host.directory.path,

@@ -19,7 +19,7 @@ import stat
 from collections.abc import Iterable
 
 from runner.book.model import Runbook
-from runner.book.parse import parse_runbook
+from runner.book.parse import parse_again
 from runner.chain import Record
 from runner.errors import MemberChanged, RunChanged, RunExists, RunMissing, RunUnsafe
 from runner.journal import JournalFile
@@ -170,7 +170,7 @@ class RunDirectory:
         if hashlib.sha256(book).hexdigest() != bound["runbook"]:
             raise RunChanged("is not the runbook that the run began with", where=path)
         self._check_head(bound)
-        return parse_runbook(book)
+        return parse_again(book)
 
     def _check_head(self, bound: Record) -> None:
         """See that the page in the run's directory is that of the kit that was accepted."""

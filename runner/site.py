@@ -20,15 +20,17 @@ from runner import processes
 from runner.book.across import SITE
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
-from runner.container import Box
 from runner.masking import Masker
 from runner.program import Hooks, Start, run_program, surroundings
 from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
-from runner.values import NotFound, fill, look_up
+from runner.values import NotFound, fill, look_up, read_report
 from runner.watching import Rule, Sample, Watch
 from runner.work import EXIT, Answer, Ended, Task
-from verifier.typed import Any, record, replace
+from verifier.typed import TYPE_CHECKING, Any, record, replace
+
+if TYPE_CHECKING:
+    from runner.container import Box
 
 MAX_REPORT = 16 << 20  # bytes of a report that is read
 # `-I PROGRAM` finds nothing beside the program: its directory and the wheels go on the path
@@ -335,7 +337,4 @@ def read_json(path: str) -> tuple[Any, str]:
         return None, "there is no report"
     if len(data) > MAX_REPORT:
         return None, f"the report has more than {MAX_REPORT} bytes"
-    try:
-        return json.loads(data.decode("utf-8")), ""
-    except (ValueError, RecursionError):
-        return None, "the report is no JSON"
+    return read_report(data)

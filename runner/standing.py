@@ -10,16 +10,15 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 
-from runner import kitside, preflight, processes
-from runner.alerting import Alerting, Caller, Webhook
+from runner import processes
 from runner.approving import MAX_SIGNATURE, again, load_operators, plan_digest, signer_of, statement
 from runner.back import Backward
 from runner.book.model import Runbook, Step
+from runner.book.needs import way_back
 from runner.chain import Record
 from runner.engine import Forward
 from runner.errors import RunChanged, RunElsewhere, RunMissing, RunStands
-from runner.here import Clock, Here
-from runner.imaging import make_box
+from runner.here import Clock, Here, runner_sha256, sha256
 from runner.journal import JournalFile, read_journal
 from runner.masking import Masker
 from runner.rundir import SETTINGS, RunDirectory
@@ -32,7 +31,10 @@ from verifier.core.model import format_time
 from verifier.host import files
 from verifier.host.directory import TrustDirectory
 from verifier.rootfile import read_file
-from verifier.typed import Any, record, replace
+from verifier.typed import TYPE_CHECKING, Any, record, replace
+
+if TYPE_CHECKING:
+    from runner.alerting import Alerting
 
 
 class Stamped:
@@ -130,9 +132,9 @@ def _hold(state: RunState, settings: Settings, here: Here, allowed: Allowed) -> 
     if before != here.host and not allowed.take_over:
         raise RunElsewhere(f"it was last worked on by {before!r}, and this is {here.host!r}")
     now = {
-        "settings": kitside.sha256(settings.bound),
+        "settings": sha256(settings.bound),
         "python": here.python.rpartition(".")[0],
-        "runner": kitside.runner_sha256(here.top),
+        "runner": runner_sha256(here.top),
     }
     then = {
         "settings": bound["settings"],
@@ -229,13 +231,20 @@ def go(
         operators = load_operators(trust, TrustDirectory(trust).load().root)
         again(run.bound, run.book, run.state, operators)
     if run.book.wheels:
+        from runner import preflight  # zip files and their like are loaded by who needs them
+
         preflight.unpack_wheels(run.directory, list(run.bound["wheels"]))
     box = None
     if run.settings.container is not None:
+        from runner.imaging import make_box
+
         box = make_box(run.directory, run.book, run.settings, str(run.bound["image"]))
     alerting = _alerting(run, here, secrets)
     told, plan = _told(around, alerting), plan_digest(run.bound)
     site = Site(run.directory, run.book, run.settings, secrets, told, plan, box)
+    if not back:  # nobody goes on without what leads back
+        for path in way_back(run.book, run.settings.environment):
+            run.directory.prove_program(path)
     processes.become_subreaper()
     with _signals(site), _closing(alerting, around):
         stamped = start(run, here, allowed)
@@ -248,8 +257,12 @@ def go(
         return Forward(run.book, environment, run.state, stamped, site).run()
 
 
-def _alerting(run: Run, here: Here, secrets: Mapping[str, str]) -> Alerting:
-    """Return who else is told, as the settings say."""
+def _alerting(run: Run, here: Here, secrets: Mapping[str, str]) -> Alerting | None:
+    """Return who else is told, as the settings say; None if nobody is."""
+    if not (run.settings.alerts.webhook or run.settings.alerts.metrics):
+        return None
+    from runner.alerting import Alerting, Caller, Webhook
+
     alerts, caller, texts = run.settings.alerts, None, list(secrets.values())
     if alerts.webhook:
         token = ""
@@ -260,8 +273,10 @@ def _alerting(run: Run, here: Here, secrets: Mapping[str, str]) -> Alerting:
     return Alerting(run.state, here.clock, caller, alerts.metrics, Masker(texts))
 
 
-def _told(around: Surroundings, alerting: Alerting) -> Surroundings:
+def _told(around: Surroundings, alerting: Alerting | None) -> Surroundings:
     """Return surroundings in which others are told, too."""
+    if alerting is None:
+        return around
 
     def say(event: str, **facts: Any) -> None:
         around.say(event, **facts)
@@ -272,11 +287,11 @@ def _told(around: Surroundings, alerting: Alerting) -> Surroundings:
 
 
 @contextlib.contextmanager
-def _closing(alerting: Alerting, around: Surroundings) -> Iterator[None]:
+def _closing(alerting: Alerting | None, around: Surroundings) -> Iterator[None]:
     try:
         yield
     finally:
-        for sentence in alerting.close():
+        for sentence in alerting.close() if alerting is not None else ():
             around.say("untold", why=sentence)
 
 

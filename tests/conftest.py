@@ -32,6 +32,19 @@ settings.register_profile(
 settings.register_profile("thorough", deadline=None, max_examples=20_000)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+# What asks real servers, the clients of other ecosystems, or whole builds in odd surroundings.
+LONG = frozenset({"lnm", "repro", "services"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the rooms whose tests are all long; what is long is slow too."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in LONG:
+            item.add_marker(pytest.mark.long)
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.slow)
+
 
 class Judge(Protocol):
     """Finds a program that is not ours and must agree with us."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -265,6 +267,76 @@ def strict() -> None:
     expect(text, "REJECTED: attestation-missing\n", "test-result/v0.1")
 
 
+SPEC = """\
+[kit]
+name = "web"
+version = "2"
+line = "web/stable"
+sequence = 2
+created = 2026-11-24T00:00:00Z
+summary = "a web application with its runbook"
+"""
+COMPONENT = """
+[[component]]
+id = "{name}"
+version = "2"
+path = "{name}"
+lands = "{lands}"
+[[component.source]]
+"""
+SERVICE = '"""Stands for what starts and stops the application of a site."""\n'
+SETTINGS = {
+    "type": "https://offline-kit.example/run-settings/v1",
+    "environment": "staging",
+    "target": "the web server of the demo",
+}
+
+
+def web() -> Path:
+    """Write what the release of a web application is made of; return its spec."""
+    source = DEMO / "web" / "source"
+    for name in ("app", "tools", "wheels"):
+        (source / name).mkdir(parents=True)
+    (source / "app" / "index.html").write_text("version 2\n", "utf-8")
+    (source / "tools" / "service.py").write_text(SERVICE, "utf-8")
+    with zipfile.ZipFile(source / "wheels" / "web-2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(zipfile.ZipInfo("web/__init__.py"), "version = 2\n")
+        wheel.writestr(zipfile.ZipInfo("web-2.dist-info/METADATA"), "Name: web\n")
+    shutil.copy(TOP / "manifests" / "examples" / "runbooks" / "web.toml", source / "runbook.toml")
+    text = SPEC
+    for name in ("app", "tools", "wheels"):
+        text += COMPONENT.format(name=name, lands="/opt/web") + f'dir = "{name}"\n'
+    text += COMPONENT.format(name="runbook", lands="read by kit-run")
+    text += 'runbook = "runbook.toml"\n'
+    (source / "kit.toml").write_text(text, "utf-8")
+    return source / "kit.toml"
+
+
+def planned() -> None:
+    """Show what a site is told before the runbook of a kit is run."""
+    say()
+    say("== A kit with a runbook: what would be done at this site, and how it is taken back ==")
+    spec = web().relative_to(TOP).as_posix()
+    expect(build("build/demo/web/out", "alice", "bob", spec=spec), "signed by alice, bob")
+    site = DEMO / "web" / "site"
+    (site / "place").mkdir(parents=True)
+    inputs = {"health": "http://localhost:8080/health", "place": os.fspath(site / "place")}
+    settings = {**SETTINGS, "inputs": inputs}
+    (site / "settings.json").write_text(json.dumps(settings, indent=1), "utf-8")
+    (site / "settings.json").chmod(0o600)
+    kit, verifier = "../out/web-2/web-2.tar.zst", "../out/web-2/kit-verify.pyz"
+    root = hashlib.sha256((TOP / KEYS / "root.json").read_bytes()).hexdigest()
+    start = ["python3", "-I", "-S", verifier]
+    command = [*start, "trust", "init", "--root", "../out/web-2/root.json"]
+    run([*command, "--fingerprint", root, "--trust", "trust"], 0, directory=site, wrap=isolation())
+    command = [*start, kit, "--trust", "trust", "--only", "kit-run.pyz", "--extract", "tools"]
+    run([*command, "--quiet"], 0, directory=site, wrap=isolation())
+    command = ["python3", "-I", "-S", "tools/kit-run.pyz", "plan", kit, "--trust", "trust"]
+    command += ["--settings", "settings.json"]
+    text = run(command, 0, directory=site, wrap=isolation())
+    expect(text, "the site has what it needs; nothing was changed")
+
+
 def main() -> int:
     """Run the demo and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
@@ -278,6 +350,7 @@ def main() -> int:
         good()
         bad()
         strict()
+        planned()
     except Unexpected as error:
         say()
         print(f"demo: {error}", file=sys.stderr)

@@ -60,7 +60,10 @@ from verifier.rootfile import load_root
 
 KIT = "lnm-2026.11.0.tar.zst"
 KEYS = TOP / "fixtures" / "keys"
-DEMO_NEEDS = ("kit", "verifier", "fixtures/lnm", "fixtures/keys", "tools/demo.py")
+DEMO_NEEDS = (
+    *("kit", "verifier", "runner", "fixtures/lnm", "fixtures/keys", "manifests/examples"),
+    "tools/demo.py",
+)
 MEANING = {2: "usage", 3: "undecided", 4: "rejected"}
 _SECTION = re.compile(
     r"(?P<begin><!-- generated (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of (?P=name) -->)", re.S

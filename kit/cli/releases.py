@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.common import Json, app, note, say
+from kit.cli.common import Json, app, note, say, say_json, secret
 from kit.cli.options import App
 from kit.cli.places import (
     CaFile,
@@ -54,7 +53,7 @@ def _history(
 
 def _say_json(line: str, entries: list[Entry]) -> None:
     value = {"line": line, "entries": [entry_value(entry) for entry in entries]}
-    say(json.dumps(value, indent=2, sort_keys=True))
+    say_json(value)
 
 
 @releases_app.command("verify")
@@ -122,7 +121,7 @@ def _show(
     entries = _history(line, place, publisher, pin, (plain_http, ca_file))
     entry = find_release(entries, line, version)
     if json_:
-        say(json.dumps(entry_value(entry), indent=2, sort_keys=True))
+        say_json(entry_value(entry))
         return
     one = entry.record
     for what, text in (
@@ -161,7 +160,7 @@ def _diff(
     found = [find_release(entries, line, version) for version in (old, new)]
     lines = list(differences(found[0], found[1]))
     if json_:
-        say(json.dumps({"old": old, "new": new, "differences": lines}, indent=2, sort_keys=True))
+        say_json({"old": old, "new": new, "differences": lines})
         return
     for text in lines or ["nothing is different"]:
         say(text)
@@ -189,3 +188,47 @@ def _pin(
     if not entries:
         raise ReleaseUnknown("nothing has been published yet", where=repr(line))
     move_pin(out, entries[-1])
+
+
+@releases_app.command("tuf")
+def _tuf(
+    lines: Annotated[list[str], typer.Argument(metavar="LINE...", help="All lines of it.")],
+    place: From,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its metadata are.")],
+    key: Annotated[
+        str, typer.Option("--key", metavar="URI", help="Signs targets, snapshot and timestamp.")
+    ],
+    expires: Annotated[
+        str, typer.Option("--expires", help="When readers no longer take what is written now.")
+    ],
+    publisher: Publisher = [],  # noqa: B006
+    root_key: Annotated[
+        list[str], typer.Option("--root-key", metavar="URI", help="Signs its root, the first time.")
+    ] = [],  # noqa: B006
+    root_expires: Annotated[
+        str, typer.Option("--root-expires", help="When its root should be replaced.")
+    ] = "",
+    plain_http: PlainHttp = [],  # noqa: B006
+) -> None:
+    """Write the index of lines as a TUF repository too, with a root of its own."""
+    from kit.cli.roots import ends
+    from kit.releases.publisher import load_publisher
+    from kit.releases.tufindex import TufKeys, targets_of, write_tuf_index
+
+    histories = [
+        _history(line_of(line), place, publisher, None, (plain_http, None)) for line in lines
+    ]
+    keys = TufKeys(
+        [load_publisher(one, secrets=secret)[0] for one in root_key],
+        load_publisher(key, secrets=secret)[0],
+    )
+    done = write_tuf_index(
+        out,
+        targets_of(histories),
+        keys,
+        expires=ends(expires),
+        root_expires=ends(root_expires) if root_expires else None,
+    )
+    for name in done.written:
+        say(f"wrote {out / name}")
+    say(f"{'nothing new: ' if not done.written else ''}{done.targets} targets")

@@ -47,7 +47,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-def _ends(text: str) -> datetime:
+def ends(text: str) -> datetime:
     """Return when a root that is made now is to end."""
     moment = _moment(text)
     if moment.timestamp() <= now():
@@ -90,7 +90,7 @@ def _root_init(
     data = build_root(
         _named(signer, "--signer"),
         threshold,
-        expires=_ends(expires),
+        expires=ends(expires),
         sign_with=note_open_keys(key),
         root_signers=_named(root_signer, "--root-signer") if root_signer else None,
         root_threshold=root_threshold,
@@ -155,7 +155,7 @@ def _root_rotate(
         add_root_signers=_named(add_root_signer, "--add-root-signer"),
         remove_root_signers=remove_root_signer,
         root_threshold=root_threshold,
-        expires=_ends(expires) if expires else None,
+        expires=ends(expires) if expires else None,
         policy=_policy(policy),
         reset_lines=reset_line,
     )

@@ -360,6 +360,8 @@ def _error_of(code: str, answer: Mapping[str, Any], where: str, place: str) -> K
         return PlaceDiffers(f"{said}: it received other bytes", where=where)
     if code == "NotImplemented" or status == 501:
         return NoConditionalWrite(said, where=place)
+    if code == "InternalError":  # SeaweedFS has no other word for it
+        said += ", which may also mean that its disk is full"
     return PlaceUnreachable(said, where=where)
 
 

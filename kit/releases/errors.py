@@ -141,3 +141,14 @@ class EntryDiffers(Rejected):
 
     code = "entry-differs"
     fix = "Take nothing from this line, and ask the publisher about the entry named."
+
+
+class TufIndexUnusable(Usage):
+    """The TUF repository in a directory cannot be gone on with; nothing more was written.
+
+    It has no root yet, was signed by other keys, is damaged, or names something that its lines no
+    longer have.
+    """
+
+    code = "tuf-index-unusable"
+    fix = "Give the key of its root; or make it anew elsewhere, which readers must be told."

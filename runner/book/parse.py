@@ -95,6 +95,23 @@ def parse_runbook(data: bytes) -> Runbook:
     return book
 
 
+def parse_again(data: bytes) -> Runbook:
+    """Return the runbook of bytes that `parse_runbook` took before: rules across fields hold.
+
+    A run knows them by their digest, and with 10,000 steps the rules take as long as the rest.
+
+    Raises:
+        RunbookMalformed: It was taken by a runner that knew fewer rules.
+    """
+    notes: Notes = []
+    top = Table(parse_compact(data), (), notes)
+    top.take("schema")
+    book = _runbook(top)
+    if notes:
+        raise RunbookMalformed(notes)
+    return book
+
+
 def _runbook(top: Table) -> Runbook:
     inputs = top.by_name("input", _input)
     with_ = top.table("with")

@@ -21,8 +21,11 @@ from runner.errors import (
     EvidenceMalformed,
     JournalDamaged,
 )
+from runner.here import sha256
 from runner.homing.chaincheck import read_sealed
+from runner.homing.expectations import look_again, reports_in
 from runner.homing.layout import BETWEEN, JOURNAL, components_of, info_of, site_of
+from runner.homing.shapes import misshapen
 from runner.homing.statements import Told, all_outputs, statements
 from runner.kitside import Looked
 from runner.state import DONE, RunState, fold
@@ -45,12 +48,15 @@ class Evidence:
         opened: The kit that it is.
         site: Who sealed it, as the line says.
         carried: Whether outputs are in it, and not only their digests.
+        expected: How many expectations of the runbook hold in the reports that it carries, and of
+            how many the report is not there.
     """
 
     opened: Opened
     told: Told
     site: str
     carried: bool
+    expected: tuple[int, int]
 
     @property
     def state(self) -> RunState:
@@ -106,7 +112,7 @@ class _Judge:
     def choose(self, opened: Opened) -> Iterable[int]:
         assert opened.index is not None
         member = opened.index.find(JOURNAL.encode())
-        return [] if member is None else [member]
+        return [] if member is None else [member, *reports_in(opened.index)]
 
     def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
         try:
@@ -129,6 +135,8 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
         raise EvidenceMalformed(why)
     data = caught.data[JOURNAL]
     read = read_sealed(data)
+    for why in misshapen(read.records):
+        raise EvidenceInconsistent(why)
     try:
         state = fold(read.records)
     except JournalDamaged as error:
@@ -141,7 +149,7 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
     if info_of(state, read.records[-1], site) != info:
         raise EvidenceFalse("is called otherwise than its journal says", where="the manifest")
     carried = _check_members(told, opened, looked)
-    return Evidence(opened, told, site, carried)
+    return Evidence(opened, told, site, carried, look_again(told, caught.data))
 
 
 def _check_kit(told: Told, line: str, looked: Looked) -> str:
@@ -156,7 +164,7 @@ def _check_kit(told: Told, line: str, looked: Looked) -> str:
         "sequence": kit.sequence,
         "version": kit.version,
     }
-    runs = _members_of(looked)
+    runs = _members_of(looked, image="image" in bound)
     if (bound["runbook"], bound["runbookPath"]) != (looked.sha256, looked.path):
         raise EvidenceForeign("is of a run of another runbook")
     if bound["kit"] != own or bound["members"] != runs:
@@ -167,12 +175,12 @@ def _check_kit(told: Told, line: str, looked: Looked) -> str:
     return site
 
 
-def _members_of(looked: Looked) -> str:
+def _members_of(looked: Looked, *, image: bool) -> str:
     """Return the digest of the list of members that a run of a kit writes."""
     index = looked.opened.index
     assert index is not None
-    runs = kitside.wanted(looked.book, looked.path, looked.manifest, index)
-    return kitside.sha256(kitside.members_text(index, runs))
+    runs = kitside.wanted(looked.book, looked.path, looked.manifest, index, image=image)
+    return sha256(kitside.members_text(index, runs))
 
 
 # --- what the runbook excludes -------------------------------------------------------------------

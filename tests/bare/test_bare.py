@@ -19,7 +19,7 @@ def test_this_python_is_among_those_found() -> None:
     assert any(python.version[:2] >= OLDEST for python in FOUND)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("python", FOUND, ids=[python.name for python in FOUND])
 def test_every_python_proves_the_kit_or_says_that_it_is_too_old(bare: Bare, python: Python) -> None:
     for _, check in bare.checks(python):

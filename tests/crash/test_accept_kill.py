@@ -95,6 +95,7 @@ def update_and_reset(site: Site) -> None:
     site.update(publisher().roots, NEW)
 
 
+@pytest.mark.long
 def test_update_killed_anywhere(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "a", update)
     roots = set()
@@ -110,6 +111,7 @@ def test_update_killed_anywhere(tmp_path: Path) -> None:
     assert roots == {(1, "old"), (2, "new")}, "root and policy change in one moment"
 
 
+@pytest.mark.long
 def test_update_that_sets_a_line_back_killed_anywhere(tmp_path: Path) -> None:
     """What a root sets back is set back before that root counts, and never lost."""
     trial = Trial(tmp_path / "a", update_and_reset)
@@ -158,6 +160,7 @@ def test_accept_killed_anywhere(tmp_path: Path) -> None:
     assert states == {(False, 4), (True, 4), (True, 5)}
 
 
+@pytest.mark.long
 def test_accept_with_a_new_root_killed_anywhere(tmp_path: Path) -> None:
     """Root, lines that it sets back, policy and state: one can go on from each moment."""
 
@@ -181,6 +184,7 @@ def test_accept_with_a_new_root_killed_anywhere(tmp_path: Path) -> None:
     assert found == {(1, 4), (1, 0), (3, 0), (3, 2)}
 
 
+@pytest.mark.long
 def test_init_killed_anywhere(tmp_path: Path) -> None:
     """A directory with a root is complete; without one it is made again."""
     root = publisher().roots[0]
@@ -204,6 +208,7 @@ def test_init_killed_anywhere(tmp_path: Path) -> None:
         shutil.rmtree(site.trust)
 
 
+@pytest.mark.long
 def test_reset_killed_anywhere(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "a", lambda site: site.directory.reset(LINE, "a test", site.clock))
     states = set()

@@ -144,6 +144,7 @@ def building(tmp_path: Path) -> Building:
     return made
 
 
+@pytest.mark.long
 def test_build_is_killed_at_any_call(building: Building) -> None:
     found = list(points(building.work))
     building.clear()
@@ -155,6 +156,7 @@ def test_build_is_killed_at_any_call(building: Building) -> None:
     assert killed > len(chosen) // 2
 
 
+@pytest.mark.long
 def test_build_is_killed_at_any_moment(building: Building) -> None:
     longest = duration(building.work)
     building.clear()
@@ -168,6 +170,7 @@ def test_build_is_killed_at_any_moment(building: Building) -> None:
 # --- sign ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_sign_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     """Before the next run the kit is the old one, the new one, or refused; then all is well."""
     path = tmp_path / NAME
@@ -195,6 +198,7 @@ def test_sign_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     assert {"old", "new"} < seen, "no write was cut in the middle"
 
 
+@pytest.mark.long
 def test_sign_is_killed_at_any_moment(kit: Made, tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(kit.path.read_bytes())
@@ -215,6 +219,7 @@ def test_sign_is_killed_at_any_moment(kit: Made, tmp_path: Path) -> None:
 # --- attach, and the pack that signers get -----------------------------------------------------
 
 
+@pytest.mark.long
 def test_attach_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     """The same page is written as by `sign`, with two signatures at once, and all or none stay."""
     path, away = tmp_path / NAME, tmp_path.parent / "away"
@@ -244,6 +249,7 @@ def test_attach_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     assert {"old", "new"} < seen, "no write was cut in the middle"
 
 
+@pytest.mark.long
 def test_review_pack_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     """A pack is whole or not there, and the next run clears up."""
 
@@ -264,6 +270,7 @@ def test_review_pack_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
         assert read_tree(tmp_path) == whole
 
 
+@pytest.mark.long
 def test_detached_signature_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     def work() -> None:
         sign_detached(kit.path, [key("bob")], out=tmp_path, checked=kit.built.kit_id)
@@ -283,6 +290,7 @@ def test_detached_signature_is_killed_at_any_call(kit: Made, tmp_path: Path) -> 
 # --- seal ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_seal_is_killed_at_any_call(kit: Made, tmp_path: Path) -> None:
     """The marker comes last: where it lies, all outputs lie; the next run completes them."""
     path = tmp_path / NAME
@@ -373,6 +381,7 @@ def test_extract_is_killed_at_any_call(extracting: Extracting) -> None:
     assert killed > len(chosen) // 2
 
 
+@pytest.mark.long
 def test_extract_is_killed_at_any_moment(extracting: Extracting) -> None:
     longest = duration(extracting.work)
     extracting.clear()
@@ -384,6 +393,7 @@ def test_extract_is_killed_at_any_moment(extracting: Extracting) -> None:
 # --- whole programs --------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_whole_programs_are_killed(tmp_path: Path) -> None:
     """The same through the command lines, so that no handler there makes it worse."""
     make_sources(tmp_path, FILES, ("a/run",))

@@ -20,7 +20,7 @@ from runner import cli
 from tests.support.killing import ended, fork
 from tests.support.running import Grounds, step
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 KILLS = int(os.environ.get("OFFLINE_KIT_KILLS", "40"))
 STEPS = "abc"
 

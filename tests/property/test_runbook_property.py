@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kit.runbook.graph import mermaid, svg
 from kit.runbook.words import outline
 from runner.book.model import Runbook
-from runner.book.parse import parse_runbook, read_tree
+from runner.book.parse import parse_again, parse_runbook, read_tree
 from runner.book.render import render, render_bytes
 from runner.errors import RunbookMalformed, RunbookNewer
 from runner.values import parse_condition, parse_duration, render_duration
@@ -27,7 +27,7 @@ VALID = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text("utf-8")))
 @given(runbooks())
 def test_what_is_rendered_is_parsed_to_the_same(book: Runbook) -> None:
     data = render_bytes(book)
-    assert parse_runbook(data) == book
+    assert parse_runbook(data) == parse_again(data) == book
     assert render_bytes(parse_runbook(data)) == data
     assert VALID.is_valid(json.loads(data))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ lands = "read by kit-run"
 [[component.source]]
 runbook = "runbook.toml"
 """
+# the trust directory and the programs of the first kit: they are those of every kit
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
 # appends a line for each time it works; `--check` asks whether one is there
 STEP = b"""\
 import os, sys, time
@@ -47,6 +51,8 @@ if mode == "--undo":
 for option in sys.argv[3:]:
     if option.startswith("--slow="):
         time.sleep(float(option[7:]))
+    while option.startswith("--until=") and not os.path.exists(os.path.join(place, option[8:])):
+        time.sleep(0.02)
     if option.startswith("--exit="):
         sys.exit(int(option[7:]))
 open(mark, "w").close()
@@ -144,7 +150,18 @@ class Grounds:
         self.settings.chmod(0o600)
 
     def _take_tools(self) -> None:
-        """Take the programs out of the kit, as the documentation says."""
+        """Take the programs out of the kit, as the documentation says; the same for every kit."""
+        host = self.top / "host"
+        self.pyz = host / "tools" / "kit-run.pyz"
+        if not _KEPT:
+            self._take_tools_of_the_kit()
+            kept = tempfile.TemporaryDirectory(prefix="kit-run-")
+            shutil.copytree(host, kept.name, dirs_exist_ok=True)
+            _KEPT.append(kept)
+        else:
+            shutil.copytree(_KEPT[0].name, host, dirs_exist_ok=True)
+
+    def _take_tools_of_the_kit(self) -> None:
         from kit.container.pyz import make_pyz, verifier_files
 
         verifier = self.top / "host" / "kit-verify.pyz"
@@ -153,11 +170,9 @@ class Grounds:
         command = [sys.executable, "-I", str(verifier), "trust", "init", "--root", str(ROOT_FILE)]
         command += ["--fingerprint", number, "--trust", str(self.trust)]
         subprocess.run(command, check=True, capture_output=True)
-        out = self.top / "host" / "tools"
         command = [sys.executable, "-I", str(verifier), str(self.kit), "--trust", str(self.trust)]
-        command += ["--only", "kit-run.pyz", "--extract", str(out)]
+        command += ["--only", "kit-run.pyz", "--extract", str(self.pyz.parent)]
         subprocess.run(command, check=True, capture_output=True)
-        self.pyz = out / "kit-run.pyz"
 
     # --- running ---------------------------------------------------------------------------------
 

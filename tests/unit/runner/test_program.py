@@ -14,7 +14,7 @@ from runner import processes
 from runner.book.model import Stop
 from runner.masking import Masker
 from runner.program import Hooks, Start, run_program
-from runner.work import EXIT, NOT_STARTED, STOPPED, TIMEOUT, Ended
+from runner.work import EXIT, MEMORY, NOT_STARTED, STOPPED, TIMEOUT, Ended
 
 MARK = f"test-{os.getpid()}"
 
@@ -113,6 +113,19 @@ def test_a_program_is_asked_before_it_is_killed(tmp_path: Path) -> None:
     ended = python(tmp_path, code, stopping=stopping, stop=Stop("INT", 5000))
     assert (ended.why, ended.status) == (STOPPED, 7)
     assert output(tmp_path) == b"ready\nbatch ended\n"
+
+
+def test_what_takes_too_much_memory_is_ended_with_its_children(tmp_path: Path) -> None:
+    """The limit is for all that it has started: here the child has it."""
+    code = (
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'a = bytearray(200 << 20); import time;"
+        " print(1, flush=True); time.sleep(60)'])"
+    )
+    ended = python(tmp_path, code, memory=100 << 20, stop=Stop("TERM", 300), timeout=60_000)
+    assert (ended.why, ended.words) == (MEMORY, "took more memory than the settings allow")
+    assert ended.evidence["memory"] > 100 << 20
+    assert processes.marked(MARK) == []
 
 
 DAEMON = (

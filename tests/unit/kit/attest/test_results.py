@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from kit.attest.errors import ReportMalformed, ReportUnknown, TestsNotPassed
 from kit.attest.inputs import read_input
 from kit.attest.model import Made
 from kit.attest.results import TEST_RESULT, results
-from tests.support.reports import junit, trx
+from tests.support.reports import REPORTS, junit, trx
 
 PASS = '<testcase classname="c" name="n"/>'
 SKIP = '<testcase name="s"><skipped/></testcase>'
@@ -160,3 +161,43 @@ def test_what_pytest_itself_reports(tmp_path: Path) -> None:
         results(made)
     assert "'test_bad::test_d' failed" in caught.value.message
     assert "'test_bad::test_e' ended in an error" in caught.value.message
+
+
+# --- as `dotnet test` writes them: VSTest's logger, MSTest's rows, Microsoft.Testing.Platform's own
+
+WHOLE = {
+    "vstest-passed": (2, 1),
+    "mstest-rows": (4, 0),
+    "mtp-passed": (2, 1),
+}
+REFUSED = {
+    "vstest-failed": "'Concelier.Tests.Linksets.Grows' is 'Failed'",
+    "vstest-crashed": "as a whole is 'Failed'",
+    "vstest-filtered": "no test passed, 0 were skipped",
+    "vstest-skipped": "no test passed, 1 were skipped",
+    "vstest-aborted": "'Concelier.Tests.Linksets.Grows' is 'Aborted'",
+    "mstest-row-failed": "'Concelier.Tests.Linksets.Merges (8)' is 'Failed'",
+    "mstest-timeout": "'Concelier.Tests.Linksets.Grows' is 'Timeout'",
+    "mstest-inconclusive": "'Concelier.Tests.Linksets.Grows' is 'Inconclusive'",
+    "mtp-failed": "'Concelier.Tests.Linksets.Grows' is 'Failed'",
+}
+
+
+def test_every_whole_report_is_asked_about() -> None:
+    assert {path.stem for path in REPORTS.glob("*.trx")} == {*WHOLE, *REFUSED}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_trx_of_tests_that_passed(name: str) -> None:
+    path = REPORTS / f"{name}.trx"
+    predicate = results([read_input(path)]).predicate
+    assert (len(predicate["passedTests"]), predicate["skippedTests"]) == WHOLE[name]
+    assert predicate["result"] == "PASSED"
+    assert all(each.startswith("Concelier.Tests.Linksets.") for each in predicate["passedTests"])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_whole_trx_that_does_not_show_that_tests_passed(name: str) -> None:
+    path = REPORTS / f"{name}.trx"
+    with pytest.raises(TestsNotPassed, match=re.escape(REFUSED[name])):
+        results([read_input(path)])

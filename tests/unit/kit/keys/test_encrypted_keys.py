@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import stat
 from collections.abc import Callable
@@ -53,10 +54,21 @@ def der(key: Any) -> bytes:
     return bytes(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
 
+@functools.cache
+def alice() -> bytes:
+    """Return a cosign.key of alice; closing one takes a quarter of a second, as it should."""
+    return cosign_keys.encrypt(der(ALICE), PASSPHRASE.encode())
+
+
+def rsa_key() -> bytes:
+    """Return a cosign.key of a new RSA key."""
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return cosign_keys.encrypt(der(made), PASSPHRASE.encode())
+
+
 def closed(**changes: Any) -> bytes:
     """Return a cosign.key of alice with some of its JSON changed; a dot goes one deeper."""
-    data = cosign_keys.encrypt(der(ALICE), PASSPHRASE.encode())
-    value = json.loads(base64.b64decode(b"".join(data.split(b"\n")[1:-2])))
+    value = json.loads(base64.b64decode(b"".join(alice().split(b"\n")[1:-2])))
     for path, change in changes.items():
         node = value
         *above, last = path.split("__")
@@ -100,29 +112,27 @@ def test_an_empty_passphrase_is_the_callers_mistake(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-FORMS = {
-    "cosign": cosign_keys.encrypt(der(ALICE), PASSPHRASE.encode()),
-    "cosign, P-256": cosign_keys.encrypt(der(BOB), PASSPHRASE.encode()),
-    "cosign, RSA": cosign_keys.encrypt(
-        der(rsa.generate_private_key(public_exponent=65537, key_size=2048)), PASSPHRASE.encode()
-    ),
-    "cosign's old label": cosign_keys.encrypt(der(ALICE), PASSPHRASE.encode()).replace(
-        b"SIGSTORE", b"COSIGN"
-    ),
-    "a BOM": b"\xef\xbb\xbf" + cosign_keys.encrypt(der(ALICE), PASSPHRASE.encode()),
-    "CR LF": cosign_keys.encrypt(der(ALICE), PASSPHRASE.encode()).replace(b"\n", b"\r\n"),
-    "PKCS#8": ALICE.private_bytes(
+FORMS: dict[str, Callable[[], bytes]] = {
+    "cosign": alice,
+    "cosign, P-256": lambda: cosign_keys.encrypt(der(BOB), PASSPHRASE.encode()),
+    "cosign, RSA": rsa_key,
+    "cosign's old label": lambda: alice().replace(b"SIGSTORE", b"COSIGN"),
+    "a BOM": lambda: b"\xef\xbb\xbf" + alice(),
+    "CR LF": lambda: alice().replace(b"\n", b"\r\n"),
+    "PKCS#8": lambda: ALICE.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())
     ),
-    "SEC 1": BOB.private_bytes(
+    "SEC 1": lambda: BOB.private_bytes(
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(PASSPHRASE.encode())
     ),
 }
 
 
-@pytest.mark.parametrize("data", FORMS.values(), ids=FORMS.keys())
-def test_an_encrypted_key_opens_with_its_passphrase_only(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "key").write_bytes(data)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_an_encrypted_key_opens_with_its_passphrase_only(
+    tmp_path: Path, form: Callable[[], bytes]
+) -> None:
+    (tmp_path / "key").write_bytes(form())
     assert load_private(tmp_path / "key", ask())
     for wrong in ("", "correct horse battery", PASSPHRASE + " "):
         with pytest.raises(PassphraseWrong) as refused:
@@ -177,36 +187,38 @@ def test_a_file_cannot_ask_for_another_cost(tmp_path: Path, changes: dict[str, A
         load_private(tmp_path / "key", nobody)
 
 
-DAMAGED = {
-    "no JSON": armoured(b"{"),
-    "a list": armoured(b"[]"),
-    "deep": armoured(b"[" * 20000),
-    "no kdf": closed(kdf=None),
-    "no salt": closed(kdf__salt=None),
-    "salt is no text": closed(kdf__salt=7),
-    "salt is no base64": closed(kdf__salt="*"),
-    "salt is short": closed(kdf__salt="AAAA"),
-    "nonce is short": closed(cipher__nonce="AAAA"),
-    "no ciphertext": closed(ciphertext=""),
-    "ciphertext of 16 bytes": closed(ciphertext=base64.b64encode(bytes(16)).decode()),
-    "params is a list": closed(kdf__params=[]),
-    "no end": armoured(b"{}").split(b"\n-----END")[0],
-    "no base64": armoured(b"{}").replace(b"e30=", b"e3*="),
+DAMAGED: dict[str, Callable[[], bytes]] = {
+    "no JSON": lambda: armoured(b"{"),
+    "a list": lambda: armoured(b"[]"),
+    "deep": lambda: armoured(b"[" * 20000),
+    "no kdf": lambda: closed(kdf=None),
+    "no salt": lambda: closed(kdf__salt=None),
+    "salt is no text": lambda: closed(kdf__salt=7),
+    "salt is no base64": lambda: closed(kdf__salt="*"),
+    "salt is short": lambda: closed(kdf__salt="AAAA"),
+    "nonce is short": lambda: closed(cipher__nonce="AAAA"),
+    "no ciphertext": lambda: closed(ciphertext=""),
+    "ciphertext of 16 bytes": lambda: closed(ciphertext=base64.b64encode(bytes(16)).decode()),
+    "params is a list": lambda: closed(kdf__params=[]),
+    "no end": lambda: armoured(b"{}").split(b"\n-----END")[0],
+    "no base64": lambda: armoured(b"{}").replace(b"e30=", b"e3*="),
 }
 
 
-@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_file_is_named_before_anybody_is_asked(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("form", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_file_is_named_before_anybody_is_asked(
+    tmp_path: Path, form: Callable[[], bytes]
+) -> None:
     def nobody(name: str) -> str:
         raise AssertionError(name)
 
-    (tmp_path / "key").write_bytes(data)
+    (tmp_path / "key").write_bytes(form())
     with pytest.raises(KeyUnreadable, match="damaged"):
         load_private(tmp_path / "key", nobody)
 
 
 def test_a_changed_bit_does_not_open(tmp_path: Path) -> None:
-    value = json.loads(base64.b64decode(b"".join(FORMS["cosign"].split(b"\n")[1:-2])))
+    value = json.loads(base64.b64decode(b"".join(alice().split(b"\n")[1:-2])))
     box = bytearray(base64.b64decode(value["ciphertext"]))
     box[-1] ^= 1
     (tmp_path / "key").write_bytes(closed(ciphertext=base64.b64encode(box).decode()))
