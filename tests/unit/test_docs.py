@@ -193,7 +193,8 @@ def test_demo_shows_each_verdict() -> None:
         assert "\nREJECTED: attestation-missing" in text
         statuses = re.findall(r"^\$ echo \$\?\n(\d+)$", text.split("== Done")[0], re.M)
         by_root, by_policy = ["0", "0", "0", "4", "0", "4", "3"], ["0", "0", "0", "0", "4"]
-        assert statuses == by_root + by_policy
+        planned = ["0"] * 4
+        assert statuses == by_root + by_policy + planned
 
 
 # --- links -----------------------------------------------------------------------------------
