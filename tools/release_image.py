@@ -10,20 +10,20 @@ without a network and with nothing but one directory of the host.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from anywhere
 
 from fixtures.lnm import make_runner_image as runner
 from kit import __version__
+from kit.sources.packed import DIRECTORY, FILE
 from tools.package import LOCK, SPEC, STEPS
+from verifier.core.header import member_headers
 
 TOP = Path(__file__).resolve().parents[1]
 PLACE = TOP / "build" / "release-image"
@@ -109,20 +109,17 @@ def programs() -> bytes:
 
 def layer_of(tree: Path) -> bytes:
     """Return a tree as a tar archive: sorted, of root, with one time."""
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path in sorted(tree.rglob("*")):
-            entry = archive.gettarinfo(path, path.relative_to(tree).as_posix())
-            entry.uid = entry.gid = 0
-            entry.uname = entry.gname = ""
-            entry.mtime = EPOCH
-            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
-            if entry.isfile():
-                with open(path, "rb") as file:
-                    archive.addfile(entry, file)
-            else:
-                archive.addfile(entry)
-    return sink.getvalue()
+    parts = []
+    for path in sorted(tree.rglob("*")):
+        name = os.fsencode(path.relative_to(tree))
+        if path.is_dir():
+            parts.append(member_headers(name, 0, mode=0o755, mtime=EPOCH, kind=DIRECTORY))
+            continue
+        data = path.read_bytes()
+        mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+        parts += [member_headers(name, len(data), mode=mode, mtime=EPOCH, kind=FILE), data]
+        parts.append(bytes(-len(data) % 512))
+    return b"".join(parts) + bytes(1024)
 
 
 def write_layout(layers: list[bytes]) -> str:
