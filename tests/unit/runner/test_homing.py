@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kit.build import Options, build
+from kit.keys import load_root_key
 from kit.signing import load_signer
 from kit.spec import load_spec
 from runner.cli import main
@@ -259,5 +260,23 @@ def test_two_people_seal_one_after_the_other(closed: Grounds, tmp_path: Path) ->
             audited(closed, path)
         invoke("sign", str(path), "--key", f"otto={host / 'stranger.pem'}")
         assert audited(closed, path).signers == ("olga", "otto")
+    finally:
+        (closed.trust / "operators.json").write_bytes(before)
+
+
+def test_a_key_of_ssh_seals_it(closed: Grounds, tmp_path: Path, judge: Judge) -> None:
+    program = judge("ssh-keygen")
+    path = tmp_path / "id"
+    command = [str(program), "-q", "-t", "ed25519", "-N", "", "-C", "olga", "-f", str(path)]
+    subprocess.run(command, check=True)
+    key = load_root_key(path.with_suffix(".pub"))
+    before = (closed.trust / "operators.json").read_bytes()
+    try:
+        names = {"olga": (key.scheme, key.keyval["public"])}
+        (closed.trust / "operators.json").write_bytes(operators_root(names))
+        said = export(closed, 0, tmp_path / "out", "--yes", "--key", f"ssh:{path}")
+        assert "SEALED by olga" in said
+        found = audited(closed, tmp_path / "out" / "evidence-hall-2-one.tar.zst")
+        assert found.signers == ("olga",)
     finally:
         (closed.trust / "operators.json").write_bytes(before)
