@@ -36,6 +36,10 @@ lnm-image: venv ## Lock the full LNM kit, build its runner image twice without a
 lnm-full: venv ## The same, then SBOMs, and the whole kit twice, compared and judged
 	$(RUN) tools/lnm.py full
 
+.PHONY: lnm
+lnm: venv lnm-servers ## The whole release plan with real servers: sources, bucket, sites, audit; ends in a page
+	$(RUN) tools/lnm_plan.py $(ARGS)
+
 test: venv ## Test every behaviour, on all cores; ARGS='-k names -x' is handed to pytest
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not long' $(ARGS)
 
