@@ -19,6 +19,11 @@ from verifier.typed import Any
 SAMPLED = "sampled"
 
 
+def owner_of(step: Step) -> Record:
+    """Return who answers for a step, for its records: nothing if the runbook does not say."""
+    return {"owner": step.owner} if step.owner else {}
+
+
 class Steps:
     """What going forward and going back have in common: the journal, the world, the state."""
 
@@ -125,7 +130,7 @@ class Forward(Steps):
         return self._stop(step, why)
 
     def _say_done(self, step: Step, how: str) -> None:
-        self.note("done", step=step.id, how=how)
+        self.note("done", step=step.id, how=how, **owner_of(step))
 
     # --- kinds of steps ------------------------------------------------------------------------
 
@@ -139,7 +144,8 @@ class Forward(Steps):
             if looked.why != EXIT or looked.status != TO_DO:
                 return self._unsure(step, looked)
             tries += 1
-            self.note("intent", step=step.id, what="apply", attempt=state.attempts + 1)
+            attempt = state.attempts + 1
+            self.note("intent", step=step.id, what="apply", attempt=attempt, **owner_of(step))
             ended = self.world.run(apply_of(step, state.attempts))
             if self._again(step, ended, tries):
                 self._outcome(step, state, "again", ended)
@@ -199,7 +205,8 @@ class Forward(Steps):
         tries = 0
         while True:
             tries += 1
-            self.note("intent", step=step.id, what="apply", attempt=state.attempts + 1)
+            attempt = state.attempts + 1
+            self.note("intent", step=step.id, what="apply", attempt=attempt, **owner_of(step))
             ended = self.world.run(apply_of(step, state.attempts))
             if not self._again(step, ended, tries):
                 return self._judge(step, state, ended)

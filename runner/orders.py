@@ -95,7 +95,8 @@ def begin(
             bound["after"] = dict(unlocked.after)
         journals.append(directory.begin(bound, members, planned.settings_data))
         if unlocked.override:
-            journals[0].append({"type": "override", "reason": unlocked.override[:500]})
+            facts = {"type": "override", "at": bound["at"], "reason": unlocked.override[:500]}
+            journals[0].append(facts)
 
     try:
         kitside.accept(

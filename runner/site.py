@@ -24,7 +24,7 @@ from runner.masking import Masker
 from runner.program import Hooks, Start, run_program, surroundings
 from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
-from runner.values import NotFound, fill, look_up
+from runner.values import NotFound, fill, look_up, read_report
 from runner.watching import Rule, Sample, Watch
 from runner.work import EXIT, Answer, Ended, Task
 from verifier.typed import TYPE_CHECKING, Any, record, replace
@@ -337,7 +337,4 @@ def read_json(path: str) -> tuple[Any, str]:
         return None, "there is no report"
     if len(data) > MAX_REPORT:
         return None, f"the report has more than {MAX_REPORT} bytes"
-    try:
-        return json.loads(data.decode("utf-8")), ""
-    except (ValueError, RecursionError):
-        return None, "the report is no JSON"
+    return read_report(data)

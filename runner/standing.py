@@ -14,6 +14,7 @@ from runner import processes
 from runner.approving import MAX_SIGNATURE, again, load_operators, plan_digest, signer_of, statement
 from runner.back import Backward
 from runner.book.model import Runbook, Step
+from runner.book.needs import way_back
 from runner.chain import Record
 from runner.engine import Forward
 from runner.errors import RunChanged, RunElsewhere, RunMissing, RunStands
@@ -241,6 +242,9 @@ def go(
     alerting = _alerting(run, here, secrets)
     told, plan = _told(around, alerting), plan_digest(run.bound)
     site = Site(run.directory, run.book, run.settings, secrets, told, plan, box)
+    if not back:  # nobody goes on without what leads back
+        for path in way_back(run.book, run.settings.environment):
+            run.directory.prove_program(path)
     processes.become_subreaper()
     with _signals(site), _closing(alerting, around):
         stamped = start(run, here, allowed)

@@ -1,4 +1,4 @@
-"""What a run ends with (RUNBOOK 11)."""
+"""What a run ends with: the exit statuses of docs/explanation/running.md."""
 
 from __future__ import annotations
 

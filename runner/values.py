@@ -217,3 +217,11 @@ def look_up(document: Any, pointer: str) -> Any:
         else:
             raise NotFound(f"there is no {pointer}")
     return document
+
+
+def read_report(data: bytes) -> tuple[Any, str]:
+    """Return the JSON in a report; or why it is none."""
+    try:
+        return json.loads(data.decode("utf-8")), ""
+    except (ValueError, RecursionError):
+        return None, "the report is no JSON"

@@ -2,13 +2,15 @@
 
     python tools/package.py        # `make package`
 
-pip installs the wheel, uv the sdist; what either needs comes from requirements/runtime.txt with its
-hash.  Neither sees this checkout: they run in another directory, with an empty environment.
+pip and pipx install the wheel, uv the sdist; what they need comes from requirements/runtime.txt,
+with its hash where the installer takes one (pipx takes the versions).  None of them sees this
+checkout: they run in another directory, with an empty environment.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -68,7 +70,7 @@ def main() -> int:
         (wheel,) = sorted((work / "dist").glob("*.whl"))
         (sdist,) = sorted((work / "dist").glob("*.tar.gz"))
         _look_into(wheel)
-        for how, package in (("pip", wheel), ("uv", sdist)):
+        for how, package in (("pip", wheel), ("pipx", wheel), ("uv", sdist)):
             place = work / how
             _install(how, package, place / "venv")
             _smoke(place)
@@ -90,6 +92,9 @@ def _look_into(wheel: Path) -> None:
 
 
 def _install(how: str, package: Path, venv: Path) -> None:
+    if how == "pipx":
+        _install_by_pipx(package, venv)
+        return
     _run([sys.executable, "-I", "-m", "venv", venv])
     python = venv / "bin" / "python"
     if how == "pip":
@@ -104,6 +109,26 @@ def _install(how: str, package: Path, venv: Path) -> None:
     site = next(path for path in map(Path, sys.path) if path.name == "site-packages")
     backend = {"PYTHONPATH": os.fspath(site)}
     _run([*uv, "--no-deps", "--offline", "--no-build-isolation", package], more=backend)
+
+
+def _install_by_pipx(package: Path, venv: Path) -> None:
+    """Install as somebody does who has pipx: programs in one directory, the rest out of sight."""
+    venv.mkdir(parents=True)
+    versions = [
+        line for line in LOCK.read_text("utf-8").splitlines() if re.match(r"[\w.-]+==", line)
+    ]
+    constraints = venv / "constraints.txt"
+    constraints.write_text("".join(f"{line.rstrip(' ' + chr(92))}\n" for line in versions), "utf-8")
+    places = {
+        "PIPX_HOME": venv / "pipx",
+        "PIPX_BIN_DIR": venv / "bin",
+        "PIPX_MAN_DIR": venv / "man",
+    }
+    arguments = f"--disable-pip-version-check --only-binary :all: --constraint {constraints}"
+    _run(
+        [sys.executable, "-I", "-m", "pipx", "install", "--pip-args", arguments, package],
+        more={name: os.fspath(path) for name, path in places.items()},
+    )
 
 
 def _smoke(place: Path) -> None:

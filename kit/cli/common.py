@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -112,6 +113,11 @@ KeyArguments = Annotated[
 def say(text: str) -> None:
     """Print a line of the result, or JSON; what is foreign in a line neither moves nor ends it."""
     print(text if text.startswith("{\n") else plain(text))
+
+
+def say_json(value: object) -> None:
+    """Print a value for programs: sorted, so that two runs can be compared."""
+    say(json.dumps(value, indent=2, sort_keys=True))
 
 
 def say_next(*words: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.common import Jobs, Json, app, note, say, say_next, secret
+from kit.cli.common import Jobs, Json, app, note, say, say_json, say_next, secret
 from kit.cli.defaults import Chosen
 from kit.cli.places import (
     CaFile,
@@ -103,7 +102,7 @@ def _publish(
         if outcome.place.alone and not dry_run:
             note(f"{outcome.place.where}: one writer at a time is yours to keep there")
     if json_:
-        say(json.dumps(_value(done, dry_run), indent=2, sort_keys=True))
+        say_json(_value(done, dry_run))
         return
     _say_published(done, dry_run)
     if not dry_run:
@@ -185,7 +184,7 @@ def _fetch(
             "directory": os.fspath(done.directory),
             "new": done.new,
         }
-        say(json.dumps(value, indent=2, sort_keys=True))
+        say_json(value)
     else:
         one = done.entry.record
         say(f"{one.name} {one.version}: entry {one.n} of {one.line}, {done.entry.id}")
@@ -242,7 +241,7 @@ def _mirror(
             )
             values.append({"line": line, "entries": len(history), "new": len(new)})
     if json_:
-        say(json.dumps({"lines": values}, indent=2, sort_keys=True))
+        say_json({"lines": values})
         return
     for value in values:
         say(f"{value['line']}: {value['entries']} entries, {value['new']} new")

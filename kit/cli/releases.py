@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.common import Json, app, note, say, secret
+from kit.cli.common import Json, app, note, say, say_json, secret
 from kit.cli.options import App
 from kit.cli.places import (
     CaFile,
@@ -54,7 +53,7 @@ def _history(
 
 def _say_json(line: str, entries: list[Entry]) -> None:
     value = {"line": line, "entries": [entry_value(entry) for entry in entries]}
-    say(json.dumps(value, indent=2, sort_keys=True))
+    say_json(value)
 
 
 @releases_app.command("verify")
@@ -122,7 +121,7 @@ def _show(
     entries = _history(line, place, publisher, pin, (plain_http, ca_file))
     entry = find_release(entries, line, version)
     if json_:
-        say(json.dumps(entry_value(entry), indent=2, sort_keys=True))
+        say_json(entry_value(entry))
         return
     one = entry.record
     for what, text in (
@@ -161,7 +160,7 @@ def _diff(
     found = [find_release(entries, line, version) for version in (old, new)]
     lines = list(differences(found[0], found[1]))
     if json_:
-        say(json.dumps({"old": old, "new": new, "differences": lines}, indent=2, sort_keys=True))
+        say_json({"old": old, "new": new, "differences": lines})
         return
     for text in lines or ["nothing is different"]:
         say(text)

@@ -60,6 +60,9 @@ def _head(value: Mapping[str, Any]) -> Iterator[str]:
         "kitId": value["kitId"],
         "evidence": value["evidence"]["kitId"],
         "outputs": value["outputs"],
+        "expectations": "{held} hold again, of {reportNotHere} the report is not here".format(
+            **value["expectations"]
+        ),
     }
     for name, text in facts.items():
         yield f"<div><dt>{name}</dt><dd><bdi>{escape(shown(text))}</bdi></dd></div>\n"

@@ -22,6 +22,21 @@ def programs(book: Runbook) -> list[str]:
     return sorted(set(found))
 
 
+def way_back(book: Runbook, environment: str) -> list[str]:
+    """Return the members that lead back from the steps of an environment, each once, in order."""
+    commands: list[Words] = []
+    names = set()
+    for step in book.steps_in(environment):
+        if step.undo is not None:
+            commands += [step.undo.run, step.undo.check]
+            names |= {step.undo.way, step.undo.yes, step.undo.otherwise}
+    while names - {""}:
+        way = book.ways[(names - {""}).pop()]
+        names = (names - {way.name}) | {way.otherwise}
+        commands += [way.run, way.check]
+    return sorted({words[0] for words in commands if words and not words[0].startswith(SITE)})
+
+
 def named(book: Runbook) -> list[str]:
     """Return the members and directories that arguments name, each once, in order."""
     return sorted({path for _, words in _all(book) for path in _named_in(words)})

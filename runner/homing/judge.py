@@ -23,7 +23,9 @@ from runner.errors import (
 )
 from runner.here import sha256
 from runner.homing.chaincheck import read_sealed
+from runner.homing.expectations import look_again, reports_in
 from runner.homing.layout import BETWEEN, JOURNAL, components_of, info_of, site_of
+from runner.homing.shapes import misshapen
 from runner.homing.statements import Told, all_outputs, statements
 from runner.kitside import Looked
 from runner.state import DONE, RunState, fold
@@ -46,12 +48,15 @@ class Evidence:
         opened: The kit that it is.
         site: Who sealed it, as the line says.
         carried: Whether outputs are in it, and not only their digests.
+        expected: How many expectations of the runbook hold in the reports that it carries, and of
+            how many the report is not there.
     """
 
     opened: Opened
     told: Told
     site: str
     carried: bool
+    expected: tuple[int, int]
 
     @property
     def state(self) -> RunState:
@@ -107,7 +112,7 @@ class _Judge:
     def choose(self, opened: Opened) -> Iterable[int]:
         assert opened.index is not None
         member = opened.index.find(JOURNAL.encode())
-        return [] if member is None else [member]
+        return [] if member is None else [member, *reports_in(opened.index)]
 
     def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
         try:
@@ -130,6 +135,8 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
         raise EvidenceMalformed(why)
     data = caught.data[JOURNAL]
     read = read_sealed(data)
+    for why in misshapen(read.records):
+        raise EvidenceInconsistent(why)
     try:
         state = fold(read.records)
     except JournalDamaged as error:
@@ -142,7 +149,7 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
     if info_of(state, read.records[-1], site) != info:
         raise EvidenceFalse("is called otherwise than its journal says", where="the manifest")
     carried = _check_members(told, opened, looked)
-    return Evidence(opened, told, site, carried)
+    return Evidence(opened, told, site, carried, look_again(told, caught.data))
 
 
 def _check_kit(told: Told, line: str, looked: Looked) -> str:

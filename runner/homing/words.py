@@ -81,6 +81,7 @@ def audit_value(evidence: Evidence) -> dict[str, Any]:
         "approvals": {step: sorted(signed) for step, signed in sorted(state.approvals.items())},
         "closed": state.phase == "closed",
         "environment": bound["environment"],
+        "expectations": {"held": evidence.expected[0], "reportNotHere": evidence.expected[1]},
         "evidence": {"kitId": evidence.kit_id, "sealedBy": list(evidence.signers)},
         "host": bound["host"],
         "hosts": sorted({one["host"] for one in told.read.records if one["type"] == "start"}),
@@ -120,6 +121,11 @@ def audit_lines(value: dict[str, Any]) -> Iterator[str]:
         undo = f", {step['undo']}" if "undo" in step else ""
         how = f" ({step['how']})" if step["how"] not in ("", step["status"]) else ""
         yield f"  {step['status'] + undo:<18} {step['id']}{how}"
+    expected = value["expectations"]
+    if any(expected.values()):
+        yield f"  expectations of reports, looked at again: {expected['held']} hold"
+    if expected["reportNotHere"]:
+        yield f"  expectations whose report is not here: {expected['reportNotHere']}"
     for name, signed in value["approvals"].items():
         yield f"  signed at {name}: {', '.join(signed)}"
     for one in value["alerts"]:

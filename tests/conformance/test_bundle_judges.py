@@ -229,7 +229,7 @@ def test_judge_refuses_what_we_refuse(
     assert agreed > len(known) / 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cosign_refuses_what_we_refuse(
     cosign: Path, root: Path, tmp_path: Path, changed: list[tuple[Item, str]]
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.fuzz_evidence import corpus, run
-from tests.hostile.readers import CORPUS, READERS, trusted_root
+from tests.hostile.readers import CORPUS, READERS, one, trusted_root
 from verifier.core.errors import KitError
 from verifier.evidence.sigstore.bundle import parse_bundle
 from verifier.evidence.sigstore.identity import Identity
@@ -18,6 +18,13 @@ BUNDLES = sorted((CORPUS / "evidence").glob("bundle-*"))
 
 def test_nothing_but_answers_comes_out() -> None:
     assert run(1, seed=7) > 50
+
+
+def test_what_was_learned_still_gets_answers() -> None:
+    inputs = corpus()
+    assert len(inputs) > 250
+    for data in inputs:
+        one(data)
 
 
 def test_corpus_has_every_kind() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lnm.conftest import Place
-from tests.support.mongo import driver, fail_point, mongo
+from tests.support.mongo import INTERPOSER, driver, fail_point, mongo, program
+from tests.support.registry import free_port
 
 KEY = {"tenant": 1, "_id": 1}
 
@@ -65,6 +69,33 @@ def test_faults_of_the_server_come_through(place: Place) -> None:
     with pytest.raises(driver().errors.OperationFailure):
         place.database.a.insert_one({})
     place.database.a.insert_one({})
+
+
+def test_a_database_that_hangs_up_is_noticed_at_once() -> None:
+    """A driver looks whether an idle connection was closed, and must see it through us."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        words = [str(program("python")), "-I", "-B", str(INTERPOSER), str(port)]
+        child = subprocess.Popen([*words, str(upstream.getsockname()[1])])
+        try:
+            client = connected(port)
+            upstream.accept()[0].close()
+            client.settimeout(30)
+            assert client.recv(1) == b""
+            client.close()
+        finally:
+            child.kill()
+            child.wait(10)
+
+
+def connected(port: int) -> socket.socket:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 5)
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 @pytest.mark.long

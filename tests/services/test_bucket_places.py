@@ -8,7 +8,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,16 @@ from typing import Any
 
 import pytest
 
-from kit.fetch import Fetched, fetch
-from kit.net.client import Client, Ways
 from kit.net.s3 import PROBE, Bucket, BucketPlace
 from kit.places.model import PART, Measured, entry_key, measure, object_key
-from kit.publish import Published, publish, read_history
-from tests.support.making import noise, pinned
-from tests.support.releases import LINE, kit_of, publisher, record, release, releases
+from kit.publish import read_history
+from tests.support.making import noise
+from tests.support.placing import PUBLISHER, code, get, put, there_and_back
+from tests.support.releases import LINE, kit_of, record, release, releases
 from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
 
-SIGNER, PUBLISHER = publisher()
-CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
 BIG = 3 * PART + 12_345
 
 
@@ -63,42 +60,10 @@ def place(url: str, prefix: str, state: Path | None = None, **more: Any) -> Buck
     return BucketPlace(BUCKET, prefix, Bucket(endpoint=url, state=state, **more))
 
 
-def put(kit: Path, *places: BucketPlace) -> Published:
-    return publish(kit, places, SIGNER, PUBLISHER, workers=1)
-
-
-def get(where: BucketPlace, out: Path) -> Fetched:
-    return fetch(
-        where,
-        LINE,
-        "",
-        out,
-        publishers=[PUBLISHER],
-        root=pinned(),
-        client=CLIENT,
-        workers=1,
-    )
-
-
-def code(call: Callable[[], object]) -> str:
-    with pytest.raises(KitError) as caught:
-        call()
-    return caught.value.code
-
-
 def test_what_is_published_is_fetched_and_again_is_nothing(
     store: Store, made: Path, tmp_path: Path
 ) -> None:
-    where = place(store.url, "there/and/back")
-    first = put(kit_of(made, "one"), where)
-    assert first.outcomes[0].created
-    again = put(kit_of(made, "one"), where)
-    assert (again.outcomes[0].created, again.entry.id) == (False, first.entry.id)
-    assert put(kit_of(made, "two"), where).entry.record.n == 2
-    done = get(where, tmp_path / "low")
-    for path in sorted(kit_of(made, "two").parent.iterdir()):
-        assert (done.directory / path.name).read_bytes() == path.read_bytes()
-    assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
+    there_and_back(place(store.url, "there/and/back"), made, tmp_path / "low")
 
 
 def test_parts_have_the_composite_digest_that_we_compute(

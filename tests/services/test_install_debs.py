@@ -12,6 +12,7 @@ from runner.brought.action import DONE, TO_DO, NotPossible
 from runner.brought.debs import InstallDebs
 from tests.conftest import Judge
 from tests.support.debs import control, deb
+from tests.support.running import Grounds
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +128,38 @@ def test_a_package_that_is_not_what_the_index_says_is_not_installed(
     with pytest.raises(NotPossible, match=r"(?i)hash sum mismatch|size"):
         step.apply()
     assert step.check() == TO_DO
+
+
+def test_a_run_installs_them_and_takes_them_back(tmp_path: Path, system: Path) -> None:
+    """As the runner starts it: another directory, umask and environment."""
+    place = component(
+        tmp_path / "debs",
+        control("app", "1.0-1", "all", Depends="libapp"),
+        control("libapp", "2", "all"),
+    )
+    files = {f"debs/{path.name}": path.read_bytes() for path in place.iterdir()}
+    book = """\
+[input.root]
+type = "directory"
+[[step]]
+id = "debs"
+owner = "DevOps Guild"
+use = "install-debs"
+arguments = { from = "{kit}/debs", packages = "app", name = "{run}", root = "{root}" }
+undo = { brought = true }
+[[step]]
+id = "go"
+kind = "gate"
+ask = "Go on?"
+"""
+    grounds = Grounds(tmp_path / "site")
+    grounds.top.mkdir()
+    inputs = {"place": str(tmp_path / "site" / "place"), "root": str(system)}
+    grounds.make(book, files, inputs=inputs)
+    grounds.begin(6)
+    assert sorted(os.listdir(system / "opt")) == ["app", "libapp"]
+    assert (system / "opt" / "app").stat().st_mode & 0o777 == 0o644
+    journal = (grounds.run_directory / "journal").read_text("utf-8")
+    assert '"owner":"DevOps Guild","prev"' in journal
+    grounds.then("rollback")
+    assert not list(system.glob("opt/*"))

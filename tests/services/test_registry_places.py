@@ -6,26 +6,21 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kit.fetch import Fetched, fetch
 from kit.net.artifacts import RegistryPlace
-from kit.net.client import Client, Ways
 from kit.net.registry import Logins, parse_reference
 from kit.places.model import ARTIFACT, CONFIG, TITLE, measure
-from kit.publish import Published, publish, read_history
+from kit.publish import read_history
 from tests.conftest import Judge
-from tests.support.making import pinned
+from tests.support.placing import CLIENT, PUBLISHER, code, get, put, there_and_back
 from tests.support.registry import registry
-from tests.support.releases import LINE, entries, kit_of, publisher, record, release, releases
+from tests.support.releases import LINE, entries, kit_of, record, release, releases
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
-
-SIGNER, PUBLISHER = publisher()
-CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
 
 
 @pytest.fixture(scope="module")
@@ -45,40 +40,10 @@ def place(host: str, repository: str, logins: Logins | None = None) -> RegistryP
     return RegistryPlace(reference, CLIENT, logins or Logins())
 
 
-def put(kit: Path, where: RegistryPlace) -> Published:
-    return publish(kit, [where], SIGNER, PUBLISHER, workers=1)
-
-
-def get(where: RegistryPlace, out: Path) -> Fetched:
-    return fetch(
-        where,
-        LINE,
-        "",
-        out,
-        publishers=[PUBLISHER],
-        root=pinned(),
-        client=CLIENT,
-        workers=1,
-    )
-
-
-def code(call: Callable[[], object]) -> str:
-    with pytest.raises(KitError) as caught:
-        call()
-    return caught.value.code
-
-
 def test_what_is_published_is_fetched_and_again_is_nothing(
     host: tuple[str, Path], made: Path, tmp_path: Path
 ) -> None:
-    where = place(host[0], "there/back")
-    assert put(kit_of(made, "one"), where).outcomes[0].created
-    assert not put(kit_of(made, "one"), where).outcomes[0].created
-    assert put(kit_of(made, "two"), where).entry.record.n == 2
-    done = get(where, tmp_path / "low")
-    for path in sorted(kit_of(made, "two").parent.iterdir()):
-        assert (done.directory / path.name).read_bytes() == path.read_bytes()
-    assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
+    there_and_back(place(host[0], "there/back"), made, tmp_path / "low")
 
 
 def test_skopeo_copies_it_byte_for_byte(

@@ -20,7 +20,7 @@ from runner.book.parse import parse_runbook
 from runner.chain import FIRST, Record, digest_of, line_of, read_chain
 from runner.here import sha256
 from runner.homing.layout import JOURNAL, components_of, info_of
-from runner.homing.statements import Told, all_outputs, statements
+from runner.homing.statements import Output, Told, all_outputs, statements
 from runner.kitside import Looked, look_under, members_text, wanted
 from runner.packing.store import Source, write_store
 from runner.state import fold
@@ -41,6 +41,7 @@ BOOK: dict[str, Any] = {
         {
             "apply": ["tools/a.py"],
             "check": ["tools/a.py", "--check"],
+            "expect": ["/rows == 3"],
             "id": "a",
             "undo": {"none": "it stays"},
         },
@@ -50,6 +51,7 @@ BOOK: dict[str, Any] = {
 }
 CREATED = "2026-11-23T00:00:00Z"
 OUTPUT = b"working\n"
+REPORT, OTHER_REPORT = b'{"rows": 3}', b'{"rows": 2}'
 AT = "2026-11-24T10:00:{:02d}Z"
 Lines = list[bytes]
 
@@ -129,7 +131,7 @@ def run_records(looked: Looked, run: str = "one", **bound: Any) -> list[Record]:
             "run": run,
         },
         {"type": "phase", "phase": "running"},
-        *_attempt("a"),
+        *_attempt("a", REPORT),
         {
             "type": "approval",
             "step": "open",
@@ -171,14 +173,23 @@ def _begin(looked: Looked, run: str) -> Record:
     }
 
 
-def _attempt(step: str) -> list[Record]:
+def _attempt(step: str, report: bytes = b"") -> list[Record]:
     """Return the intent and the outcome of a step that is done."""
-    printed = {"sha256": hashlib.sha256(OUTPUT).hexdigest(), "size": len(OUTPUT)}
-    ended = {"durationMs": 7, "output": printed, "status": 0, "why": "exited 0"}
+    printed, left = (
+        {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for data in (OUTPUT, report)
+    )
+    ended: Record = {"durationMs": 7, "output": printed, "status": 0, "why": "exited 0"}
+    if report:
+        ended["files"] = {"report": left}
     about = {"step": step, "what": "apply", "attempt": 1}
     place = {"attempt-directory": f"{step}.apply.1"}
     outcome = {"type": "outcome", **about, "result": "done", **place, **ended}
     return [{"type": "intent", **about}, outcome]
+
+
+def _timed(records: list[Record], first: int) -> list[Record]:
+    """Return records with the times that follow."""
+    return [at_second(one, first + at) for at, one in enumerate(records)]
 
 
 def at_second(one: Record, second: int) -> Record:
@@ -213,13 +224,17 @@ class Draft:
         members = {JOURNAL: b"".join(self.lines)}
         members |= statements(told, self._digest, carried=self.carried)
         if self.carried:
-            members |= {one.path: OUTPUT for one in all_outputs(read)}
+            members |= {one.path: self._output(one) for one in all_outputs(read)}
         for path, other in self.change.items():
             members.pop(path, None)
             if other is not None:
                 members[path] = other
         info = info_of(told.state, read.records[-1], self.site)
         return members, typed.replace(info, **self.info) if self.info else info
+
+    def _output(self, one: Output) -> bytes:
+        known = (OUTPUT, REPORT, OTHER_REPORT)
+        return next(data for data in known if hashlib.sha256(data).hexdigest() == one.sha256)
 
     def _digest(self, path: str) -> str:
         index = self.looked.opened.index
@@ -385,6 +400,12 @@ def _false(good: Draft, records: list[Record]) -> Iterator[HomeCase]:
     changed[4]["status"] = 3
     yield excluded("done_with_status_3", "Done, with an exit status of 3.",
                    "evidence-inconsistent", changed)  # fmt: skip
+    yield excluded(
+        "report_unexpected",
+        "Done, and the report that it carries is not what the runbook expects.",
+        "evidence-inconsistent",
+        [*records[:3], *_timed(_attempt("a", OTHER_REPORT), 3), *records[5:]],
+    )
     changed = copy.deepcopy(records)
     del changed[0]["target"]
     changed[5]["signature"] = records[5]["signature"]

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import select
 import socket
 import struct
 import sys
@@ -160,6 +161,12 @@ def message_of(document: Document, request: int, response_to: int = 0) -> bytes:
     return struct.pack("<iiii", 16 + len(body), request, response_to, OP_MSG) + body
 
 
+def _next(client: socket.socket, database: socket.socket) -> bytes | None:
+    """Return what the client says next; None as well when the database hung up meanwhile."""
+    ready = select.select([client, database], [], [])[0]
+    return read_message(client) if database not in ready else None
+
+
 def serve(client: socket.socket, upstream_port: int, cluster: Cluster) -> None:
     """Speak with one client until one of both sides goes away."""
     with client, socket.create_connection(("127.0.0.1", upstream_port)) as database:
@@ -170,7 +177,7 @@ def serve(client: socket.socket, upstream_port: int, cluster: Cluster) -> None:
             database.sendall(message_of(command, 1))
             return command_of(read_message(database) or b"\0" * 21) or {}
 
-        while message := read_message(client):
+        while message := _next(client, database):
             _, request, _, opcode = struct.unpack_from("<iiii", message)
             command = command_of(message)
             flags = struct.unpack_from("<I", message, 16)[0] if opcode == OP_MSG else 0

@@ -34,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_leg_is_measured_and_shown(results: list[Result]) -> None:
     text = render(results, size="tiny", rounds=1, place="a disk")
     for result in results:

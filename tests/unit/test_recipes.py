@@ -178,6 +178,7 @@ def check(host: Runner) -> None:
     assert (release / "app-v2.sealed.json").exists() == sealed
 
 
+@pytest.mark.long
 def test_gitlab_lines_run(runner: Runner) -> None:
     script = load(BLOCKS[".gitlab-ci.yml"])["kit"]["script"]
     runner.run("\n".join(script), CI_COMMIT_TAG="v2")
@@ -185,6 +186,7 @@ def test_gitlab_lines_run(runner: Runner) -> None:
     assert "--require-hashes -r offline-kit/requirements/runtime.txt" in runner.log.read_text()
 
 
+@pytest.mark.long
 def test_jenkins_lines_run(runner: Runner) -> None:
     found = re.search(r"sh '''\n(.*?)'''", BLOCKS["Jenkinsfile"], re.S)
     assert found
@@ -196,6 +198,7 @@ def expanded(text: str, values: dict[str, str]) -> str:
     return re.sub(r"\$\{\{ *(\S+) *\}\}", lambda found: values[found[1]], str(text))
 
 
+@pytest.mark.long
 def test_github_lines_run(runner: Runner) -> None:
     """The action's steps with the inputs of the page's workflow, and then the workflow's own."""
     action, steps = load(ACTION), load(BLOCKS[WORKFLOW])["jobs"]["kit"]["steps"]

@@ -8,11 +8,12 @@ from verifier.audit.model import AttestationRow, DocumentRow, Unchecked
 from verifier.audit.origins import LOCK, Origin, read_lock
 from verifier.audit.signed import Said, Signed
 from verifier.core.errors import KitError
+from verifier.evidence.documents import NONE, OTHER, SBOM, kind_of
 from verifier.evidence.foreign import parse_foreign
 from verifier.evidence.index import PATH
-from verifier.evidence.sbom import NotAnSbom, Sbom, read_sbom, text
+from verifier.evidence.sbom import NotAnSbom, Sbom, read_sbom
 from verifier.evidence.scans import Scan, read_scan
-from verifier.evidence.statement import STATEMENT_TYPES, Statement
+from verifier.evidence.statement import Statement
 from verifier.evidence.vex import VexStatement, is_openvex, read_vex
 from verifier.typed import Any, field, record
 
@@ -131,12 +132,13 @@ def _read_plain(made: Documents, path: str, value: Any, by: str) -> None:
     try:
         sbom = read_sbom(value)
     except NotAnSbom as error:
-        form, kind = _form(value)
-        if form == "other" and _looks_like_an_sbom(value):
+        form, kind = kind_of(value)
+        if form in (OTHER, SBOM) and _looks_like_an_sbom(value):
             made.unchecked.append(Unchecked(path, f"it {error}"))
+            form, kind = OTHER, NONE
         if scan is not None:
             form, kind = "scan", scan.scanner
-        made.others.append(DocumentRow(path, form, kind))
+        made.others.append(DocumentRow(path, form, "" if kind == NONE else kind))
         return
     (made.sboms if by else made.attested).append((path, sbom))
 
@@ -145,16 +147,3 @@ def _looks_like_an_sbom(value: Any) -> bool:
     return isinstance(value, dict) and any(
         name in value for name in ("spdxVersion", "bomFormat", "specVersion")
     )
-
-
-def _form(value: Any) -> tuple[str, str]:
-    """Return form and type of a document that is neither signed nor an SBOM."""
-    if is_openvex(value):
-        return "vex", text(value["@context"])
-    if not isinstance(value, dict):
-        return "other", ""
-    if text(value.get("_type")) in STATEMENT_TYPES:
-        return "statement", text(value.get("predicateType"))
-    signed = value.get("signed")
-    kind = text(signed.get("_type")) if isinstance(signed, dict) else ""
-    return (kind, "in-toto") if kind in ("layout", "link") else ("other", "")

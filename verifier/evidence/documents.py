@@ -100,19 +100,38 @@ def _claims(value: Any, where: str) -> Iterator[Claim]:
     if not isinstance(value, dict):
         yield Claim(OTHER, where=where)
         return
-    kind = _plain_kind(value)
-    if kind is not None:
-        kept = None if kind[0] == SBOM else value  # there may be many, and large ones
-        yield Claim(*kind, value=kept, where=where)
-    elif _metablock(value) is not None:
+    form, kind = kind_of(value)
+    if form in (SBOM, VEX, REPORT):
+        kept = None if form == SBOM else value  # there may be many, and large ones
+        yield Claim(form, kind, value=kept, where=where)
+    elif form in (LAYOUT, LINK):
         yield _of_intoto(value, where)
-    elif isinstance(value.get("_type"), str) and "/Statement/" in value["_type"]:
+    elif form == STATEMENT:
         yield of_statement(STATEMENT, read_statement(value, where), None, where)
     elif _is_signed(value):
         for number, each in enumerate(read_value(value, where)):
             yield claim_of(each, where if not number else f"{where}, number {number + 1}")
     else:
         yield Claim(OTHER, where=where)
+
+
+def kind_of(value: Any) -> tuple[str, str]:
+    """Return form and type of a document by what it says of itself; `OTHER` if that is nothing.
+
+    What is signed around it, as bundles and envelopes are, is not asked about here.
+    """
+    if not isinstance(value, dict):
+        return OTHER, NONE
+    plain = _plain_kind(value)
+    if plain is not None:
+        return plain
+    intoto = _metablock(value)
+    if intoto is not None:
+        return intoto, f"in-toto:{intoto}"
+    if isinstance(value.get("_type"), str) and "/Statement/" in value["_type"]:
+        kind = value.get("predicateType")
+        return STATEMENT, kind if isinstance(kind, str) and _TYPE.fullmatch(kind) else NONE
+    return OTHER, NONE
 
 
 def _is_signed(value: Mapping[str, Any]) -> bool:

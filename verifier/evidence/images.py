@@ -6,6 +6,7 @@ of its layout does not matter (`cosign save` writes bundles that its own index d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from verifier.core.errors import KitError
@@ -30,6 +31,7 @@ MAX_LAYERS = 256  # of one manifest
 COSIGN_SIGN = KINDS[1]
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 _KIND = "kind"
+_SHA256 = re.compile("sha256:([0-9a-f]{64})")
 _NOT_IMAGES = ("dev.cosignproject.cosign/sigs", "dev.cosignproject.cosign/atts")
 
 
@@ -50,7 +52,7 @@ class Layout:
     missed: Mapping[str, str] = field(default_factory=dict)
 
 
-def _object(data: bytes | None) -> dict[str, Any]:
+def object_of(data: bytes | None) -> dict[str, Any]:
     """Return what a blob is as JSON; empty if it is something else, which most blobs are."""
     if data is None or data[:1] != b"{":
         return {}
@@ -64,18 +66,19 @@ def _object(data: bytes | None) -> dict[str, Any]:
 def sha256_of(value: Any) -> str:
     """Return the hexadecimal digits of a descriptor's digest; empty if it has no SHA-256."""
     digest = dig(value, "digest")
-    return digest[7:] if isinstance(digest, str) and digest.startswith("sha256:") else ""
+    found = _SHA256.fullmatch(digest) if isinstance(digest, str) else None
+    return found[1] if found is not None else ""
 
 
 def images_of(layout: Layout) -> list[str] | None:
     """Return the SHA-256 of each image that a layout names, without what is said about images."""
-    index = _object(layout.index)
+    index = object_of(layout.index)
     if not isinstance(index.get("manifests"), list):
         return None
     found = []
     for each in objects(index["manifests"]):
         digest = sha256_of(each)
-        manifest = _object(layout.blobs.get(digest))
+        manifest = object_of(layout.blobs.get(digest))
         name = dig(each, "annotations", "org.opencontainers.image.ref.name")
         tagged = isinstance(name, str) and name.rpartition(":")[2].startswith("sha256-")
         if digest and not tagged and not _is_about(each, manifest):
@@ -90,7 +93,7 @@ def _is_about(entry: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
 
 def lists_of(data: bytes) -> tuple[str, ...]:
     """Return the SHA-256 of the manifests that an image index lists; none if it is no index."""
-    value = _object(data) if b'"manifests"' in data else {}
+    value = object_of(data) if b'"manifests"' in data else {}
     if not isinstance(value.get("manifests"), list):
         return ()
     return tuple(filter(None, map(sha256_of, objects(value["manifests"]))))
@@ -99,7 +102,7 @@ def lists_of(data: bytes) -> tuple[str, ...]:
 def claims_in(layout: Layout) -> Iterator[tuple[str, str, list[Claim] | KitError]]:
     """Yield what is said of images: path and SHA-256 of a blob, and its claims or what is wrong."""
     for manifest_digest in sorted(layout.blobs):
-        manifest = _object(layout.blobs[manifest_digest])
+        manifest = object_of(layout.blobs[manifest_digest])
         for layer in list(objects(manifest.get("layers")))[:MAX_LAYERS]:
             digest = sha256_of(layer)
             data = layout.blobs.get(digest)

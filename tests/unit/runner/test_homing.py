@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import subprocess
@@ -13,14 +15,16 @@ import pytest
 from kit.build import Options, build
 from kit.signing import load_signer
 from kit.spec import load_spec
+from runner.cli import main
 from runner.homing.judge import Evidence, verify
 from runner.homing.spec import spec_text
 from runner.kitside import look_under
 from tests.conftest import Judge
 from tests.support.authenticator import Authenticator
-from tests.support.homes import operators_root, write_operators
+from tests.support.homes import OPERATOR, STRANGER, operators_root, public_of, write_operators
 from tests.support.making import ROOT_FILE, pinned
 from tests.support.running import HEAD, Grounds, step
+from verifier.core.errors import KitError
 from verifier.core.signature import SSHSIG_SK
 from verifier.core.trust import parse_root
 
@@ -80,9 +84,13 @@ def invoke(*words: str) -> str:
 def export(grounds: Grounds, status: int, out: Path, *more: str) -> str:
     """Export the run; return what was said."""
     out.mkdir(exist_ok=True)
-    words = ["--site", "hall-2", "--out", str(out), "--trust", str(grounds.trust), *more]
-    done = grounds.then("export", status, *words)
-    return done.stdout + done.stderr
+    words = ["export", str(grounds.run_directory), "--site", "hall-2", "--out", str(out)]
+    words += ["--trust", str(grounds.trust), *more]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        found = main(words, {})
+    assert found == status, said.getvalue()
+    return said.getvalue()
 
 
 def sealed(grounds: Grounds, out: Path, *more: str) -> Path:
@@ -219,3 +227,37 @@ def test_a_secret_that_a_program_wrote_stays_here(closed: Grounds, tmp_path: Pat
     finally:
         attempt.write_bytes(before)
         (closed.top / "host" / "secret").write_text("hunter2hunter2\n", encoding="ascii")
+
+
+def test_a_run_of_production_names_the_evidence(closed: Grounds, evidence: Path) -> None:
+    value = json.loads(closed.settings.read_text("utf-8"))
+    place = closed.top / "real"
+    place.mkdir(mode=0o755)
+    try:
+        other = {**value, "environment": "production", "target": "the real one"}
+        closed.write_settings({**other, "inputs": {"place": str(place)}})
+        more = ["--after", str(evidence), "--name", "two", "--answer", "open=yes"]
+        assert "closed" in closed.go(closed.new("run", *more)).stdout
+    finally:
+        closed.write_settings(value)
+    run = closed.run_directory.with_name("two")
+    first = json.loads((run / "journal").read_bytes().split(b"\n")[0])
+    assert first["after"]["evidence"] == audited(closed, evidence).kit_id
+    assert first["after"]["signers"] == ["olga"]
+
+
+def test_two_people_seal_one_after_the_other(closed: Grounds, tmp_path: Path) -> None:
+    before = (closed.trust / "operators.json").read_bytes()
+    host = closed.top / "host"
+    names = {"olga": ("ed25519", public_of(OPERATOR)), "otto": ("ed25519", public_of(STRANGER))}
+    try:
+        (closed.trust / "operators.json").write_bytes(operators_root(names, 2))
+        key = str(host / "olga.pem")
+        assert "NOT SEALED" in export(closed, 6, tmp_path, "--yes", "--key", key)
+        path = tmp_path / "evidence-hall-2-one.tar.zst"
+        with pytest.raises(KitError, match="1 of 2"):
+            audited(closed, path)
+        invoke("sign", str(path), "--key", f"otto={host / 'stranger.pem'}")
+        assert audited(closed, path).signers == ("olga", "otto")
+    finally:
+        (closed.trust / "operators.json").write_bytes(before)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runner import orders, standing
-from runner.errors import PreflightFailed, RunElsewhere
+from runner.errors import MemberChanged, PreflightFailed, RunElsewhere
 from runner.here import Here
 from runner.journal import read_journal
 from runner.rundir import RunDirectory
@@ -41,7 +41,15 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     grounds = Grounds(tmp_path_factory.mktemp("kit"))
     gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
     watched = step("b", watch='["lag"]', watch_after='"300ms"')
-    return grounds.make(PROBE + step("a") + gate + watched, {"tools/lag.py": LAG})
+    undo = '{ run = ["site/back.py"], check = ["back/look.py"], on = [4], else = "first" }'
+    back = step("c", undo=undo)
+    ways = "".join(
+        f'[way.{name}]\nrun = ["{name}/way.py"]\ncheck = ["{name}/way.py"]\n{more}'
+        for name, more in (("first", 'on = [2]\nelse = "second"\n'), ("second", ""))
+    )
+    names = ("site/back.py", "back/look.py", "first/way.py", "second/way.py")
+    files = {"tools/lag.py": LAG, **dict.fromkeys(names, b"")}
+    return grounds.make(PROBE + ways + step("a") + gate + watched + back, files)
 
 
 @pytest.fixture
@@ -110,7 +118,7 @@ def test_another_host_goes_on_only_on_purpose(grounds: Grounds) -> None:
     assert grounds.log() == ["--apply a"]
     reason = "host one has burnt down"
     assert go(place, here(NOON, "two"), Allowed(take_over=reason)) == RunStatus.DONE
-    assert grounds.log() == ["--apply a", "--apply b"]
+    assert grounds.log() == ["--apply a", "--apply b", "--apply c"]
     starts = [one for one in records(place) if one["type"] == "start"]
     assert [one["host"] for one in starts] == ["one", "two"]
     assert [one["reason"] for one in records(place) if one["type"] == "override"] == [reason]
@@ -124,7 +132,7 @@ def test_a_clock_that_jumps_changes_nothing_but_what_is_noted(grounds: Grounds, 
     assert go(place, here(NOON)) == RunStatus.WAITS
     place.with_name("answer").touch()
     assert go(place, here(NOON + jump)) == RunStatus.DONE
-    assert grounds.log() == ["--apply a", "--apply b"]
+    assert grounds.log() == ["--apply a", "--apply b", "--apply c"]
     found = records(place)
     assert found[0]["at"] == "2027-01-15T08:00:00Z"
     assert found[-1]["at"][:4] == {-400: "2025", 400: "2028"}.get(jump // 86_400, "1970")
@@ -173,3 +181,12 @@ def test_an_alert_reaches_webhook_metrics_and_journal_with_its_way_back(
     assert {one["back"] for one in alerts_} == {back}
     assert got[-1]["phase"] == "closed"
     assert 'phase="closed"} 1' in (tmp_path / "run.prom").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", ["site/back.py", "back/look.py", "first/way.py", "second/way.py"])
+def test_nobody_goes_on_without_what_leads_back(grounds: Grounds, path: str) -> None:
+    place = begin(grounds, here(NOON))
+    (place / "kit" / path).unlink()
+    with pytest.raises(MemberChanged, match=path):
+        go(place, here(NOON))
+    assert grounds.log() == []

@@ -1,0 +1,64 @@
+"""Releases at a place of any kind: put there, got from there, and what is said when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kit.fetch import Fetched, fetch
+from kit.net.client import Client, Ways
+from kit.places.model import Writer
+from kit.publish import Published, publish
+from tests.support.making import pinned
+from tests.support.releases import LINE, kit_of, publisher
+from verifier.core.errors import KitError
+
+SIGNER, PUBLISHER = publisher()
+CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
+
+
+def put(kit: Path, *places: Writer) -> Published:
+    """Publish a release."""
+    return publish(kit, places, SIGNER, PUBLISHER, workers=1)
+
+
+def get(where: Writer, out: Path) -> Fetched:
+    """Fetch the newest release of the line."""
+    return fetch(
+        where,
+        LINE,
+        "",
+        out,
+        publishers=[PUBLISHER],
+        root=pinned(),
+        client=CLIENT,
+        workers=1,
+    )
+
+
+def code(call: Callable[[], object]) -> str:
+    """Return the code of the error that a call ends with."""
+    with pytest.raises(KitError) as caught:
+        call()
+    return caught.value.code
+
+
+def there_and_back(where: Writer, made: Path, low: Path) -> None:
+    """Publish two releases, each once, fetch the newer one, and be refused a third.
+
+    Args:
+        where: An empty place.
+        made: From `tests.support.releases.releases`.
+        low: Where it is fetched to.
+    """
+    first = put(kit_of(made, "one"), where)
+    assert first.outcomes[0].created
+    again = put(kit_of(made, "one"), where)
+    assert (again.outcomes[0].created, again.entry.id) == (False, first.entry.id)
+    assert put(kit_of(made, "two"), where).entry.record.n == 2
+    done = get(where, low)
+    for path in sorted(kit_of(made, "two").parent.iterdir()):
+        assert (done.directory / path.name).read_bytes() == path.read_bytes()
+    assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
