@@ -23,11 +23,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from anywhere
 
-from tests.support.lnmsite import Drill, Target, Unexpected, has_servers, say, target
-
 from tests.support import lnmsite
 from tests.support.lnmplan import LINE, LNM, NAME, NEXT, PLAN, VERSION, Page, Places, make_project
 from tests.support.lnmplan import places as servers
+from tests.support.lnmsite import Drill, Target, Unexpected, has_servers, say, target
 from tests.support.making import KEYS, REPOSITORY
 from tools import lnm_site
 from tools.demo import isolation
