@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 KEYS = TOP / "fixtures" / "keys"
 PYTHON = sys.executable
+INSTALLED = os.fspath(Path(PYTHON).parent / "kit-verify")
 NAME = "bench-1.0.0"
 KIT = f"{NAME}.tar.zst"
 SPEC = """\
@@ -106,6 +107,7 @@ def prepare(name: str, size: str, work: Path, disk: Path | None = None) -> DataS
     _run([PYTHON, "-m", "kit.cli", "build", "kit.toml", "--root", root, *keys], directory)
     for path in sorted((directory / NAME).iterdir()):
         path.rename(directory / path.name)
+    _run([PYTHON, "-m", "compileall", "-q", os.fspath(TOP / "verifier")], directory)  # as pip does
     limit = os.fspath(HERE / "bench_limit.py")
     library = _run([PYTHON, limit, "plan", KIT, root, "plan"], directory).strip()
     counted = "import os,sys;s=[os.path.getsize(os.path.join(d,f)) for d,_,n in os.walk('data')"
@@ -141,13 +143,12 @@ def our_legs(data: DataSet) -> list[Leg]:
     """Return our own commands."""
     root = os.fspath(KEYS / "root.json")
     verify = (PYTHON, "-I", "kit-verify.pyz")
-    installed = os.fspath(Path(PYTHON).parent / "kit-verify")
     piped = f"cat {KIT} | {shlex.join(verify)} - --root {shlex.quote(root)}"
     build = (PYTHON, os.fspath(HERE / "bench_build.py"), "kit.toml", root)
     found = [
         Leg("start", "`kit-verify.pyz --version`: only the start", (*verify, "--version")),
         Leg("verify", "`kit-verify.pyz KIT`", (*verify, KIT, "--root", root)),
-        Leg("installed", "`kit-verify KIT`, installed", (installed, KIT, "--root", root)),
+        Leg("installed", "`kit-verify KIT`, installed", (INSTALLED, KIT, "--root", root)),
         Leg("pipe", "`cat KIT \\| kit-verify.pyz -`", _shell(piped)),
         Leg("build", "build, no self-check", build, (f"out/{KIT}",)),
         Leg("build-check", "build with self-check", (*build, "--check"), (f"out/{KIT}",)),
@@ -155,17 +156,16 @@ def our_legs(data: DataSet) -> list[Leg]:
     if data.name in ("quarter", "million"):
         list_ = (*verify, "list", KIT, "--root", root)
         return [*found, Leg("list", "`kit-verify.pyz list KIT`", list_)]
-    quick = (installed, KIT, "--quick", "--root", root)
+    quick = (INSTALLED, KIT, "--quick", "--root", root)
     return [*found, Leg("quick", "`kit-verify KIT --quick`, installed", quick)]
 
 
 def extraction_legs(data: DataSet) -> list[Leg]:
     """Return extraction where the data is, and on a disk, with what people do by hand."""
-    root = os.fspath(KEYS / "root.json")
-    verify = (PYTHON, "-I", "kit-verify.pyz", KIT, "--root", root, "--extract")
+    verify = (INSTALLED, KIT, "--root", os.fspath(KEYS / "root.json"), "--extract")
     tar = _shell(f"mkdir tar; zstd -dc {KIT} | tar -xf - -C tar")
     found = [
-        Leg("extract", "`kit-verify.pyz KIT --extract DIR`", (*verify, "ours"), ("ours",)),
+        Leg("extract", "`kit-verify KIT --extract DIR`, installed", (*verify, "ours"), ("ours",)),
         Leg("tar-x", "`zstd -dc \\| tar -x`, which proves nothing", tar, ("tar",)),
     ]
     if data.disk is not None:
@@ -173,7 +173,7 @@ def extraction_legs(data: DataSet) -> list[Leg]:
         by_hand = _shell(f"cp -r data {shlex.quote(copy)}; sync -f {shlex.quote(copy)}")
         disk = (*verify, ours, "--shared-parent")
         found += [
-            Leg("extract-disk", "`kit-verify.pyz KIT --extract DIR`, on a disk", disk, (ours,)),
+            Leg("extract-disk", "the same on a disk", disk, (ours,)),
             Leg(
                 "cp-disk", "`cp -r` of the same files to that disk, and `sync -f`", by_hand, (copy,)
             ),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import importlib
 import random
+import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lnm.conftest import Place
+from tests.lnm.conftest import Anywhere, Place
 from tests.support.lnm import (
     BACKFILL,
     ROLLBACK,
@@ -29,7 +31,8 @@ from tests.support.lnm import (
     start,
     tables,
 )
-from tests.support.mongo import Mongo, driver, fail_point, mongo
+from tests.support.migrating import DRIVER, words
+from tests.support.mongo import WHEELS, Mongo, driver, fail_point, mongo
 
 NOTHING: Tables = {name: {} for name in model.WRITE_ORDER}
 
@@ -72,7 +75,13 @@ class Site:
 
 @pytest.fixture
 def site(place: Place) -> Site:
-    return Site(place.database, place.cluster.uri, [advisory(n) for n in range(150)])
+    return Site(place.database, place.uri, [advisory(n) for n in range(150)])
+
+
+@pytest.fixture
+def wherever(anywhere: Anywhere) -> Site:
+    """The same, also on a real cluster where one is named: for tests without faults of ours."""
+    return Site(anywhere.database, anywhere.uri, [advisory(n) for n in range(150)])
 
 
 def wait_for(database: Any, batches: int) -> None:
@@ -90,29 +99,29 @@ def slow(client: Any, milliseconds: int, times: int = 100) -> None:
     fail_point(client, ["update"], times=times, blockConnection=True, blockTimeMS=milliseconds)
 
 
-def test_forward_again_and_back(site: Site) -> None:
+def test_forward_again_and_back(wherever: Site) -> None:
     # somebody else's documents are neither changed nor counted as ours
     other = {"_id": "obs:other", "tenant": "default", "statement": {}}
-    site.database[model.OBSERVATIONS].insert_one(other)
-    assert site.checks == (Exit.TO_DO, Exit.DONE)
-    preview = site.backfill("--dry-run")
-    assert tables(site.database) == {**NOTHING, model.OBSERVATIONS: {"obs:other": other}}
-    first = site.backfill()
+    wherever.database[model.OBSERVATIONS].insert_one(other)
+    assert wherever.checks == (Exit.TO_DO, Exit.DONE)
+    preview = wherever.backfill("--dry-run")
+    assert tables(wherever.database) == {**NOTHING, model.OBSERVATIONS: {"obs:other": other}}
+    first = wherever.backfill()
     assert first.status == Exit.DONE, first.errors
     assert first.facts["contentChain"] == preview.facts["contentChain"]
     assert first.facts["counts"]["failed"] == 0
     assert first.facts["counts"]["tombstones"] == 49
-    found = tables(site.database)
+    found = tables(wherever.database)
     assert found[model.OBSERVATIONS].pop("obs:other") == other
-    assert found == expected(site.source, "r")
-    assert site.checks == (Exit.DONE, Exit.TO_DO)
-    assert site.backfill("--validate").status == Exit.DONE
-    again = site.backfill()
+    assert found == expected(wherever.source, "r")
+    assert wherever.checks == (Exit.DONE, Exit.TO_DO)
+    assert wherever.backfill("--validate").status == Exit.DONE
+    again = wherever.backfill()
     assert (again.status, again.run["inserted"]) == (Exit.DONE, 0)
     assert again.sha256 == first.sha256
-    assert site.back().status == Exit.DONE
-    assert tables(site.database) == {**NOTHING, model.OBSERVATIONS: {"obs:other": other}}
-    assert site.checks == (Exit.CONFLICT, Exit.DONE)
+    assert wherever.back().status == Exit.DONE
+    assert tables(wherever.database) == {**NOTHING, model.OBSERVATIONS: {"obs:other": other}}
+    assert wherever.checks == (Exit.CONFLICT, Exit.DONE)
 
 
 def test_sigterm_ends_it_after_its_batch_with_a_report(site: Site, place: Place) -> None:
@@ -165,40 +174,42 @@ def test_what_was_lost_is_run_again_and_what_is_refused_is_not(
 
 
 @pytest.mark.parametrize("stop", [True, pytest.param(False, marks=pytest.mark.long)])
-def test_document_137_is_refused(site: Site, place: Place, stop: bool) -> None:
-    place.database.create_collection(model.LINKSETS, validator={"advisoryKey": {"$ne": "CVE-137"}})
+def test_document_137_is_refused(wherever: Site, stop: bool) -> None:
+    wherever.database.create_collection(
+        model.LINKSETS, validator={"advisoryKey": {"$ne": "CVE-137"}}
+    )
     words = ["--batch-size=50", *(["--stop-on-error"] if stop else [])]
-    ended = run(BACKFILL, *site.words(*words), uri=site.uri)
+    ended = run(BACKFILL, *wherever.words(*words), uri=wherever.uri)
     refused = model.linkset_id("default", "CVE-137")
     assert (ended.status, ended.facts["counts"]["failed"]) == (Exit.FAILED, 1)
     [problem] = ended.facts["problems"]
     assert (problem["document_id"], problem["code"]) == (refused, 121)
     assert ended.facts["batches"] == (2 if stop else 3)
-    found, wanted = tables(site.database), expected(site.source, "r")
+    found, wanted = tables(wherever.database), expected(wherever.source, "r")
     if not stop:
-        assert site.checks == (Exit.FAILED, Exit.TO_DO)
+        assert wherever.checks == (Exit.FAILED, Exit.TO_DO)
         del wanted[model.LINKSETS][refused]
         assert found == wanted
-        assert site.back().status == Exit.DONE
-        assert tables(site.database) == NOTHING
+        assert wherever.back().status == Exit.DONE
+        assert tables(wherever.database) == NOTHING
         return
     # its batch is half written and not counted; mended, the same command goes on
-    assert found[model.EVENTS] == expected(site.source[:100], "r")[model.EVENTS]
-    assert site.checks == (Exit.TO_DO, Exit.TO_DO)
-    place.database.command({"collMod": model.LINKSETS, "validator": {}})
-    assert site.backfill().status == Exit.DONE
-    assert site.whole
+    assert found[model.EVENTS] == expected(wherever.source[:100], "r")[model.EVENTS]
+    assert wherever.checks == (Exit.TO_DO, Exit.TO_DO)
+    wherever.database.command({"collMod": model.LINKSETS, "validator": {}})
+    assert wherever.backfill().status == Exit.DONE
+    assert wherever.whole
 
 
-def test_unique_key_that_another_document_holds_is_a_failure(site: Site, place: Place) -> None:
-    linksets = place.database[model.LINKSETS]
+def test_unique_key_that_another_document_holds_is_a_failure(wherever: Site) -> None:
+    linksets = wherever.database[model.LINKSETS]
     linksets.create_index([("tenant", 1), ("advisoryKey", 1)], unique=True)
     held = {"_id": "lnk:other", "tenant": "default", "advisoryKey": "CVE-7"}
     linksets.insert_one(held)
     # and one that is there already, by its id, is none
-    there = expected(site.source, "r")[model.LINKSETS][model.linkset_id("default", "CVE-8")]
+    there = expected(wherever.source, "r")[model.LINKSETS][model.linkset_id("default", "CVE-8")]
     linksets.insert_one(there)
-    ended = site.backfill()
+    ended = wherever.backfill()
     assert (ended.status, ended.facts["counts"]["failed"]) == (Exit.FAILED, 1)
     [problem] = ended.facts["problems"]
     assert (problem["document_id"], problem["code"]) == (
@@ -206,8 +217,8 @@ def test_unique_key_that_another_document_holds_is_a_failure(site: Site, place: 
         11000,
     )
     linksets.delete_one({"_id": "lnk:other"})
-    assert site.backfill().status == Exit.DONE
-    assert site.whole
+    assert wherever.backfill().status == Exit.DONE
+    assert wherever.whole
 
 
 @pytest.mark.long
@@ -246,23 +257,25 @@ def test_kill_in_a_batch_costs_that_batch(site: Site, place: Place) -> None:
     assert tables(site.database) == NOTHING
 
 
-def test_published_events_and_what_others_use_have_no_way_back_but_the_backup(site: Site) -> None:
-    assert site.backfill().status == Exit.DONE
-    events, linksets = site.database[model.EVENTS], site.database[model.LINKSETS]
+def test_published_events_and_what_others_use_have_no_way_back_but_the_backup(
+    wherever: Site,
+) -> None:
+    assert wherever.backfill().status == Exit.DONE
+    events, linksets = wherever.database[model.EVENTS], wherever.database[model.LINKSETS]
     event = events.find_one({})
     events.update_one({"_id": event["_id"]}, {"$set": {"published": True}})
-    before = tables(site.database)
-    assert (site.checks, site.back().status) == ((Exit.DONE, Exit.TO_DO), Exit.CONFLICT)
-    assert tables(site.database) == before
+    before = tables(wherever.database)
+    assert (wherever.checks, wherever.back().status) == ((Exit.DONE, Exit.TO_DO), Exit.CONFLICT)
+    assert tables(wherever.database) == before
     events.update_one({"_id": event["_id"]}, {"$set": {"published": False}})
     used = next(iter(before[model.OBSERVATIONS]))
     linksets.insert_one({"_id": "lnk:other", "tenant": "default", "observations": [used]})
-    assert site.back().status == Exit.CONFLICT
-    assert list(tables(site.database)[model.OBSERVATIONS]) == [used]
-    assert site.checks == (Exit.CONFLICT, Exit.TO_DO)
+    assert wherever.back().status == Exit.CONFLICT
+    assert list(tables(wherever.database)[model.OBSERVATIONS]) == [used]
+    assert wherever.checks == (Exit.CONFLICT, Exit.TO_DO)
     linksets.delete_one({"_id": "lnk:other"})
-    assert site.back().status == Exit.DONE
-    assert tables(site.database) == NOTHING
+    assert wherever.back().status == Exit.DONE
+    assert tables(wherever.database) == NOTHING
 
 
 @contextlib.contextmanager
@@ -341,3 +354,30 @@ def test_server_that_ends_in_a_batch_loses_nothing_that_counts(tmp_path: Path, h
             assert site.whole
             assert site.back().status == Exit.DONE
             assert tables(site.database) == NOTHING
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["3.9", "3.10"])
+def test_older_pythons_have_a_driver_too(place: Place, tmp_path: Path, version: str) -> None:
+    found = [shutil.which(f"python{version}")]
+    found += map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    pythons = [p for p in found if p and not subprocess.run([p, "-c", ""]).returncode]
+    if not pythons:
+        pytest.skip(f"not run: python{version} is not installed")
+    tag, wanted = version.replace(".", ""), []
+    for wheel in WHEELS.glob("*.whl"):
+        if f"-cp{tag}-" in wheel.name or wheel.name.startswith("dnspython-2.7"):
+            wanted.append(wheel)
+            zipfile.ZipFile(wheel).extractall(tmp_path)
+    assert len(wanted) == 2
+    source = [advisory(n) for n in range(30)]
+    site = Site(place.database, place.uri, source)
+    for program in (BACKFILL, ROLLBACK):
+        command = words(program, *site.words(), python=pythons[0])
+        command[command.index(str(DRIVER))] = str(tmp_path)
+        done = subprocess.run(
+            command, env={"LNM_MONGO_URI": place.uri}, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == Exit.DONE, done.stderr
+        assert site.whole == (program == BACKFILL)
+    assert tables(site.database) == NOTHING

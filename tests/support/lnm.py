@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import io
 import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
-from runner.site import LAUNCH
-from tests.support.mongo import PLACE, driver, program
-from tests.unit.lnm import LNM, load
+from tests.support.migrating import run_here, words
+from tests.support.mongo import URI_VARIABLE, program
+from tests.unit.lnm import load
 
 BACKFILL = "migrations/21-102/backfill.py"
 ROLLBACK = "migrations/21-102/rollback.py"
@@ -70,13 +65,9 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start a program as the runner does: isolated, with its driver and no other variables."""
     program()  # or the test is not run
-    path = LNM / name
     return subprocess.Popen(
-        [
-            *(sys.executable, "-I", "-B", "-c", LAUNCH),
-            *(str(path.parent), str(PLACE / "driver"), str(path), *arguments),
-        ],
-        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "LNM_MONGO_URI": uri, **(more or {})},
+        words(name, *arguments),
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", URI_VARIABLE: uri, **(more or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -87,30 +78,22 @@ def start(
 def finish(process: subprocess.Popen[str]) -> Ran:
     """Wait for a program."""
     out, errors = process.communicate(timeout=120)
-    return Ran(process.returncode, json.loads(out) if out.strip() else None, errors)
+    return _ran(process.returncode, out, errors)
 
 
 def run(name: str, *arguments: str, uri: str, more: Mapping[str, str] | None = None) -> Ran:
-    """Run the program in this process: the driver is imported once, not by every program."""
-    driver()
-    folder, _, file = name.rpartition("/")
-    program_of = load(folder, file.removesuffix(".py"))
+    """Run a program in this process, which gets its signals back."""
     held = {number: signal.getsignal(number) for number in SIGNALS}
-    out, errors = io.StringIO(), io.StringIO()
     try:
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(errors),
-        ):
-            for variable, value in {"LNM_MONGO_URI": uri, **(more or {})}.items():
-                patch.setenv(variable, value)
-            status = program_of.main(list(arguments))
+        ended = run_here(name, *arguments, uri=uri, report=None, **(more or {}))
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
-    text = out.getvalue()
-    return Ran(status, json.loads(text) if text.strip() else None, errors.getvalue())
+    return _ran(ended.status, ended.out, ended.err)
+
+
+def _ran(status: int, out: str, errors: str) -> Ran:
+    return Ran(status, json.loads(out) if out.strip() else None, errors)
 
 
 def advisory(number: int, **more: Any) -> dict[str, Any]:

@@ -47,14 +47,14 @@ def test_every_leg_is_measured_and_shown(results: list[Result]) -> None:
     assert "The targets are meant for larger data" in text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_target_of_the_issue_is_judged(results: list[Result]) -> None:
     judged = {(data, text) for data, text, *_ in verdicts(results)}
     wanted = {(target.data, target.text) for target in TARGETS if target.data != "million"}
     assert judged == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_legs_leave_nothing_behind(results: list[Result]) -> None:
     for result in results:
         for leg in result.legs:

@@ -193,6 +193,7 @@ def test_demo_shows_each_verdict() -> None:
         statuses = re.findall(r"^\$ echo \$\?\n(\d+)$", text.split("<!-- end of demo")[0], re.M)
         assert "".join(statuses) == expected
     assert "\nREJECTED: attestation-missing" in read("docs/demo.md")
+    assert "\nthe site has what it needs; nothing was changed\n" in read("docs/demo.md")
 
 
 # --- links -----------------------------------------------------------------------------------
