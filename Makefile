@@ -116,6 +116,10 @@ big: venv ## Build and verify members above 4 GiB and 8 GiB (needs disk space an
 package: venv ## Build wheel and sdist, install each where nothing else is, and make a kit with it
 	$(RUN) tools/package.py
 
+.PHONY: release-image
+release-image: venv ## Build a container image for release hosts, and make a kit in it without a network
+	$(RUN) tools/release_image.py
+
 .PHONY: seaweedfs
 seaweedfs: build/seaweedfs/.installed ## Install the object store that tests publish to, in build/seaweedfs
 
