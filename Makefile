@@ -36,6 +36,10 @@ lnm-image: venv ## Lock the full LNM kit, build its runner image twice without a
 lnm-full: venv ## The same, then SBOMs, and the whole kit twice, compared and judged
 	$(RUN) tools/lnm.py full
 
+.PHONY: lnm
+lnm: venv lnm-servers ## The whole release plan with real servers: sources, bucket, sites, audit; ends in a page
+	$(RUN) tools/lnm_plan.py $(ARGS)
+
 lnm-site: venv lnm-servers ## Do the LNM plan at a site on loopback: staging, production, alert, kill, way back, evidence
 	$(RUN) tools/lnm_site.py
 
