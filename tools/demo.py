@@ -273,7 +273,7 @@ name = "web"
 version = "2"
 line = "web/stable"
 sequence = 2
-created = 2026-11-24T00:00:00Z
+created = 2024-01-01T00:00:00Z
 summary = "a web application with its runbook"
 """
 COMPONENT = """

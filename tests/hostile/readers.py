@@ -22,6 +22,7 @@ from verifier.evidence.index import parse_index
 from verifier.evidence.judge import Evidence
 from verifier.evidence.judgement import MET, Contents, Document, Facts, Part
 from verifier.evidence.layouts import read_layout
+from verifier.evidence.proofs import attestations
 from verifier.evidence.rules import Attester, Requirement
 from verifier.evidence.sbom import NotAnSbom, read_sbom
 from verifier.evidence.scans import read_scan
@@ -109,7 +110,7 @@ def decide(data: bytes) -> None:
     for decision in evidence.decide(wanted):
         if decision.verdict == MET:
             raise AssertionError("nobody signed it, and it is met")
-    list(evidence.attestations())
+    list(attestations(evidence))
 
 
 def bundle(data: bytes) -> None:

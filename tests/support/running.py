@@ -21,6 +21,7 @@ from kit.signing import load_signer
 from kit.spec import load_spec
 from tests.support.making import ROOT_FILE, key, pinned, write_files, write_spec
 
+LONG_AGO = "2020-01-01T00:00:00Z"  # a clock before the kit begins no run
 COMPONENT = """
 [[component]]
 id = "runbook"
@@ -116,7 +117,8 @@ class Grounds:
         given = {"tools/step.py": STEP, **files}
         write_files(source / "src", given, executable)
         (source / "runbook.toml").write_text(head + runbook, encoding="utf-8")
-        spec = write_spec(source, sorted({name.split("/")[0] for name in given}))
+        names = sorted({name.split("/")[0] for name in given})
+        spec = write_spec(source, names, created=LONG_AGO)
         spec.write_text(spec.read_text("utf-8") + COMPONENT, encoding="utf-8")
         self.kit = self.build(spec)
         for name in ("place", "host"):

@@ -17,6 +17,7 @@ from verifier.core.trust import Root
 from verifier.evidence.documents import Claim
 from verifier.evidence.index import PATH
 from verifier.evidence.judgement import REJECTED, Attestation, Document, Proof
+from verifier.evidence.proofs import attestations
 from verifier.evidence.rules import KIT_SIGNERS, Attester
 from verifier.evidence.sigstore.bundle import Bundle
 from verifier.evidence.sigstore.x509 import oidc_issuers
@@ -82,7 +83,7 @@ def judge_signed(
     ]
     asked = host.evidence.decisions if host is not None and host.evidence is not None else ()
     meeting = {proof.document for decision in asked for proof in decision.proofs}
-    for (document, claim), found in zip(claims, judged.evidence.attestations()):
+    for (document, claim), found in zip(claims, attestations(judged.evidence)):
         row = _row(document, claim, found, claim.where in meeting)
         made.rows.append(row)
         if claim.statement is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from verifier.core.errors import ExitStatus, KitError
 from verifier.evidence.attesters import Signature, Trust, most
-from verifier.evidence.conditions import Moment, check, moment_of
+from verifier.evidence.conditions import check, moment_of
 from verifier.evidence.documents import OPENVEX, VEX, Claim, content_of, types_of
 from verifier.evidence.errors import (
     AttestationFalse,
@@ -25,13 +25,13 @@ from verifier.evidence.judgement import (
     REJECTED,
     UNDECIDED,
     Answer,
-    Attestation,
     Decision,
     Document,
     Facts,
     Part,
     Proof,
 )
+from verifier.evidence.proofs import proof_of, with_time
 from verifier.evidence.rules import EVERY, KIT, KIT_SIGNERS, LAYOUT, Attester, Requirement
 from verifier.evidence.statement import Statement
 from verifier.evidence.vex import VexStatement, read_vex
@@ -61,8 +61,8 @@ class Evidence:
         index: Mapping[str, Sequence[Line]] | None = None,
         more: Sequence[tuple[Document, Claim]] = (),
     ) -> None:
-        self._facts, self.trust, self._index = facts, trust, index
-        self._attesters = {**attesters, KIT_SIGNERS: Attester(KIT_SIGNERS)}
+        self.facts, self.trust, self._index = facts, trust, index
+        self.attesters = {**attesters, KIT_SIGNERS: Attester(KIT_SIGNERS)}
         self.documents = tuple(documents)
         self.claims: list[tuple[Document, Claim]] = list(more)
         self.unread: list[tuple[Document, KitError | None]] = []
@@ -97,19 +97,19 @@ class Evidence:
     def _digests(self, statement: Statement) -> Iterator[str]:
         for subject in statement.subjects:
             sha256, sha512 = subject.digest.get("sha256"), subject.digest.get("sha512")
-            known = self._facts.sha512.get(sha512) if sha512 is not None else None
+            known = self.facts.sha512.get(sha512) if sha512 is not None else None
             if sha256 is None:
                 sha256 = known
             elif known not in (None, sha256):
                 continue  # it contradicts itself
             if sha256 is not None:
                 yield sha256
-                yield from self._facts.below.get(sha256, ())
+                yield from self.facts.below.get(sha256, ())
 
     def named(self, digests: frozenset[str], part: Part | None, subjects: str) -> bool:
         """Whether digests name a component, or enough parts of it; None is the kit."""
         if part is None:
-            return self._facts.kit_id in digests or self._facts.content_id in digests
+            return self.facts.kit_id in digests or self.facts.content_id in digests
         contents = part.contents
         if contents.digest in digests:
             return bool(contents.units or contents.also)
@@ -142,11 +142,11 @@ class Evidence:
         if requirement.component == KIT:
             yield KIT, None
         elif requirement.component == EVERY:
-            for part in self._facts.parts:
+            for part in self.facts.parts:
                 if not part.placeholder:
                     yield part.id, part
         else:
-            parts = {part.id: part for part in self._facts.parts}
+            parts = {part.id: part for part in self.facts.parts}
             yield requirement.component, parts.get(requirement.component)
 
     def _answer(self, requirement: Requirement, name: str, part: Part | None) -> Answer:
@@ -186,7 +186,7 @@ class Evidence:
         times = [(at, source) for at, source in proved if at is not None]
         moment = moment_of(statement, *min(times, default=(None, "")))
         try:
-            told = check(requirement, statement, moment, self._facts.now, self._facts.locked)
+            told = check(requirement, statement, moment, self.facts.now, self.facts.locked)
             told = told or self._open(requirement, statement, part)
         except KitError as error:
             return Answer(4, UNDECIDED, error)
@@ -195,7 +195,7 @@ class Evidence:
             return Answer(3, REJECTED, AttestationFalse(message, where=where))
         if answer.verdict == UNDECIDED:
             return answer
-        timed = tuple(_with_time(proof, moment) for proof in proofs)
+        timed = tuple(with_time(proof, moment) for proof in proofs)
         return Answer(5, MET, None, timed)
 
     def signed_answer(
@@ -228,7 +228,7 @@ class Evidence:
         for document, claim in group:
             for name in requirement.of:
                 try:
-                    signature = self.trust.signature(claim, self._attesters[name])
+                    signature = self.trust.signature(claim, self.attesters[name])
                 except KitError as error:
                     faults.append(error)
                     if error.status is ExitStatus.UNDECIDED:
@@ -236,7 +236,7 @@ class Evidence:
                     continue
                 if signature is not None:
                     signatures.append(signature)
-                    proofs.append(_proof(document, claim, signature))
+                    proofs.append(proof_of(document, claim, signature))
         faults.sort(key=lambda fault: fault.status is ExitStatus.REJECTED)
         return proofs, signatures, faults, open_
 
@@ -270,7 +270,7 @@ class Evidence:
                 continue
             for name in requirement.vex:
                 try:
-                    signature = self.trust.signature(claim, self._attesters[name])
+                    signature = self.trust.signature(claim, self.attesters[name])
                 except KitError:
                     continue  # what cannot be judged answers nothing
                 if signature is not None:
@@ -290,14 +290,14 @@ class Evidence:
         unread = part.contents.unread if part is not None else ""
         if part is not None and unread and self._of_type(requirement.predicate_type):
             yield Answer(4, UNDECIDED, _unread(unread, f"component {part.id!r}"))
-        if self._facts.unread and any(
+        if self.facts.unread and any(
             "sha256" not in subject.digest and "sha512" in subject.digest
             for statement in self._of_type(requirement.predicate_type)
             for subject in statement.subjects
-            if subject.digest.get("sha512") not in self._facts.sha512
+            if subject.digest.get("sha512") not in self.facts.sha512
         ):
             where = f"component {part.id!r}" if part is not None else "the kit"
-            yield Answer(4, UNDECIDED, _unread(self._facts.unread, where))
+            yield Answer(4, UNDECIDED, _unread(self.facts.unread, where))
 
     def _of_type(self, predicate_type: str) -> list[Statement]:
         return [
@@ -354,86 +354,9 @@ class Evidence:
             told += f"; it claims to be by {', '.join(map(repr, claimed[:_SHOWN]))[:400]}"
         return AttestationUntrusted(told, where=where)
 
-    # --- everything, whoever asks
-
-    def attestations(self) -> Iterator[Attestation]:
-        """Yield each thing that a document says, judged by all whom the policy names."""
-        for document, claim in self.claims:
-            if claim.statement is None and claim.signed is None:
-                continue
-            yield self._attestation(document, claim)
-        for document, fault in self.unread:
-            fault = fault or document.unread()
-            verdict = UNDECIDED if fault.status is ExitStatus.UNDECIDED else REJECTED
-            yield Attestation(
-                document.path, document.sha256, document.given, "-", "-", (), (), verdict, fault
-            )
-
-    def _attestation(self, document: Document, claim: Claim) -> Attestation:
-        proofs, faults = [], []
-        for attester in self._attesters.values():
-            try:
-                signature = self.trust.signature(claim, attester)
-            except KitError as error:
-                faults.append(error)
-                continue
-            if signature is not None:
-                proofs.append(_proof(document, claim, signature))
-        verdict = "signed" if proofs else "others" if claim.signed is not None else "unsigned"
-        fault = None
-        if faults and not proofs:
-            fault = max(faults, key=lambda each: each.status)
-            verdict = UNDECIDED if fault.status is ExitStatus.UNDECIDED else REJECTED
-        statement = claim.statement
-        if statement is not None:
-            proofs = [
-                _with_time(proof, moment_of(statement, proof.signed_at, proof.time_from))
-                for proof in proofs
-            ]
-        about = tuple(self._about_what(statement)) if statement is not None else ()
-        return Attestation(
-            claim.where,
-            document.sha256,
-            document.given,
-            claim.form,
-            claim.type,
-            claim.subjects,
-            about,
-            verdict,
-            fault,
-            tuple(proofs),
-        )
-
-    def _about_what(self, statement: Statement) -> Iterator[str]:
-        digests = self.about(statement)
-        if self.named(digests, None, "any"):
-            yield KIT
-        for part in self._facts.parts:
-            if self.named(digests, part, "any"):
-                yield part.id
-
 
 def _unread(message: str, where: str) -> KitError:
     return EvidenceUnread(message, where=where)
-
-
-def _proof(document: Document, claim: Claim, signature: Signature) -> Proof:
-    return Proof(
-        claim.where,
-        document.sha256,
-        document.given,
-        signature.attester,
-        signature.signer,
-        signature.signed_at,
-        signature.time_from,
-    )
-
-
-def _with_time(proof: Proof, moment: Moment) -> Proof:
-    """Return a proof that also says when, as the statement itself has it if nobody proved it."""
-    if proof.signed_at is not None or moment.seconds is None:
-        return proof
-    return replace(proof, signed_at=moment.seconds, time_from=moment.source)
 
 
 def _claimed_names(group: Sequence[tuple[Document, Claim]]) -> Iterator[str]:

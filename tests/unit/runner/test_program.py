@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -158,26 +158,3 @@ def test_what_cannot_be_started_says_so(tmp_path: Path, argv: list[str]) -> None
     ended = run_program(start, Masker(()), Hooks(lambda: "", lambda data: None))
     assert ended.why == NOT_STARTED
     assert argv[0] in ended.evidence["error"]
-
-
-def test_a_short_program_takes_hardly_longer_than_by_hand(tmp_path: Path) -> None:
-    """Under 10 ms beside what the program takes; the median of several, on a busy machine."""
-    import subprocess
-
-    def by_hand(number: int) -> None:
-        subprocess.run(["/bin/true"], check=True)
-
-    def by_runner(number: int) -> None:
-        place = tmp_path / f"output{number}"
-        start = Start(["/bin/true"], {}, str(tmp_path), MARK, str(place), 10_000)
-        run_program(start, Masker(()), Hooks(lambda: "", lambda data: None))
-
-    def median(call: Callable[[int], None]) -> float:
-        times = []
-        for number in range(9):
-            began = time.monotonic()
-            call(number)
-            times.append(time.monotonic() - began)
-        return sorted(times)[4]
-
-    assert median(by_runner) - median(by_hand) < 0.05
