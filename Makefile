@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo audit-demo audit-picture lnm-image lnm-full test test-long check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
+.PHONY: help demo audit-demo audit-picture lnm-image lnm-full lnm-site test test-long check check-fast static lint types fresh fix bench vectors docs fuzz fuzz-bundles fuzz-evidence bare hosts offline repro \
 	big lock venv clean
 
 help: ## Show this list
@@ -35,6 +35,13 @@ lnm-image: venv ## Lock the full LNM kit, build its runner image twice without a
 
 lnm-full: venv ## The same, then SBOMs, and the whole kit twice, compared and judged
 	$(RUN) tools/lnm.py full
+
+.PHONY: lnm
+lnm: venv lnm-servers ## The whole release plan with real servers: sources, bucket, sites, audit; ends in a page
+	$(RUN) tools/lnm_plan.py $(ARGS)
+
+lnm-site: venv lnm-servers ## Do the LNM plan at a site on loopback: staging, production, alert, kill, way back, evidence
+	$(RUN) tools/lnm_site.py
 
 test: venv ## Test every behaviour, on all cores; ARGS='-k names -x' is handed to pytest
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not long' $(ARGS)

@@ -307,6 +307,13 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
 ]
 
 
+def _plan_table() -> str:
+    """Return the release plan of the example, row by row."""
+    from tests.support.lnmplan import table  # here: it can start servers
+
+    return table()
+
+
 def _spec_tables() -> str:
     parts = []
     for header, model in TABLES:
@@ -346,6 +353,7 @@ def _example(name: str) -> str:
 
 
 SECTIONS: dict[str, Callable[[], str]] = {
+    "plan-table": _plan_table,
     "demo": lambda: _fenced(demo_output()),
     "demo-shortened": lambda: _fenced(shorten(demo_output())),
     "errors-verifier": lambda: _error_pages("verifier"),

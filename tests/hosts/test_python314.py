@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hostile.readers import CORPUS, ISSUER, NAME
 from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit, read_tree, text
 
 JS = Path(__file__).parent / "js"
@@ -55,7 +57,11 @@ def ask(medium: Path, target: Path, calls: dict[str, str]) -> dict[str, Any]:
     """Run calls of ``run`` in one Python; return their answers by name."""
     pairs = ", ".join(f"{name!r}: run({call})" for name, call in calls.items())
     program = PROGRAM.replace("{REQUEST}", "{" + pairs + "}")
-    mounts = {"/medium": str(medium), "/target": str(target)}
+    return execute({"/medium": str(medium), "/target": str(target)}, program)
+
+
+def execute(mounts: dict[str, str], program: str) -> dict[str, Any]:
+    """Run a program whose last line is the JSON of an object; return that."""
     done = subprocess.run(
         [node(), JS / "run.mjs"],
         input=json.dumps({"mounts": mounts, "program": program}),
@@ -115,3 +121,58 @@ def test_python_3_14_proves_the_kit(kit: Made, tmp_path: Path) -> None:
     tree = read_tree(tmp_path / "out")
     assert {path: tree[path][1] for path in FILES} == FILES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+BUNDLES = """
+import base64, glob, json, sys
+sys.path.insert(0, MEDIUM + "/kit-verify.pyz")
+from verifier.core.errors import KitError
+from verifier.evidence.sigstore.bundle import parse_bundle
+from verifier.evidence.sigstore.identity import make_identity, make_key
+from verifier.evidence.sigstore.roots import parse_trusted_root
+from verifier.evidence.sigstore.verify import verify_bundle
+root = parse_trusted_root(open(CORPUS + "/trusted_root.json", "rb").read())
+owner = make_key(open(CORPUS + "/key.pub").read())
+who = make_identity(*WHO)
+def say(data):
+    try:
+        bundle = parse_bundle(data)
+        verify_bundle(bundle, who if bundle.certificate is not None else owner, [root])
+    except KitError as error:
+        return error.code
+    return "good"
+found = {"version": sys.version_info[:2]}
+for path in sorted(glob.glob(CORPUS + "/evidence/bundle-*")):
+    data = open(path, "rb").read()[1:]
+    value = json.loads(data)
+    entry = value["verificationMaterial"]["tlogEntries"][0]
+    entry["inclusionProof"]["rootHash"] = base64.b64encode(bytes(32)).decode()
+    told = [say(data), say(json.dumps(value).encode())]
+    body = json.loads(data)
+    place = body.get("messageSignature") or body["dsseEnvelope"]["signatures"][0]
+    name = "signature" if "signature" in place else "sig"
+    raw = bytearray(base64.b64decode(place[name]))
+    raw[-1] ^= 1
+    place[name] = base64.b64encode(bytes(raw)).decode()
+    found[path.rpartition("/")[2]] = [*told, say(json.dumps(body).encode())]
+json.dumps(found)
+"""
+
+
+@pytest.mark.slow
+def test_python_3_14_judges_bundles_as_this_one_does(kit: Made) -> None:
+    def program(medium: str, corpus: str) -> str:
+        head = f"MEDIUM, CORPUS, WHO = {medium!r}, {corpus!r}, {(ISSUER, NAME)!r}"
+        return f"{head}\n{BUNDLES}"
+
+    said = execute(
+        {"/medium": str(kit.directory), "/corpus": str(CORPUS)}, program("/medium", "/corpus")
+    )
+    here = program(str(kit.directory), str(CORPUS)).replace("\njson.dumps(", "\nprint(json.dumps(")
+    command = [sys.executable, "-I", "-c", f"{here.rstrip()})"]
+    ours = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert said.pop("version") == [3, 14]
+    assert ours.pop("version") == list(sys.version_info[:2])
+    assert said == ours
+    assert len(said) == 9
+    assert all(told[0] == "good" and "good" not in told[1:] for told in said.values()), said

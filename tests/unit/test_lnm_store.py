@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
+import http.server
 import io
+import ipaddress
+import ssl
+import threading
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.support.webserver import Answer, Handler, Web, status, web
 from tests.unit.lnm import load
@@ -154,6 +164,62 @@ def test_an_object_that_breaks_off_is_no_object(store: Store) -> None:
     assert caught.value.status == Exit.UNAVAILABLE
     store.answers(status(404))
     assert store.client.head(KEY) is None
+
+
+def certificate(directory: Path) -> tuple[Path, Path]:
+    """Return a certificate of this host that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (directory / "key.pem").write_bytes(
+        key.private_bytes(encoding, form, serialization.NoEncryption())
+    )
+    (directory / "ca.pem").write_bytes(made.public_bytes(encoding))
+    return directory / "ca.pem", directory / "key.pem"
+
+
+def test_a_store_with_tls_is_judged_by_the_authorities_that_the_site_names(tmp_path: Path) -> None:
+    ca, key = certificate(tmp_path)
+
+    class Answering(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Say nothing."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    with http.server.HTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with contextlib.closing(s3.ObjectStore(url, "bucket", WHO, ca_file=str(ca))) as store:
+                store.check()
+            stranger = s3.ObjectStore(url, "bucket", WHO)
+            with pytest.raises(s3.StoreRefused, match="certificate") as caught:
+                stranger.check()
+            assert caught.value.status == Exit.USAGE
+        finally:
+            server.shutdown()
+            thread.join()
+    for bad in (str(key), str(tmp_path / "none")):
+        with pytest.raises(common.MigrationError) as refused:
+            s3.ObjectStore(url, "bucket", WHO, ca_file=bad)
+        assert refused.value.status == Exit.USAGE
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.build import Options, build
+from kit.keys import load_root_key
 from kit.signing import load_signer
 from kit.spec import load_spec
 from runner.cli import main
@@ -22,13 +24,14 @@ from runner.kitside import look_under
 from tests.conftest import Judge
 from tests.support.authenticator import Authenticator
 from tests.support.homes import OPERATOR, STRANGER, operators_root, public_of, write_operators
-from tests.support.making import ROOT_FILE, pinned
+from tests.support.making import REPOSITORY, ROOT_FILE, pinned
 from tests.support.running import HEAD, Grounds, step
 from verifier.core.errors import KitError
 from verifier.core.signature import SSHSIG_SK
 from verifier.core.trust import parse_root
 
 pytestmark = pytest.mark.slow
+RUNS = REPOSITORY / "fixtures" / "runs"
 AFTER = HEAD.replace(
     "[environment.production]\n",
     '[environment.production]\nafter = { environment = "staging", maximum-age-days = 5 }\n',
@@ -261,3 +264,62 @@ def test_two_people_seal_one_after_the_other(closed: Grounds, tmp_path: Path) ->
         assert audited(closed, path).signers == ("olga", "otto")
     finally:
         (closed.trust / "operators.json").write_bytes(before)
+
+
+def test_a_key_of_ssh_seals_it(closed: Grounds, tmp_path: Path, judge: Judge) -> None:
+    program = judge("ssh-keygen")
+    path = tmp_path / "id"
+    command = [str(program), "-q", "-t", "ed25519", "-N", "", "-C", "olga", "-f", str(path)]
+    subprocess.run(command, check=True)
+    key = load_root_key(path.with_suffix(".pub"))
+    before = (closed.trust / "operators.json").read_bytes()
+    try:
+        names = {"olga": (key.scheme, key.keyval["public"])}
+        (closed.trust / "operators.json").write_bytes(operators_root(names))
+        said = export(closed, 0, tmp_path / "out", "--yes", "--key", f"ssh:{path}")
+        assert "SEALED by olga" in said
+        found = audited(closed, tmp_path / "out" / "evidence-hall-2-one.tar.zst")
+        assert found.signers == ("olga",)
+    finally:
+        (closed.trust / "operators.json").write_bytes(before)
+
+
+def planned(grounds: Grounds, evidence: Path, status: int) -> str:
+    """Plan a run after evidence; return what was said."""
+    words = ["plan", str(grounds.kit), "--trust", str(grounds.trust)]
+    words += ["--settings", str(grounds.settings), "--after", str(evidence)]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        found = main(words, {})
+    assert found == status, said.getvalue()
+    return said.getvalue()
+
+
+def test_an_override_lets_unfit_evidence_pass_and_no_foreign_one(
+    closed: Grounds, evidence: Path, tmp_path: Path
+) -> None:
+    value = json.loads(closed.settings.read_text("utf-8"))
+    policy = {
+        "type": "https://offline-kit.example/policy/v1",
+        "name": "hall 2",
+        "otherLines": "allow",
+        "overrides": [
+            {"name": code, "code": code, "line": "demo/stable", "reason": "there is one"}
+            for code in ("staging-unfit", "staging-missing")
+        ],
+    }
+    foreign = tmp_path / "foreign.tar.zst"
+    foreign.write_bytes(gzip.decompress((RUNS / "closed" / "evidence.gz").read_bytes()))
+    edited = tmp_path / "edited.tar.zst"
+    edited.write_bytes(evidence.read_bytes().replace(b"a directory", b"A directory"))
+    try:
+        closed.write_settings({**value, "environment": "production"})
+        assert "error[staging-unfit]" in planned(closed, evidence, 4)
+        (closed.trust / "policy.json").write_text(json.dumps(policy), encoding="utf-8")
+        said = planned(closed, evidence, 0)
+        assert "let pass: staging-unfit: override 'staging-unfit': there is one" in said
+        assert "error[evidence-foreign]" in planned(closed, foreign, 4)
+        assert "error[digest-mismatch]" in planned(closed, edited, 4)
+    finally:
+        (closed.trust / "policy.json").unlink(missing_ok=True)
+        closed.write_settings(value)

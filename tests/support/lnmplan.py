@@ -1,0 +1,340 @@
+"""The release plan of Link-Not-Merge at the release host: its project, places, and report."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.making import KEYS, REPOSITORY
+from tests.support.registry import registry
+from tests.support.seaweed import BUCKET, KEY, SECRET, seaweed
+
+LNM = REPOSITORY / "fixtures" / "lnm"
+WHEELS = REPOSITORY / "build" / "lnm-servers" / "wheels"
+NAME, LINE, VERSION, NEXT = "lnm", "lnm/stable", "2026.11.0", "2026.12.0"
+LEFT_OUT = ("__pycache__", ".*_cache", "*.pyc", "full", "packaged")
+EXPORTED = ("migrations/21-101", "migrations/21-102", "seeds/object-store", "rollout")
+ARTIFACTS = "artifacts/lnm"
+SPEED = (  # the drill looks more often, and watches for seconds
+    (r'every = "\w+"', 'every = "1s"'),
+    (r'wait = "\w+"', 'wait = "1s"'),
+    (r'watch-after = "\w+"', 'watch-after = "8s"'),
+)
+MORE = """
+[[component]]
+id = "rollout"
+version = "2026.11.0"
+path = "rollout"
+lands = "run by kit-run"
+[[component.source]]
+dir = "artifacts/lnm/rollout"
+
+[[component]]
+id = "runbook"
+version = "2026.11.0"
+path = "runbook"
+lands = "read by kit-run"
+[[component.source]]
+runbook = "site/runbook.toml"
+
+[[component]]
+id = "driver"
+kind = "wheels"
+version = "4"
+path = "packages/driver"
+lands = "unpacked by kit-run"
+[[component.source]]
+dir = "wheels"
+
+[[exemption]]
+paths = ["runbook/runbook.json"]
+reason = "the signed runbook, no software: not in an SBOM"
+
+[[attestation]]
+file = "attestations/tests.dsse.json"
+component = "migrations-21-101"
+[[attestation]]
+file = "attestations/tests.dsse.json"
+component = "migrations-21-102"
+"""
+EXPORT = """\
+import shutil
+for name in {names}:
+    shutil.copytree(name, "{artifacts}/" + name, dirs_exist_ok=True)
+"""
+RELEASE = """\
+# What `offline-kit release plan.toml` does; no part of the kit.
+[release]
+root = "{keys}/root.json"
+out = "../../../out"
+sums-key = "{keys}/sums.pem"
+sbom = "write"
+sign = ["alice"]
+to = ["s3://{bucket}/lnm", "oci://{registry}/releases/lnm"]
+publisher = "{keys}/mallory.pem"
+owners = ["DevOps Guild", "Concelier Storage Guild", "Platform Security"]
+plain-http = ["{store}", "{registry}"]
+one-writer = true
+
+[release.keys]
+alice = "{keys}/alice.pem"
+
+[[release.step]]
+name = "image"
+run = ["python3", "make_runner_image.py", "--write"]
+materials = ["make_runner_image.py", "generated.py", "runner", "migrations", "kit.toml"]
+products = ["images/migration-runner"]
+key = "{keys}/grace.pem"
+
+[[release.step]]
+name = "export"
+run = ["python3", "export.py"]
+materials = ["export.py", "migrations", "seeds", "rollout"]
+products = ["artifacts/lnm"]
+key = "{keys}/grace.pem"
+
+[release.test]
+reports = ["attestations/tests.trx"]
+attestation = "attestations/tests.dsse.json"
+key = "{keys}/grace.pem"
+
+[release.verify]
+key = "{keys}/grace.pem"
+
+[[release.site]]
+name = "hall-1"
+trust = "../../../sites/hall-1"
+"""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where releases go: a bucket and a registry on loopback, as HOST:PORT."""
+
+    store: str
+    registry: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What boto3 finds its server and its credentials in."""
+        return {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": f"http://{self.store}",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    @property
+    def bucket(self) -> str:
+        """The bucket, as `--from` takes it."""
+        return f"s3://{BUCKET}/lnm"
+
+    @property
+    def repository(self) -> str:
+        """The repository, as `--from` takes it."""
+        return f"oci://{self.registry}/releases/lnm"
+
+
+@contextlib.contextmanager
+def places(directory: Path) -> Iterator[Places]:
+    """Run SeaweedFS and docker-registry."""
+    program = shutil.which("docker-registry")
+    assert program is not None
+    with (
+        seaweed(directory / "store") as store,
+        registry(Path(program), directory / "registry") as host,
+    ):
+        yield Places(store.url.removeprefix("http://"), host)
+
+
+def make_project(top: Path, where: Places) -> Path:
+    """Write the project of the plan below a directory; return its spec."""
+    place = top / "fixtures" / "lnm"
+    shutil.copytree(LNM, place, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    shutil.copytree(WHEELS, place / "wheels")
+    for old in ("supply", "images"):
+        shutil.rmtree(place / old)
+    (place / "supply").mkdir()
+    (place / ARTIFACTS).mkdir(parents=True)
+    shutil.copy(KEYS / "frank.pub", place / "supply" / "owner.pub")
+    book = place / "site" / "runbook.toml"
+    text = book.read_text("utf-8")
+    for pattern, instead in SPEED:
+        text = re.sub(pattern, instead, text)
+    book.write_text(text, encoding="utf-8")
+    names = [name for name in EXPORTED if (place / name).is_dir()]
+    (place / "export.py").write_text(EXPORT.format(names=names, artifacts=ARTIFACTS))
+    (place / "plan.toml").write_text(spec_text(), encoding="utf-8")
+    release = RELEASE.format(keys=KEYS, bucket=BUCKET, store=where.store, registry=where.registry)
+    (place / "offline-kit.toml").write_text(release, encoding="utf-8")
+    return place / "plan.toml"
+
+
+def spec_text() -> str:
+    """Return the spec of the plan: the attested one of the fixture, out of `artifacts/`."""
+    text = (LNM / "attested.toml").read_text("utf-8").split("\n", 1)[1]
+    for name in EXPORTED:
+        text = text.replace(f'dir = "{name}"', f'dir = "{ARTIFACTS}/{name}"')
+    return text.replace('links = "supply"', 'links = "links"') + MORE
+
+
+# --- the report ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the plan.
+
+    Attributes:
+        plan: As the plan has it.
+        command: What does it.
+        here: What this checkout cannot run of it; empty if all of it runs.
+    """
+
+    plan: str
+    command: str
+    here: str = ""
+
+
+PLAN: Mapping[str, Row] = {
+    "image": Row(
+        "Build the migration runner image, its SBOM, pin its digest; export to `artifacts/lnm/`",
+        "offline-kit release (steps, lock, sbom)",
+        "the runner is Python: there are no DLLs",
+    ),
+    "test": Row(
+        "`dotnet test` on the runner",
+        "offline-kit release (test)",
+        "there is no .NET: its TRX comes as a file, and is read, attested and carried",
+    ),
+    "bundle": Row(
+        "Offline bundle: 21-101, 21-102, seeds, `SHA256SUMS` + `.sig`, SBOMs, cosign attestations, "
+        "DSSE manifest",
+        "offline-kit release (build, sign)",
+        "21-103 is a declared placeholder until its contract is final",
+    ),
+    "policy": Row("Signing policy: two of three", "offline-kit sign --detached, release --resume"),
+    "verify": Row(
+        "`cosign verify-blob`, `sha256sum --check`",
+        "offline-kit release (verify)",
+        "cosign where it is installed; our own check of the same always",
+    ),
+    "publish": Row(
+        "Upload to the release bucket and a registry; record manifest",
+        "offline-kit release (publish), releases verify",
+    ),
+    "carry": Row("Fetch at the low side, and carry", "offline-kit fetch --media"),
+    "accept": Row(
+        "Prove it at the site, without a network, under a strict policy",
+        "kit-verify.pyz verify --trust",
+    ),
+    "staging": Row(
+        "Staging: backup, freeze ingest, 21-101 with its duration, 21-102 `--batch-size=500 "
+        "--stop-on-error` with the hash of its report, validate counts and shards, publishers",
+        "kit-run.pyz plan, run, approve, resume",
+        "a database on loopback that answers as a sharded cluster would",
+    ),
+    "production": Row(
+        "Production: refused without the evidence of staging, then by two people; alerts: errors, "
+        "oplog lag > 60 s, outbox backlog",
+        "kit-run.pyz run --after, status, resume",
+        "the lag is set by the test, no real secondary falls behind",
+    ),
+    "rollback": Row(
+        "Rollback of 21-102 and 21-101, also by restoring the backup",
+        "kit-run.pyz rollback",
+        "",
+    ),
+    "evidence": Row(
+        "Who did what, when, with which kit: for the owners",
+        "kit-run.pyz export, offline-kit evidence verify",
+    ),
+}
+
+
+def table() -> str:
+    """Return the plan as a table of Markdown."""
+    lines = ["| the plan | the command | what does not run here |", "|---|---|---|"]
+    lines += [f"| {row.plan} | `{row.command}` | {row.here} |" for row in PLAN.values()]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a row.
+
+    Attributes:
+        result: In words.
+        seconds: How long it took.
+    """
+
+    row: Row
+    result: str
+    seconds: float
+
+
+@dataclass
+class Page:
+    """The page that whoever answers for the release reads."""
+
+    rows: list[Done] = field(default_factory=list)
+    failed: str = ""
+
+    def add(self, name: str, result: str, seconds: float) -> None:
+        """Note that a row is done."""
+        self.rows.append(Done(PLAN[name], result, seconds))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every row of the plan is done."""
+        return not self.failed and [done.row for done in self.rows] == list(PLAN.values())
+
+    def verdict(self) -> str:
+        """Return one sentence for all of it."""
+        if self.is_done:
+            return f"DONE: all {len(PLAN)} rows of the plan"
+        rows = f"{len(self.rows)} of {len(PLAN)} rows of the plan"
+        return f"NOT DONE: {self.failed or 'it was ended'} ({rows} are done)"
+
+    def markdown(self) -> str:
+        """Return it as Markdown."""
+        lines = ["# The Link-Not-Merge release, row by row", "", f"**{self.verdict()}**", ""]
+        lines += ["| the plan | done with | result | not here | s |", "|---|---|---|---|---|"]
+        for done in self.rows:
+            row = done.row
+            cells = row.plan, f"`{row.command}`", done.result, row.here, f"{done.seconds:.0f}"
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        return "\n".join([*lines, ""])
+
+    def html(self) -> str:
+        """Return it as one HTML file that needs nothing else."""
+        color = "#161" if self.is_done else "#a11"
+        parts = [_HEAD, f'<p class="verdict" style="color:{color}">{_esc(self.verdict())}</p>']
+        heads = ("The plan", "Done with", "Result", "What this run cannot show", "Seconds")
+        parts.append("<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>")
+        for done in self.rows:
+            row = done.row
+            cells = [_esc(row.plan), f"<code>{_esc(row.command)}</code>", _esc(done.result)]
+            cells += [_esc(row.here), f"{done.seconds:.0f}"]
+            parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        return "\n".join([*parts, "</table></html>", ""])
+
+
+_HEAD = """\
+<!doctype html><html lang="en"><meta charset="utf-8"><title>Link-Not-Merge release</title>
+<style>body{font:16px/1.4 sans-serif;margin:2em auto;max-width:70em}table{border-collapse:collapse}
+td,th{border:1px solid #999;padding:.4em .6em;text-align:left;vertical-align:top}
+code{font-size:.85em}.verdict{font-size:1.4em;font-weight:bold}</style>
+<h1>The Link-Not-Merge release, row by row</h1>"""
+
+
+def _esc(text: str) -> str:
+    return html.escape(text.replace("`", ""))
