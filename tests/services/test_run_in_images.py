@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from runner import processes
+from runner.chain import digest_of
 from tests.conftest import Judge
 from tests.support.images import Files, image_layout
 from tests.support.running import Grounds
@@ -148,7 +149,13 @@ def site(made: Grounds, mode: str, engine: str, request: Any) -> Iterator[Ground
         shutil.rmtree(path, ignore_errors=True)
     grounds.place.mkdir()
     yield grounds
-    assert processes.kill_all("one.") == []
+    assert processes.kill_all(mark(grounds)) == []
+
+
+def mark(grounds: Grounds) -> str:
+    """Return what the processes of this run bear: other tests have runs of the same name."""
+    first = (grounds.run_directory / "journal").read_bytes().split(b"\n", 1)[0] + b"\n"
+    return f"one.{digest_of(first)[:32]}/"
 
 
 def logged(grounds: Grounds) -> int:
@@ -184,7 +191,7 @@ def test_a_step_that_is_stopped_ends_with_its_container(
         begun = lambda: (grounds.place / "begun").exists()  # noqa: E731
         assert grounds.kill_when(grounds.new("run"), begun, signal.SIGTERM) == 5
         assert time.monotonic() - began < 50
-        assert processes.marked("one.") == []
+        assert processes.marked(mark(grounds)) == []
         output = grounds.run_directory / "attempts" / "one.apply.1" / "output"
         assert output.read_text().endswith("asked to end\n")
         assert grounds.state()["steps"]["one"]["how"] == "stopped"
@@ -198,13 +205,13 @@ def test_a_container_outlives_its_runner_and_is_found(
     with site(made, "slow", engine, request) as grounds:
         begun = lambda: (grounds.place / "begun").exists()  # noqa: E731
         assert grounds.kill_when(grounds.new("run"), begun) == -9
-        assert processes.marked("one.") != []
+        assert processes.marked(mark(grounds)) != []
         assert "error[step-alive]" in grounds.then("resume", 3).stderr
         (grounds.place / "begun").unlink()
         command = grounds.command("resume", grounds.run_directory, "--end-survivors")
         assert grounds.kill_when(command, begun, signal.SIGTERM) == 5
         assert logged(grounds) == 2  # never two at once, and the name was free again
-        assert processes.marked("one.") == []
+        assert processes.marked(mark(grounds)) == []
 
 
 def test_python_of_the_image_runs_a_program_of_the_kit(
