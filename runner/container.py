@@ -8,6 +8,7 @@ A container is no child of the runner: it has a name, and is ended by it.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -112,6 +113,16 @@ class Box:
 
     # --- runc ------------------------------------------------------------------------------------
 
+    @property
+    def _prefix(self) -> str:
+        return f"offline-kit-{hashlib.sha256(self.root.encode()).hexdigest()[:16]}-"
+
+    def forget(self) -> None:
+        """Remove what a runner of this run that was killed has left in memory: secrets."""
+        for above in _MEMORY:
+            for place in glob.glob(os.path.join(above, f"{self._prefix}*")):
+                shutil.rmtree(place, ignore_errors=True)
+
     @contextlib.contextmanager
     def _bundle(
         self, command: Sequence[str], scratch: str, variables: Mapping[str, str]
@@ -120,7 +131,7 @@ class Box:
         above = next((path for path in _MEMORY if os.access(path, os.W_OK | os.X_OK)), None)
         if above is None:
             raise OSError("there is no file system in memory for what runc reads")
-        place = tempfile.mkdtemp(prefix="offline-kit-", dir=above)
+        place = tempfile.mkdtemp(prefix=self._prefix, dir=above)
         try:
             path = os.path.join(place, "config.json")
             with open(path, "x", encoding="utf-8", opener=_private) as file:

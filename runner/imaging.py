@@ -40,6 +40,7 @@ def make_box(directory: RunDirectory, book: Runbook, settings: Settings, layout:
         read=tuple(sorted(read)),
         write=tuple(sorted(write)),
     )
+    box.forget()
     try:
         make_places(root, [*box.read, *box.write, directory.place(ATTEMPTS)])
         if box.by == "docker":

@@ -250,7 +250,8 @@ def main() -> int:
     say("build/lnm-plan/plan.html and plan.md say so row by row")
     if options.write and drill.page.is_done:
         lnmsite.PAGE = PAGE
-        Path(options.write).write_text(lnmsite.page(), encoding="utf-8")
+        text = lnmsite.page().replace(f"{REPOSITORY}/", "").replace(lnmsite.PYTHON, "python3")
+        Path(options.write).write_text(text, encoding="utf-8")
     return 0 if drill.page.is_done else 1
 
 

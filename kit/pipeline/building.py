@@ -18,6 +18,7 @@ from kit.pipeline.errors import BuiltOtherwise
 from kit.pipeline.model import Digests, Order, counted
 from kit.pipeline.numbers import find_number, keep_number, load_numbers, with_number
 from kit.pipeline.payload import component_digests
+from kit.pipeline.signing import mend_page
 from kit.pipeline.taking import next_number
 from kit.rebuild import RebuildDiffers, rebuild
 from kit.releases.layout import kit_path, new_release
@@ -55,6 +56,7 @@ class BuildTask:
 
     def prepare(self) -> None:
         """Take the number of the version, which is on the disk from then on."""
+        mend_page(self._path)
         spec = self._plain
         if find_number(load_numbers(spec.file), spec) is None:
             keep_number(spec.file, next_number(spec, self._order))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.container.head import read_head, sealed_marker
+from kit.container.page import locked
 from kit.errors import show
 from kit.pipeline import digests
 from kit.pipeline.errors import SignaturesMissing, StageUnready
@@ -53,7 +54,8 @@ class SignTask:
         return {name: known[name] for name in wanted}
 
     def prepare(self) -> None:
-        """Nothing is to be settled."""
+        """Mend a page that a killed run left half written."""
+        mend_page(self._path)
 
     def inputs(self) -> Digests:
         """Return the kit, and who signs here."""
@@ -110,6 +112,13 @@ class SignTask:
             fix=f"Have them sign it in place, or a pack (`{pack}`) whose .sig goes into "
             f"{show(path.parent.parent)}; then `offline-kit release --resume`.",
         )
+
+
+def mend_page(path: Path) -> None:
+    """Put back the page of a kit whose signing was killed in the middle of writing it."""
+    if os.path.lexists(path):
+        with locked(path):
+            pass  # whoever takes the lock finds the copy of the page that was there before
 
 
 def _detached(path: Path) -> Sequence[Path]:

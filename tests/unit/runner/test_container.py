@@ -79,3 +79,11 @@ def test_places_are_made_in_the_image_and_never_through_a_link(tmp_path: Path) -
     with pytest.raises(PreflightFailed, match="something else where"):
         make_places(str(other), [str(data)])
     assert list(outside.iterdir()) == []
+
+
+def test_what_a_killed_runner_left_in_memory_goes_with_the_next() -> None:
+    own, other = box("runc", "/a/root"), box("runc", "/b/root")
+    with own.words(["x"], "n", "/s", SECRET) as one, other.words(["x"], "n", "/s", SECRET) as two:
+        places = [Path(words[words.index("--bundle") + 1]) for words in (one, two)]
+        own.forget()  # as the next runner of the run does
+        assert [place.exists() for place in places] == [False, True]
