@@ -180,6 +180,7 @@ def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
                 item.lands,
                 item.placeholder or "",
                 item.what,
+                item.owner or "",
             )
             for item in spec.components
         ),

@@ -267,10 +267,10 @@ class EvidenceHoldsSecret(Rejected):
     fix = "Export with --digests-only, and have the program mended: it wrote the secret to a file."
 
 
-class EvidenceMalformed(Rejected):
+class NoEvidence(Rejected):
     """What was given is a kit, and is not evidence of a run (RUNBOOK 11)."""
 
-    code = "evidence-malformed"
+    code = "no-evidence"
     fix = "Give the file that `kit-run export` wrote."
 
 

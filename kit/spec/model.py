@@ -105,6 +105,11 @@ class Component(Table):
         "the site check it; that of its sources if they are fetched and all of one kind",
         examples=["wheels"],
     )
+    owner: Text | None = Field(
+        None,
+        description="who answers for it, a line of 1 to 500 characters for people",
+        examples=["Concelier Storage Guild"],
+    )
     scan: bool = Field(
         False,
         description='true to have "offline-kit sbom" look for packages in its files with syft',

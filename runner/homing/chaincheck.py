@@ -8,7 +8,7 @@ from runner.chain import FIRST, Read, digest_of, read_chain
 from runner.errors import (
     EvidenceCut,
     EvidenceEdited,
-    EvidenceMalformed,
+    NoEvidence,
     EvidenceReordered,
     EvidenceSpliced,
     JournalDamaged,
@@ -38,7 +38,7 @@ def read_sealed(data: bytes) -> Read:
     if read.torn:
         raise EvidenceCut("ends within a line", where=f"line {len(read.records) + 1}")
     if not read.records:
-        raise EvidenceMalformed("the journal is empty")
+        raise NoEvidence("the journal is empty")
     own = read.records[0].get("run")
     for number, one in enumerate(read.records, start=1):
         if one["type"] == "start" and one.get("run", own) != own:

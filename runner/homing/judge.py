@@ -18,7 +18,7 @@ from runner.errors import (
     EvidenceFalse,
     EvidenceForeign,
     EvidenceInconsistent,
-    EvidenceMalformed,
+    NoEvidence,
     JournalDamaged,
 )
 from runner.here import sha256
@@ -132,7 +132,7 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
     info = opened.manifest.kit
     if BETWEEN not in info.line or JOURNAL not in caught.data:
         why = caught.missed.get(JOURNAL, f"is a kit of line {info.line!r} and no evidence")
-        raise EvidenceMalformed(why)
+        raise NoEvidence(why)
     data = caught.data[JOURNAL]
     read = read_sealed(data)
     for why in misshapen(read.records):

@@ -432,4 +432,4 @@ def _foreign(good: Draft) -> Iterator[HomeCase]:
                       lambda payload: {"olga-key": OPERATOR.sign(pae(payload))})  # fmt: skip
 
     yield HomeCase("no_evidence", "11.4", "A kit that the operators signed, and no evidence.",
-                   "evidence-malformed", plain)  # fmt: skip
+                   "no-evidence", plain)  # fmt: skip

@@ -252,6 +252,7 @@ def _component(item: _Object) -> Component:
         lands=item.text("lands", _TEXT),
         placeholder=item.text("placeholder", _SOME_TEXT) if item.has("placeholder") else "",
         kind=item.text("kind", NAME) if item.has("kind") else "",
+        owner=item.text("owner", _SOME_TEXT) if item.has("owner") else "",
     )
     item.done()
     return made
@@ -367,4 +368,6 @@ def _component_value(component: Component) -> dict[str, Any]:
         value["placeholder"] = component.placeholder
     if component.kind:
         value["kind"] = component.kind
+    if component.owner:
+        value["owner"] = component.owner
     return value

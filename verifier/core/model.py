@@ -68,6 +68,7 @@ class Component:
         lands: Where it belongs on the site, for people.
         placeholder: Why it is empty for now; empty if it is not.
         kind: What it is, and so what it promises (FORMAT 17); empty if it promises nothing.
+        owner: Who answers for it, for people; empty if nobody is named.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Component:
     lands: str
     placeholder: str = ""
     kind: str = ""
+    owner: str = ""
 
 
 @record(frozen=True)

@@ -267,8 +267,11 @@ def _component_line(
         lands = f", lands {quoted(before.lands)} -> {quoted(after.lands)}" * (
             before.lands != after.lands
         )
+    owner = ""
+    if before is not None and after is not None and before.owner != after.owner:
+        owner = f", owner {quoted(before.owner)} -> {quoted(after.owner)}"
     empty = f", empty for now: {quoted(item.placeholder)}" if item.placeholder else ""
-    return f"  {sign} {name} {version}: {part.counts}{lands}{empty}"
+    return f"  {sign} {name} {version}: {part.counts}{lands}{owner}{empty}"
 
 
 def _others(made: Difference) -> Iterator[str]:

@@ -342,7 +342,8 @@ def _kit_lines(report: Report) -> list[str]:
     for component in manifest.components if manifest else ():
         note = f" - placeholder: {shown(component.placeholder)}" if component.placeholder else ""
         kind = f" ({component.kind})" if component.kind else ""
-        text = f"{component.id} {component.version}{kind} -> {shown(component.lands)}{note}"
+        owner = f", owner {shown(component.owner)}" if component.owner else ""
+        text = f"{component.id} {component.version}{kind} -> {shown(component.lands)}{owner}{note}"
         rows.append(("component", text))
     for item in manifest.exemptions if manifest else ():
         rows.append(("exempt", f"{', '.join(map(shown, item.paths))}: {shown(item.reason)}"))
@@ -431,6 +432,7 @@ def _kit_value(report: Report) -> dict[str, Any] | None:
                 "lands": component.lands,
                 "placeholder": component.placeholder or None,
                 "kind": component.kind or None,
+                "owner": component.owner or None,
             }
             for component in manifest.components
         ],

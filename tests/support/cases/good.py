@@ -62,6 +62,14 @@ CONTAINER: list[Case] = [
         lambda: assemble(Draft(OWN, components=[component("c", "later", placeholder="soon")])),
     ),
     ok(
+        "component_owner",
+        "9.2",
+        "A component whose owner is named.",
+        lambda: assemble(
+            Draft(OWN, components=[component("c", "later", placeholder="soon", owner="A Guild")])
+        ),
+    ),
+    ok(
         "built_zstd",
         "1.3 2.2 8.5",
         "Made by the builder: one zstd frame.",

@@ -485,6 +485,13 @@ COMPONENTS = [
         component("two", "d", placeholder=""),
         shown=NOTHING,
     ),
+    cover(
+        "component_owner_empty",
+        "An owner without a name.",
+        component("one", "a", "c"),
+        component("two", "d", owner=""),
+        shown=NOTHING,
+    ),
     cover("component_path_empty", "An empty path.", component("one", "a", "c", ""), shown=NOTHING),
     cover(
         "component_no_paths",

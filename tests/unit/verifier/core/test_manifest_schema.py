@@ -42,7 +42,14 @@ GOOD: dict[str, Any] = {
         "frames": {"size": 21, "digest": DIGEST},
         "roots": {"size": 512, "digest": DIGEST},
         "components": [
-            {"id": "a", "version": "1", "paths": ["a", "b/c"], "lands": "/opt", "placeholder": "x"}
+            {
+                "id": "a",
+                "version": "1",
+                "paths": ["a", "b/c"],
+                "lands": "/opt",
+                "placeholder": "x",
+                "owner": "the guild",
+            }
         ],
         "exemptions": [{"paths": ["a/b"], "reason": "text"}],
         "requires": [],
