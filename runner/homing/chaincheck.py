@@ -8,10 +8,10 @@ from runner.chain import FIRST, Read, digest_of, read_chain
 from runner.errors import (
     EvidenceCut,
     EvidenceEdited,
-    NoEvidence,
     EvidenceReordered,
     EvidenceSpliced,
     JournalDamaged,
+    NoEvidence,
 )
 from verifier.core.errors import KitError
 from verifier.typed import Any, record

@@ -18,8 +18,8 @@ from runner.errors import (
     EvidenceFalse,
     EvidenceForeign,
     EvidenceInconsistent,
-    NoEvidence,
     JournalDamaged,
+    NoEvidence,
 )
 from runner.here import sha256
 from runner.homing.chaincheck import read_sealed
