@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kit.keys import load_private, tuf_key
 from kit.signing.files import maker
+from tests.support.authenticator import Authenticator
 from tests.support.people import olpc, person
 from verifier.core.signature import (
     ED25519,
@@ -22,6 +24,7 @@ from verifier.core.signature import (
     RSA_PKCS1,
     RSA_PSS,
     SSHSIG,
+    SSHSIG_SK,
     Key,
     parse_material,
 )
@@ -31,7 +34,7 @@ REPOSITORY = Path(__file__).parents[4]
 KEYS = REPOSITORY / "fixtures" / "keys"
 MESSAGE = b"DSSEv1 28 application/vnd.in-toto+json 2 {}"
 OWNERS = {ED25519: "alice", P256: "bob", P384: "dave", RSA_PSS: "erin", RSA_PKCS1: "erin",
-          SSHSIG: "carol"}  # fmt: skip
+          SSHSIG: "carol", SSHSIG_SK: "carol"}  # fmt: skip
 MADE = "16478d2cbc16628c9aa767298d64c011333af617c2110227ed58f953a29bdfbf"
 
 
@@ -62,6 +65,15 @@ def test_p384_answers_of_rfc_6979() -> None:
         assert not ecdsa.verify(ecdsa.P384, point, hashlib.sha384(b"?").digest(), low, low_s=True)
 
 
+def signed(scheme: str) -> bytes:
+    """Return a signature by who has a key of a scheme; one in hardware is of that key too."""
+    private = load_private(KEYS / f"{OWNERS[scheme]}.pem")
+    if scheme != SSHSIG_SK:
+        return maker(private, scheme)(MESSAGE)
+    assert isinstance(private, Ed25519PrivateKey)
+    return Authenticator(private.private_bytes_raw()).sshsig(MESSAGE)
+
+
 @pytest.mark.parametrize("scheme", KEYTYPES)
 def test_a_key_accepts_signatures_of_its_own_scheme_only(scheme: str) -> None:
     private = load_private(KEYS / f"{OWNERS[scheme]}.pem")
@@ -70,8 +82,8 @@ def test_a_key_accepts_signatures_of_its_own_scheme_only(scheme: str) -> None:
     public = named.keyval["public"]
     key = Key("k", "x", scheme, public, parse_material(named.keytype, scheme, public))
     assert key.evaluated
-    for other, owner in OWNERS.items():
-        signature = maker(load_private(KEYS / f"{owner}.pem"), other)(MESSAGE)
+    for other in OWNERS:
+        signature = signed(other)
         good = other == scheme
         assert key.verify(MESSAGE, signature, low_s=False) is good, (scheme, other)
         assert key.verify(MESSAGE + b" ", signature, low_s=False) is False
