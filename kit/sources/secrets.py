@@ -25,14 +25,18 @@ _JWK = re.compile(
     rb'\A\s*[{\[](?:(?=[\s\S]*"kty"\s*:\s*"(?:EC|RSA|OKP)")(?=[\s\S]*"d"\s*:\s*"[\w-]{16})'
     rb'|(?=[\s\S]*"kty"\s*:\s*"oct")(?=[\s\S]*"k"\s*:\s*"[\w-]{16}))'
 )
-_TEXTS = (
+# Somewhere in a file; looking for the mark first is twenty times as fast as the pattern.
+_ANYWHERE = (
     (b"PRIVATE KEY", _PEM, "a private key in PEM"),
     (b"AGE-SECRET-KEY-", _AGE, "an age identity"),
-    (b"untrusted comment: ", _MINISIGN, "a secret key of minisign or signify"),
-    (b"PuTTY-User-Key-File-", _PUTTY, "a private key of PuTTY"),
     (b"private-key", _GPG_AGENT, "a private key of GnuPG's agent"),
-    (b'"kty"', _JWK, "a private JSON Web Key"),
 )
+# At its start, which costs nothing to look at: of a kit of small files the marks took a tenth.
+_AT_THE_START = (
+    (_MINISIGN, "a secret key of minisign or signify"),
+    (_PUTTY, "a private key of PuTTY"),
+)
+_OPENS_JSON = re.compile(rb"\s*[{\[]")
 _SEQUENCE, _INTEGER, _OCTETS, _OID = 0x30, 0x02, 0x04, 0x06
 _PKCS5 = bytes.fromhex("2a864886f70d0105")
 _PKCS12 = bytes.fromhex("2a864886f70d010c01")
@@ -46,9 +50,14 @@ _OPENPGP_ALGORITHMS = {1, 2, 3, 16, 17, 18, 19, 22, 25, 26, 27, 28}
 def private_key_in(data: bytes | bytearray | memoryview) -> str:
     """Return what kind of private key a file holds; empty if it holds none."""
     raw = bytes(data)
-    for mark, pattern, kind in _TEXTS:
+    for mark, pattern, kind in _ANYWHERE:
         if raw.find(mark) >= 0 and pattern.search(raw):
             return kind
+    for pattern, kind in _AT_THE_START:
+        if pattern.match(raw):
+            return kind
+    if _OPENS_JSON.match(raw) and b'"kty"' in raw and _JWK.match(raw):
+        return "a private JSON Web Key"
     if raw[:1] == b"\x30":
         if _is_der(raw):
             return "a private key in DER"
