@@ -198,6 +198,7 @@ def _not_checked(job: Job, opened: Opened, error: KitError | None, host: Host | 
 
 
 _LINKS = b"evidence/sbom-links.json"  # verifier.evidence.links.PATH
+_RUNBOOK = "runbook"  # FORMAT 17.8
 _NO_PROMISE = ("", "files")  # kinds that promise nothing but files
 _KINDS = ("oci", "wheels", "debs", "npm", "git")  # known here (verifier.evidence.kinds.registry)
 
@@ -209,7 +210,12 @@ def _kinds_left(opened: Opened) -> list[str]:
     unknown = [
         f"what kind {kind!r} of component {name!r} promises: it is not known here"
         for name, kind in named
-        if kind not in _NO_PROMISE + _KINDS
+        if kind not in (*_NO_PROMISE, *_KINDS, _RUNBOOK)
+    ]
+    unknown += [
+        f"the runbook {name!r}: kit-run.pyz judges it, before it does anything"
+        for name, kind in named
+        if kind == _RUNBOOK
     ]
     known = [f"{name} ({kind})" for name, kind in named if kind in _KINDS]
     if not known or "kinds" in opened.judged.about:

@@ -62,6 +62,13 @@ def test_unknown_kind_is_carried_and_named(site: Site) -> None:
     assert "component: c 1 (x-new) -> /opt/c" in render_text(report)
 
 
+def test_runbook_is_said_to_be_judged_by_who_runs_it(site: Site) -> None:
+    site.pin(policy=policy(lines=VERIFY))
+    report = site.look(kit(site, "runbook", {b"runbook.json": b"{}"}))
+    assert "the runbook 'c': kit-run.pyz judges it" in section(report, "NOT checked")
+    assert "not known here" not in section(report, "NOT checked")
+
+
 def test_broken_promise_refuses_and_leaves_nothing(site: Site) -> None:
     site.pin(policy=policy(lines=VERIFY))
     before = site.files()
