@@ -64,7 +64,7 @@ def test_unknown_kind_is_carried_and_named(site: Site) -> None:
 
 def test_runbook_is_said_to_be_judged_by_who_runs_it(site: Site) -> None:
     site.pin(policy=policy(lines=VERIFY))
-    report = site.look(kit(site, "runbook", {b"runbook.json": b"{}"}))
+    report = site.look(kit(site, "runbook", {"runbook.json": b"{}"}))
     assert "the runbook 'c': kit-run.pyz judges it" in section(report, "NOT checked")
     assert "not known here" not in section(report, "NOT checked")
 
