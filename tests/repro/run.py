@@ -48,15 +48,19 @@ class _Entries:
         with entries:
             self._found = list(entries)
         _order.shuffle(self._found)
+        self._left = iter(self._found)
 
     def __enter__(self):
-        return iter(self._found)
+        return self
 
     def __exit__(self, *exc):
         return None
 
     def __iter__(self):
-        return iter(self._found)
+        return self
+
+    def __next__(self):
+        return next(self._left)
 
     def close(self):
         pass

@@ -120,7 +120,11 @@ def test_source_date_epoch_is_the_time_everywhere(laboratory: Laboratory) -> Non
     before = (laboratory.sources / "kit.toml").read_text()
     write_spec(laboratory.sources, ["app", "data"], created="2030-01-01T00:00:00Z")
     try:
-        assert laboratory.build(laboratory.plain("epoch", environment=environment)) == one
+        same = laboratory.build(laboratory.plain("epoch", environment=environment))
+        assert created(output(laboratory)) == "2001-09-09T01:46:40Z"
+        assert times(output(laboratory)) == {EPOCH}
+        assert same["kit-verify.pyz"] == one["kit-verify.pyz"]
+        assert same[NAME] != one[NAME], "the digest of the spec stands in the provenance"
         other = laboratory.build(laboratory.plain("no epoch"))
     finally:
         (laboratory.sources / "kit.toml").write_text(before)
