@@ -12,6 +12,7 @@ import pytest
 
 from kit.build import Options, build
 from kit.lock import Locked
+from kit.sources.fetched import parts
 from kit.sources.lockfile import render
 from kit.sources.taken import take
 from kit.spec import load_spec
@@ -276,10 +277,13 @@ def test_a_build_checks_that_they_are_there(signed: Signed, tmp_path: Path) -> N
         one.model_copy(update={"subject": "0" * 64}) if one.beside == "signatures" else one
         for one in locked.images
     ]
-    for edited in (images, others):
-        (tmp_path / "kit.lock").write_bytes(
-            render(locked.model_copy(update={"images": tuple(edited)}))
+    for edited in (images, others):  # as a lock that was made so would have it
+        made = locked.model_copy(update={"images": tuple(edited)})
+        whole_parts = {part.path: part.of(made).contents() for part in parts(spec)}
+        sources = tuple(
+            one.model_copy(update={"contents": whole_parts[one.path]}) for one in made.sources
         )
+        (tmp_path / "kit.lock").write_bytes(render(made.model_copy(update={"sources": sources})))
         with pytest.raises(KitError) as caught, take(spec, host.store):
             pass
         assert caught.value.code == "image-companion-absent"
