@@ -21,11 +21,11 @@ from kit.pipeline.payload import component_digests
 from kit.pipeline.signing import mend_page
 from kit.pipeline.taking import next_number
 from kit.rebuild import RebuildDiffers, rebuild
-from kit.releases.layout import kit_path, new_release
+from kit.releases.layout import new_release
 from kit.signing import SumsSigner, key_files, load_sums_signer
 from kit.sources.collect import collect
 from kit.sources.taken import lock_path, take
-from kit.spec import KitSpec, load_spec
+from kit.spec import KitSpec
 from verifier.core.envelope import parse_page
 from verifier.core.pipeline import kit_id_of
 from verifier.core.trust import chain_bytes
@@ -41,7 +41,7 @@ class BuildTask:
 
     @property
     def _plain(self) -> KitSpec:
-        return load_spec(self._order.spec, self._order.host.settings)
+        return self._order.load()
 
     def _numbered(self) -> KitSpec:
         """Return the spec with the number of its version: what it took, or would take now."""
@@ -56,7 +56,7 @@ class BuildTask:
 
     def prepare(self) -> None:
         """Take the number of the version, which is on the disk from then on."""
-        mend_page(self._path)
+        mend_page(self._order.kit)
         spec = self._plain
         if find_number(load_numbers(spec.file), spec) is None:
             keep_number(spec.file, next_number(spec, self._order))
@@ -88,14 +88,9 @@ class BuildTask:
             found[path] = digests.of_file(Path(os.fsdecode(evidence.source(i))))
         return found
 
-    @property
-    def _path(self) -> Path:
-        kit = self._plain.kit
-        return kit_path(self._order.out, kit.name, kit.version)
-
     def outputs(self) -> Digests:
         """Return the kitId of the kit as it lies there; who signed it is no matter here."""
-        path = self._path
+        path = self._order.kit
         if not os.path.lexists(path):
             return {path.name: digests.GONE}
         return {path.name: str(kit_id_of(parse_page(read_head(path)[0])))}
@@ -107,7 +102,7 @@ class BuildTask:
             BuiltOtherwise: There is a kit of this version, of other sources.
             KitError: The sources or this host are at fault.
         """
-        order, spec, path = self._order, self._numbered(), self._path
+        order, spec, path = self._order, self._numbered(), self._order.kit
         if os.path.lexists(path):
             if not interrupted:
                 self._compare(path, spec)

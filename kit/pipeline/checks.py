@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 import os
 import shutil
 import subprocess
@@ -18,7 +17,9 @@ from pathlib import Path
 
 from kit.build import Options
 from kit.container.head import read_head
+from kit.errors import SourceUnreadable
 from kit.note.note import release_note
+from kit.pipeline import digests
 from kit.pipeline.children import bound_to_us
 from kit.pipeline.elsewhere import copy_sources
 from kit.pipeline.numbers import numbered
@@ -39,7 +40,6 @@ from verifier.core.trust import Root
 VERIFIER = "kit-verify.pyz"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LAST = 300  # characters of what a program said
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -263,11 +263,7 @@ def _words(error: KitError) -> str:
 
 
 def _sha256(path: Path) -> str:
-    state = hashlib.sha256()
     try:
-        with open(path, "rb", buffering=0) as stream:
-            while piece := stream.read(_PIECE):
-                state.update(piece)
-    except OSError:
+        return digests.of_file(path)
+    except SourceUnreadable:
         return ""
-    return state.hexdigest()

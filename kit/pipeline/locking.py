@@ -8,7 +8,7 @@ from kit.pipeline.model import Digests, Order, counted
 from kit.sources.fetched import parts
 from kit.sources.lockfile import load_lock
 from kit.sources.taken import lock_path
-from kit.spec import KitSpec, load_spec
+from kit.spec import KitSpec
 
 
 class LockTask:
@@ -20,7 +20,7 @@ class LockTask:
         self._order = order
 
     def _spec(self) -> KitSpec:
-        return load_spec(self._order.spec, self._order.host.settings)
+        return self._order.load()
 
     def prepare(self) -> None:
         """Nothing is to be settled."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from kit.places.choose import Access
+from kit.releases.layout import kit_path
 from kit.signing.model import KitSigner
+from kit.spec import KitSpec, load_spec
 from kit.spec.release import Defaults, Pipeline
 from kit.store import Store
 from verifier.core.trust import Root
@@ -89,6 +91,20 @@ class Order:
     def out(self) -> Path:
         """The directory for releases."""
         return Path(self.defaults.out.value) if self.defaults.out is not None else Path(".")
+
+    def load(self) -> KitSpec:
+        """Read the spec as it is now: stages before this one may have written it.
+
+        Raises:
+            SpecInvalid: It is none.
+        """
+        return load_spec(self.spec, self.host.settings)
+
+    @property
+    def kit(self) -> Path:
+        """Where the kit is, or will be."""
+        kit = self.load().kit
+        return kit_path(self.out, kit.name, kit.version)
 
     def signer(self, argument: str) -> KitSigner:
         """Return who signs what is no kit: links, test results, entries."""

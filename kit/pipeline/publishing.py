@@ -13,11 +13,9 @@ from kit.pipeline.state import DONE, State
 from kit.pipeline.verifying import VerifyTask
 from kit.places.choose import open_writer
 from kit.publish import STATEMENT, Told, publish
-from kit.releases.layout import kit_path
 from kit.releases.publisher import load_publishers
 from kit.sources.fetched import parts
 from kit.sources.taken import lock_path
-from kit.spec import load_spec
 from verifier.core.errors import KitError
 
 
@@ -31,11 +29,6 @@ class PublishTask:
             raise StageUnready("there is no place: `to`", where="publish")
         self._order, self._state = order, state
 
-    @property
-    def _path(self) -> Path:
-        kit = load_spec(self._order.spec, self._order.host.settings).kit
-        return kit_path(self._order.out, kit.name, kit.version)
-
     def _publisher(self) -> str:
         if self._order.plan.publisher is None:
             raise StageUnready("nobody signs the entry: `publisher`", where="publish")
@@ -46,7 +39,7 @@ class PublishTask:
 
     def inputs(self) -> Digests:
         """Return every file of the release, where it goes, and who says so."""
-        plan, directory = self._order.plan, self._path.parent
+        plan, directory = self._order.plan, self._order.kit.parent
         found = {
             "the places": digests.of_value(list(plan.to)),
             "the owners": digests.of_value(list(plan.owners)),
@@ -73,10 +66,10 @@ class PublishTask:
             KitError: A place, the release or this host is at fault.
         """
         del interrupted  # publishing finds out what is there
-        order, plan, path = self._order, self._order.plan, self._path
+        order, plan, path = self._order, self._order.plan, self._order.kit
         if plan.stages is None or "verify" in plan.stages:
             self._check_verified()
-        spec = load_spec(order.spec, order.host.settings)
+        spec = order.load()
         lock = lock_path(spec) if any(parts(spec)) else None
         signer = order.signer(self._publisher())
         with order.host.access() as ways:

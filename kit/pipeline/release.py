@@ -8,7 +8,6 @@ from kit.pipeline.engine import Ran, Tell, Wanted, plan, run_tasks
 from kit.pipeline.model import Event, Order
 from kit.pipeline.stages import tasks_of
 from kit.pipeline.state import alone, load_state
-from kit.spec import load_spec
 from kit.spec.stages import STAGES
 from verifier.core.errors import UsageError
 
@@ -38,7 +37,7 @@ def release(order: Order, wanted: Wanted, tell: Tell, *, dry_run: bool = False) 
         ReleaseRuns: Another run works on this spec.
         KitError: The spec, or what is known of earlier runs, is at fault.
     """
-    spec = load_spec(order.spec, order.host.settings)
+    spec = order.load()
     kit = spec.kit
     if dry_run:
         state = load_state(order.spec)

@@ -21,7 +21,7 @@ class SbomTask:
 
     def _spec(self) -> KitSpec:
         """Return the spec without what the next stages make."""
-        spec = load_spec(self._order.spec, self._order.host.settings)
+        spec = self._order.load()
         later: dict[str, object] = {"evidence": (), "attestations": (), "layout": None}
         return spec.model_copy(update=later)
 

@@ -12,12 +12,10 @@ from kit.errors import show
 from kit.pipeline import digests
 from kit.pipeline.errors import SignaturesMissing, StageUnready
 from kit.pipeline.model import Digests, Order
-from kit.releases.layout import kit_path
 from kit.review.attach import attach
 from kit.review.detached import load_detached
 from kit.seal import seal
 from kit.sign import sign
-from kit.spec import load_spec
 from verifier.core.envelope import evaluate, parse_page
 from verifier.core.pipeline import kit_id_of
 from verifier.show.plain import shell
@@ -30,11 +28,6 @@ class SignTask:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-
-    @property
-    def _path(self) -> Path:
-        kit = load_spec(self._order.spec, self._order.host.settings).kit
-        return kit_path(self._order.out, kit.name, kit.version)
 
     def _keys(self) -> dict[str, str]:
         """Return the keys of this host, by signer.
@@ -55,20 +48,20 @@ class SignTask:
 
     def prepare(self) -> None:
         """Mend a page that a killed run left half written."""
-        mend_page(self._path)
+        mend_page(self._order.kit)
 
     def inputs(self) -> Digests:
         """Return the kit, and who signs here."""
-        page, root = read_head(self._path)
+        page, root = read_head(self._order.kit)
         return {
-            self._path.name: str(kit_id_of(parse_page(page))),
+            self._order.kit.name: str(kit_id_of(parse_page(page))),
             "who signs here": ", ".join(sorted(self._keys())),
             "the root": digests.of_value([root.version, sorted(root.targets.keys)]),
         }
 
     def outputs(self) -> Digests:
         """Return what notes the seal: it names every other file by its digest."""
-        marker = sealed_marker(self._path)
+        marker = sealed_marker(self._order.kit)
         return {marker.name: digests.of_file(marker)}
 
     def run(self, *, interrupted: bool) -> str:
@@ -79,7 +72,7 @@ class SignTask:
             KitError: A key, the kit or this host is at fault.
         """
         del interrupted  # each of the three finds out what is done
-        path, root, host = self._path, self._order.chain[-1], self._order.host
+        path, root, host = self._order.kit, self._order.chain[-1], self._order.host
         keys = self._keys()
         if keys and not sealed_marker(path).exists():
             named = [f"{name}={uri}" for name, uri in keys.items()]

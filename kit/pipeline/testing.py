@@ -25,7 +25,7 @@ from kit.pipeline.errors import (
 from kit.pipeline.model import Digests, Order, counted
 from kit.pipeline.payload import component_digests
 from kit.signing.model import KitSigner
-from kit.spec import KitSpec, load_spec
+from kit.spec import KitSpec
 from kit.spec.stages import TestTable
 
 Facts = tuple[int, int, int]  # inode, time of change in nanoseconds, size
@@ -48,7 +48,7 @@ class TestTask:
 
     @cached_property
     def _spec(self) -> KitSpec:
-        return load_spec(self._order.spec, self._order.host.settings)
+        return self._order.load()
 
     def prepare(self) -> None:
         """Nothing is to be settled."""

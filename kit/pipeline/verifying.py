@@ -25,8 +25,6 @@ from kit.pipeline.checks import (
 from kit.pipeline.errors import StageUnready, VerificationFailed
 from kit.pipeline.model import Digests, Order, counted
 from kit.pipeline.report import Verified
-from kit.releases.layout import kit_path
-from kit.spec import load_spec
 from verifier.core.envelope import parse_page
 from verifier.core.manifest import parse_manifest
 from verifier.core.pipeline import kit_id_of
@@ -45,13 +43,8 @@ class VerifyTask:
     def __init__(self, order: Order) -> None:
         self._order = order
 
-    @property
-    def _path(self) -> Path:
-        kit = load_spec(self._order.spec, self._order.host.settings).kit
-        return kit_path(self._order.out, kit.name, kit.version)
-
     def _beside(self, ending: str) -> Path:
-        return self._path.parent / f"{self._path.parent.name}{ending}"
+        return self._order.kit.parent / f"{self._order.kit.parent.name}{ending}"
 
     def _key(self) -> str:
         key = self._order.plan.verify_key or self._order.plan.publisher
@@ -67,7 +60,7 @@ class VerifyTask:
 
     def inputs(self) -> Digests:
         """Return the kit, what was sealed with it, and the sites that are asked."""
-        path = self._path
+        path = self._order.kit
         marker = sealed_marker(path)
         if not marker.exists():
             raise KitNotSealed(f"{show(marker)} is not there", where=show(path))
@@ -100,7 +93,7 @@ class VerifyTask:
         replace_file(self._beside(TEXT), text)
         if verified.failed:
             said = "; ".join(f"{one.name}: {one.detail}" for one in verified.failed)
-            raise VerificationFailed(said, where=show(self._path))
+            raise VerificationFailed(said, where=show(self._order.kit))
         made = results([Input(self._beside(JUNIT), junit)])
         about = [
             Subject(verified.file, (("sha256", verified.file_digest),)),
@@ -114,7 +107,7 @@ class VerifyTask:
         return f"{counted(passed, 'check')} passed{more}"
 
     def _verified(self) -> Verified:
-        path, host = self._path, self._order.host
+        path, host = self._order.kit, self._order.host
         scratch = path.parent.parent / f".{path.parent.name}.verification"
         try:
             shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed

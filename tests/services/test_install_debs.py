@@ -37,7 +37,7 @@ def system(tmp_path: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Pat
     """Make an empty Debian system, as `dpkg --root` takes one."""
     judge("apt-get")
     if os.geteuid():
-        pytest.skip("dpkg installs as root only")
+        pytest.skip("not run: dpkg installs as root only")
     root = tmp_path / "system"
     for name in ("info", "updates", "triggers"):
         (root / "var" / "lib" / "dpkg" / name).mkdir(parents=True)
