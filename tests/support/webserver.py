@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -110,7 +111,13 @@ def web() -> Iterator[Web]:
         def _any(self) -> None:
             path = self.path.partition("?")[0]
             running.asked.append(Asked(self.command, self.path, dict(self.headers)))
-            running.routes.get(path, status(404))(self)
+            # a body that an answer does not read would be taken for the next request
+            body, connection = self.headers.get("Content-Length") or "0", self.rfile
+            self.rfile = io.BytesIO(connection.read(int(body)))
+            try:
+                running.routes.get(path, status(404))(self)
+            finally:
+                self.rfile = connection
 
         do_GET = do_HEAD = do_PUT = do_POST = _any
 
