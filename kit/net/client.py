@@ -77,8 +77,9 @@ class Client:
 
     def __init__(self, ways: Ways) -> None:
         self.ways = ways
-        self._context = _tls(ways.ca_file)
-        self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
+        # the host's authorities take longer to read than a small file to fetch: for TLS alone
+        self._context = None if ways.ca_file is None else _tls(ways.ca_file)
+        self._pools: dict[tuple[str, str, bool], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
         self._netrc = _netrc(ways.netrc)
 
@@ -231,12 +232,15 @@ class Client:
             proxy = ""
         with self._lock:
             certs = self.certs_for(parts.netloc)
-            key = proxy, _host(url) if certs else ""
+            secure = parts.scheme == "https" or proxy.startswith("https:")
+            key = proxy, _host(url) if certs else "", secure
             if key not in self._pools:
-                context = self._context
-                if certs is not None:
+                context = None
+                if secure and certs is not None:
                     context = _tls(self.ways.ca_file)
                     certs.load_into(context)
+                elif secure:
+                    context = self._context = self._context or _tls(None)
                 self._pools[key] = _pool_of(proxy, context)
             return self._pools[key]
 
@@ -259,7 +263,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _pool_of(proxy: str, context: ssl.SSLContext) -> urllib3.PoolManager:
+def _pool_of(proxy: str, context: ssl.SSLContext | None) -> urllib3.PoolManager:
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     if not proxy:
         return urllib3.PoolManager(ssl_context=context, timeout=timeout, maxsize=16)
