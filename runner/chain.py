@@ -98,7 +98,7 @@ def _record(line: bytes, number: int, head: str) -> Record | None:
     if value.pop("n", None) != number or value.pop("prev", None) != head:
         raise JournalDamaged("does not follow from the line before", where=f"line {number + 1}")
     if not isinstance(value.get("type"), str):
-        raise JournalDamaged("says not what it is", where=f"line {number + 1}")
+        raise JournalDamaged("does not say what it is", where=f"line {number + 1}")
     return value
 
 

@@ -257,4 +257,4 @@ def hand_over(box: Box) -> None:
         raise PreflightFailed(f"{box.program} takes no image in ten minutes") from None
     if child.returncode:
         text = said.decode("utf-8", "replace").strip()[-300:]
-        raise PreflightFailed(f"{box.program} takes not the image: {text}")
+        raise PreflightFailed(f"{box.program} does not take the image: {text}")

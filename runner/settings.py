@@ -289,7 +289,7 @@ def _check_place(name: str, place: Mapping[str, Any]) -> None:
         "descriptor": lambda one: type(one) is int and 3 <= one < 1024,
     }
     if len(place) != 1 or not all(kind in kinds and kinds[kind](v) for kind, v in place.items()):
-        why = "has not one of file (an absolute path), variable, descriptor (from 3)"
+        why = "must have one of file (an absolute path), variable, descriptor (from 3)"
         raise SettingsInvalid(why, where=name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from types import ModuleType
 
@@ -29,6 +30,11 @@ def runner_files() -> dict[str, bytes]:
 
 
 def _sources(package: ModuleType) -> dict[str, bytes]:
+    return dict(_read(package))  # a caller may add to it
+
+
+@functools.cache  # those of this program: what is written there meanwhile is of another
+def _read(package: ModuleType) -> dict[str, bytes]:
     assert package.__file__ is not None
     top = os.path.dirname(os.path.dirname(package.__file__))
     return sources_in(top, package.__name__)

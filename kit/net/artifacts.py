@@ -188,7 +188,7 @@ class RegistryPlace:
         url = f"{self._registry.url}/blobs/uploads/"
         location = self._send("POST", url, {"Content-Length": "0"}, None, _MADE)
         if not location:
-            raise PlaceUnreachable("the registry says not where to send to", where=self.where)
+            raise PlaceUnreachable("the registry does not say where to send to", where=self.where)
         target = urljoin(url, location)
         if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
             raise PlaceUnreachable(

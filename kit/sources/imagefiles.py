@@ -233,7 +233,9 @@ def _chosen(value: object, name: str, where: str) -> dict[str, Any]:
     found = [entry for entry, has in zip(entries, tags, strict=True) if not name or name in has]
     if len(found) != 1:
         there = ", ".join(map(repr, sorted(tag for has in tags for tag in has))) or "no tag"
-        raise ImageFileUnusable(f"has not one image {name!r}; it has {there[:2000]}", where=where)
+        raise ImageFileUnusable(
+            f"has no image {name!r}, or several; it has {there[:2000]}", where=where
+        )
     return found[0]
 
 

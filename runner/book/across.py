@@ -174,7 +174,7 @@ def _undo(book: Runbook, here: tuple[str | int, ...], step: Step) -> Iterator[Mi
     if undo is None:
         if step.changes:
             yield Mistake(
-                here, "says not how it is undone", 'write `undo`, or undo = { none = "why" }'
+                here, "does not say how it is undone", 'write `undo`, or undo = { none = "why" }'
             )
         return
     if undo.brought and not (step.use in BROUGHT and BROUGHT[step.use].undo):

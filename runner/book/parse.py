@@ -314,7 +314,7 @@ def _undo(table: Table | None) -> Undo | None:
         return None
     kinds = [name for name in ("run", "way", "ask", "none", "brought") if table.has(name)]
     if len(kinds) != 1:
-        table.note("has not exactly one of run, way, ask, none, brought", "write one of them")
+        table.note("must have exactly one of run, way, ask, none, brought", "write one of them")
     made = Undo(
         run=table.words("run", must=False),
         check=table.words("check", must="run" in kinds),

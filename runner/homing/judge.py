@@ -147,7 +147,7 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
         raise EvidenceInconsistent(why)
     _check_approvals(state, looked.book, operators)
     if info_of(state, read.records[-1], site) != info:
-        raise EvidenceFalse("is called otherwise than its journal says", where="the manifest")
+        raise EvidenceFalse("has another name than its journal says", where="the manifest")
     carried = _check_members(told, opened, looked)
     return Evidence(opened, told, site, carried, look_again(told, caught.data))
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 _VECTORS = ROOT / "fixtures" / "vectors"
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -57,20 +58,34 @@ class Source:
                 yield first
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-        for node in self.nodes:
+        """Yield every function; only statements are looked through, since no expression has one."""
+        waiting: list[ast.AST] = [self.tree]
+        while waiting:
+            node = waiting.pop()
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield node
+            for field in ("cases", "finalbody", "orelse", "handlers", "body"):
+                inner = getattr(node, field, None)
+                if isinstance(inner, list):  # a lambda's body is an expression
+                    waiting.extend(reversed(inner))
 
     def at(self, line: int, complaint: str) -> str:
         """Return a complaint the way compilers print them, so that editors jump to it."""
         return f"{self.path}:{line}: {complaint}"
 
-    def imports(self) -> Iterator[Use]:
-        """Yield what is imported, absolute and down to the name: ``from os import x`` is ``os.x``.
+    def imports(self) -> list[Use]:
+        """Return what is imported, absolute and down to the name: ``from os import x`` is ``os.x``.
 
         An ``importlib.import_module`` or ``__import__`` counts too; when what it imports is not
-        written down there, it is yielded as ``?``.
+        written down there, it is given as ``?``.
         """
+        return self._imports
+
+    @functools.cached_property
+    def _imports(self) -> list[Use]:
+        return list(self._find_imports())
+
+    def _find_imports(self) -> Iterator[Use]:
         package = self.path.removesuffix(".py").split("/")[:-1]
         for node in self.nodes:
             if isinstance(node, ast.Import):
@@ -85,14 +100,14 @@ class Source:
                 known = isinstance(what, ast.Constant) and what.value
                 yield Use(use.line, known if isinstance(known, str) else "?")
 
-    def uses(self) -> Iterator[Use]:
-        """Yield every name and attribute, as long as it goes: ``os.environ.get``, ``x.write``.
+    def uses(self) -> list[Use]:
+        """Return every name and attribute, as long as it goes: ``os.environ.get``, ``x.write``.
 
         A name imported under another one is given back its own: after ``from os import open as
         o``, ``o(p)`` is ``os.open``.  What an expression returns is ``()``: ``f().read`` is
         ``().read``.
         """
-        yield from self._uses
+        return self._uses
 
     @functools.cached_property
     def _uses(self) -> list[Use]:
@@ -104,12 +119,18 @@ class Source:
                 found.append(Use(node.lineno, _dotted(node, known, inner)))
         return found
 
-    def calls(self) -> Iterator[tuple[Use, ast.Call]]:
-        """Yield every call with the name of what is called, resolved like `uses`."""
+    def calls(self) -> list[tuple[Use, ast.Call]]:
+        """Return every call with the name of what is called, resolved like `uses`."""
+        return self._calls
+
+    @functools.cached_property
+    def _calls(self) -> list[tuple[Use, ast.Call]]:
         known = self._aliases
-        for node in self.nodes:
-            if isinstance(node, ast.Call):
-                yield Use(node.lineno, _dotted(node.func, known, set())), node
+        return [
+            (Use(node.lineno, _dotted(node.func, known, set())), node)
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+        ]
 
     def literals(self) -> Iterator[tuple[int, str]]:
         """Yield every string and bytes constant but the docstrings; bytes as Latin-1."""
@@ -127,8 +148,16 @@ class Source:
 
     @functools.cached_property
     def nodes(self) -> list[ast.AST]:
-        """Everything in the tree, once for all laws."""
-        return list(ast.walk(self.tree))
+        """Everything in the tree but operators and contexts, once for all laws."""
+        found: list[ast.AST] = [self.tree]
+        for node in found:  # grows meanwhile: breadth first, as `ast.walk` is, in half its time
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, list):
+                    found.extend(one for one in value if isinstance(one, ast.AST))
+                elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+                    found.append(value)
+        return found
 
     @functools.cached_property
     def _aliases(self) -> dict[str, str]:
@@ -157,6 +186,8 @@ Law = Callable[[Source], Iterator[str]]
 
 def is_below(name: str, *parents: str) -> bool:
     """Return whether a dotted name is one of ``parents`` or something in it."""
+    if not name.startswith(parents):
+        return False  # nearly every name
     return any(name == parent or name.startswith(parent + ".") for parent in parents)
 
 
@@ -169,11 +200,12 @@ def parse(path: str, text: str) -> Source:
 def load(*folders: str) -> list[Source]:
     """Return every Python file below the folders that exist, in a fixed order."""
     files = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    gc.disable()  # of what a tree is made of nothing can go
+    gc.disable()  # of what a tree is made of nothing can go, and it is not looked through later
     try:
         return [_read(path) for path in files if not path.is_relative_to(_VECTORS)]
     finally:
         gc.enable()
+        gc.freeze()
 
 
 @functools.cache

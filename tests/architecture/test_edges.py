@@ -75,6 +75,8 @@ def only_the_command_line_talks(source: Source) -> Iterator[str]:
     if source.path.rsplit("/", 1)[-1] in TALKERS or source.path.startswith(SCREEN_ROOM):
         return
     for line, name in [*source.uses(), *source.imports()]:
+        if not is_below(name, *TALK):
+            continue
         for talk, verb in TALK.items():
             if is_below(name, talk):
                 yield source.at(line, f"{verb} ({name}): only {' and '.join(TALKERS)} may")

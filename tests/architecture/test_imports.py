@@ -6,12 +6,21 @@ import ast
 import functools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.architecture.source import ROOT, Law, Source, complaints, is_below, load, parse
+from tests.architecture.source import (
+    ROOT,
+    Law,
+    Source,
+    Use,
+    complaints,
+    is_below,
+    load,
+    parse,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -73,13 +82,20 @@ def kit_names_its_dependencies(source: Source) -> Iterator[str]:
 
 def extras_are_asked_for(source: Source) -> Iterator[str]:
     """Yield where a module brings in an extra when it is itself imported."""
-    inside = {id(node) for outer in source.functions() for node in ast.walk(outer)}
-    for node in ast.walk(source.tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
-            single = Source(source.path, source.text, ast.Module([node], []))
-            for line, name in single.imports():
-                if name.split(".")[0] in extras():
-                    yield source.at(line, f"imports {name}: an extra is imported where it is used")
+    for line, name in _imported_at_once(source, source.functions()):
+        if name.split(".")[0] in extras():
+            yield source.at(line, f"imports {name}: an extra is imported where it is used")
+
+
+def _imported_at_once(source: Source, later: Iterable[ast.AST]) -> Iterator[Use]:
+    """Yield what is imported, but by what runs ``later``, by the lines that this takes."""
+    lines = {
+        line
+        for node in later
+        if isinstance(node, ast.stmt)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    return (use for use in source.imports() if use.line not in lines)
 
 
 def nothing_needs_kit(source: Source) -> Iterator[str]:
@@ -126,16 +142,10 @@ def evidence_is_asked_for(source: Source) -> Iterator[str]:
     """Yield where a module brings in evidence, or audits, when it is itself imported."""
     if source.path.startswith(ASKED_FOR) or source.path == ERROR_PAGES:
         return
-    later = [*source.functions(), *filter(_is_for_checkers, ast.walk(source.tree))]
-    inside = {id(node) for outer in later for node in ast.walk(outer)}
-    for node in source.nodes:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in inside:
-            single = Source(source.path, source.text, ast.Module([node], []))
-            for line, name in single.imports():
-                if is_below(name, "verifier.evidence", "verifier.audit"):
-                    yield source.at(
-                        line, f"imports {name}: evidence is imported where it is asked for"
-                    )
+    later = [*source.functions(), *filter(_is_for_checkers, source.nodes)]
+    for line, name in _imported_at_once(source, later):
+        if is_below(name, "verifier.evidence", "verifier.audit"):
+            yield source.at(line, f"imports {name}: evidence is imported where it is asked for")
 
 
 def _is_for_checkers(node: ast.AST) -> bool:

@@ -153,13 +153,17 @@ def test_pss_agrees_with_the_judge(bits: int) -> None:
         assert judged(key, signature, PSS(MGF1(SHA256()), 32)) is good, name
 
 
-@pytest.mark.parametrize("scheme", ["pss", "pkcs1v15"])
+# The first message whose signature by erin begins with zero; each signature takes 10 ms to make.
+FIRST = {"pss": 223, "pkcs1v15": 358}
+
+
+@pytest.mark.parametrize("scheme", FIRST)
 def test_a_zero_byte_in_front_belongs_to_the_signature(scheme: str) -> None:
     """OpenSSL takes a PSS signature without it."""
     key = private(2048)
     pad = functools.partial(pss, bits=2048) if scheme == "pss" else None
     verify = rsa.verify_pss if pad else rsa.verify_pkcs1v15
-    for number in range(10_000):
+    for number in range(FIRST[scheme], 10_000):
         message = b"%d" % number
         signature = raw(key, pad(message) if pad else pkcs1v15(message, 256))
         if signature[0] == 0:
@@ -169,11 +173,16 @@ def test_a_zero_byte_in_front_belongs_to_the_signature(scheme: str) -> None:
     assert not verify(der(key), message, b"\0" + signature)
 
 
+@functools.cache
+def good_one(salted: bool) -> bytes:
+    return raw(private(2048), pss(MESSAGE, 2048) if salted else pkcs1v15(MESSAGE, 256))
+
+
 @settings(max_examples=150)
 @given(st.integers(0, 256), st.integers(0, 3), st.binary(max_size=3), st.booleans())
 def test_mutations_agree_with_the_judge(at: int, cut: int, insert: bytes, salted: bool) -> None:
     key = private(2048)
-    good = raw(key, pss(MESSAGE, 2048) if salted else pkcs1v15(MESSAGE, 256))
+    good = good_one(salted)
     changed = good[:at] + insert + good[at + cut :]
     verify = rsa.verify_pss if salted else rsa.verify_pkcs1v15
     padding = PSS(MGF1(SHA256()), 32) if salted else PKCS1v15()

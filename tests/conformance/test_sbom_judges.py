@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import jsonschema_rs
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given
 from hypothesis import strategies as st
 from license_expression import (  # type: ignore[import-untyped]
@@ -103,6 +100,9 @@ def shape_only(value: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("version", ["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"])
 def test_the_validator_of_cyclonedx_agrees_on_shapes(version: str) -> None:
+    from cyclonedx.schema import SchemaVersion  # takes two seconds, which few tests need
+    from cyclonedx.validation.json import JsonStrictValidator
+
     base = {**CYCLONEDX, "specVersion": version}
     judge = JsonStrictValidator(SchemaVersion.from_version(version))
     for value in [base, *mutations(base, 150)]:
@@ -116,6 +116,8 @@ def schema_of_spdx(version: str) -> Any:
 
 
 def test_the_schema_of_spdx_2_agrees_on_shapes() -> None:
+    import jsonschema  # takes two seconds, which few tests need
+
     judge = jsonschema.Draft7Validator(schema_of_spdx("2.3"))
     for value in [SPDX2, *mutations(SPDX2, 1500)]:
         if value.get("spdxVersion") != "SPDX-2.3":

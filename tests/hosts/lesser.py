@@ -139,13 +139,17 @@ class _Loader:
 
 
 def main() -> int:
-    """Run pytest on such a host and return its exit status."""
+    """Run pytest on such a host, or one part of it (``--part I/N``); return its exit status."""
     if not sys.flags.no_site:  # what `site` runs may have imported half of the library already
         import subprocess
 
         again = [sys.executable, "-S", __file__, *sys.argv[1:]]
         path = os.pathsep.join([os.getcwd(), *sys.path[1:]])
         return subprocess.run(again, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
+    words, part, parts = sys.argv[1:], 0, 1
+    if words[:1] == ["--part"]:
+        part, parts = map(int, words[1].split("/"))
+        words = words[2:]
     Lesser().take_away()
     import pytest
 
@@ -153,7 +157,7 @@ def main() -> int:
 
     # what platformdirs adds to pytest asks who the user is as soon as it is loaded
     without = ["-p", "no:cacheprovider", "-p", "no:platformdirs"]
-    return int(pytest.main([*sys.argv[1:], *without], plugins=[Honest()]))
+    return int(pytest.main([*words, *without], plugins=[Honest(part, parts)]))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,13 +19,22 @@ LESS = ("-k", "not shipped_program and not page_is_in_the_docs")
 
 
 def main() -> int:
-    """Run it and return the exit status; arguments are handed to pytest."""
+    """Run it, a process a core, and return the exit status; arguments are handed to pytest."""
+    parts = max(1, len(os.sched_getaffinity(0)))
     with tempfile.TemporaryDirectory() as directory:
-        # where the directory of tests is given, pytest does not ask who the user is
-        base = ["--basetemp", f"{directory}/base"]
-        line = [sys.executable, f"{HERE}/lesser.py", "-q", *base]
-        line += sys.argv[1:] or [*CORE, *LESS]
-        return subprocess.run(line, cwd=HERE.parents[1], check=False).returncode
+        runs = []
+        for part in range(parts):
+            line = [sys.executable, f"{HERE}/lesser.py", "--part", f"{part}/{parts}", "-q"]
+            # where the directory of tests is given, pytest does not ask who the user is
+            line += ["--basetemp", f"{directory}/base-{part}", *(sys.argv[1:] or [*CORE, *LESS])]
+            runs.append(subprocess.Popen(line, cwd=HERE.parents[1], stdout=subprocess.PIPE))
+        status = 0
+        for run in runs:
+            output, _ = run.communicate()
+            sys.stdout.buffer.write(output)
+            sys.stdout.flush()
+            status = max(status, run.returncode, key=abs)
+        return status
 
 
 if __name__ == "__main__":

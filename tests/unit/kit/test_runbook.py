@@ -76,7 +76,7 @@ def test_a_kit_carries_the_runbook_as_compact_json(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ('"tools/run.py", "--check"', '"tools/look.py"', ":8: step[0].check: the kit has no prog"),
-        ('undo = { none = "nothing is changed" }', "", ":4: step[0]: says not how it is undone"),
+        ('undo = { none = "nothing is changed" }', "", ":4: step[0]: does not say how"),
         ('id = "two"', 'id = "two"\ncolour = 1', ":12: step[1].colour: 'colour' is not known"),
         ('kind = "gate"', 'kind = "gate"\nneeds = ["two"]', ":13: step[1].needs: 'two' comes"),
     ],
