@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -9,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kit.container.head import read_head
-from kit.errors import show
-from kit.note.note import ReleaseNote, release_note
+from kit.errors import SourceUnreadable, show
+from kit.note.note import ReleaseDiffers, ReleaseNote, release_note, sealed_digest
 from kit.places.errors import PlaceDiffers
-from kit.places.model import Measured, Progress, Reader, Writer, measure
+from kit.places.model import Measured, Progress, Reader, Taker, Writer
+from kit.places.sending import Sending, measure, promised
 from kit.releases.entry import Entry, make_entry, open_entry, release_statement
 from kit.releases.errors import (
     EntryTaken,
@@ -105,8 +107,8 @@ def publish(
 ) -> Published:
     """Publish the release of a sealed kit, with all that lies beside it, at one or more places.
 
-    The kit is proved in full and held to what was sealed before anything is sent.  Done again, it
-    finds everything there.
+    A large kit is on its way to a bucket while it is proved and held to what was sealed; it becomes
+    a file there only if it is.  All else is sent after that.  Done again, everything is there.
 
     Args:
         also: Publishers of earlier entries.
@@ -120,22 +122,31 @@ def publish(
         KitError: The release, a place or this host is at fault.
     """
     show_progress: Progress = progress or (lambda name, done, total: None)
-    note = release_note(
-        kit, workers=workers, progress=lambda done, total: show_progress(kit.name, done, total)
-    )
-    publishers = [publisher, *also]
-    histories = [read_history(place, note.kit.line, publishers) for place in places]
-    measured = _measured(kit, show_progress)
-    base = _record(kit, note, measured, told or Told())
-    statement = release_statement(base, signer)
-    measured, base = _with_statement(base, measured, statement)
-    entry = _entry(base, histories, places, signer)
-    if dry_run:
-        return Published(entry, tuple(Outcome(place) for place in places))
+    file, begun = _begin(kit, [] if dry_run else places)
+    with Sending(kit, file, [*begun.values()], show_progress, ReleaseDiffers) as sending:
+        note = release_note(
+            kit,
+            workers=workers,
+            progress=lambda done, total: show_progress(f"proving {kit.name}", done, total),
+            hashed=False,
+        )
+        publishers = [publisher, *also]
+        histories = [read_history(place, note.kit.line, publishers) for place in places]
+        _check_early(note, histories)
+        measured = [*_beside(kit, show_progress), sending.measured()]
+        base = _record(kit, note, measured, told or Told())
+        statement = release_statement(base, signer)
+        base = _with_statement(base, statement)
+        entry = _entry(base, histories, places, signer)
+        if dry_run:
+            return Published(entry, tuple(Outcome(place) for place in places))
+        sending.complete()
     outcomes = []
     for place, history in zip(places, histories, strict=True):
         outcome = Outcome(place)
         outcomes.append(outcome)
+        if place in begun:
+            outcome.sent.append(kit.name)
         if len(history) < entry.record.n:
             place.probe()
             _put(place, measured, entry, outcome, statement)
@@ -145,8 +156,48 @@ def publish(
     return Published(entry, tuple(outcomes))
 
 
-def _measured(kit: Path, progress: Progress) -> list[Measured]:
-    """Return all files of a release: those of its directory, by their names.
+def _begin(kit: Path, places: Sequence[Writer]) -> tuple[File, dict[Writer, Taker]]:
+    """Begin to put a kit where it can be, under the digest that its seal states.
+
+    Raises:
+        KitError: The kit is not sealed, or a place refuses.
+    """
+    sealed = sealed_digest(kit)
+    try:
+        file = promised(kit.name, kit.stat().st_size, sealed)
+    except OSError as error:
+        raise SourceUnreadable([(os.fsencode(kit), error.strerror or str(error))]) from None
+    begun: dict[Writer, Taker] = {}
+    try:
+        for place in places:
+            taker = place.begin(file)
+            if taker is not None:
+                begun[place] = taker
+    except KitError:
+        for taker in begun.values():
+            with contextlib.suppress(KitError):
+                taker.abort()
+        raise
+    return file, begun
+
+
+def _check_early(note: ReleaseNote, histories: Sequence[list[Entry]]) -> None:
+    """Refuse what is not going to be published before all of it was sent for nothing.
+
+    Raises:
+        VersionTaken: The line has this version with other contents.
+        SequenceBehind: The line has a higher sequence already.
+    """
+    for history in histories:
+        there = [one.record for one in history if one.record.version == note.kit.version]
+        for record in there:
+            _check_same_kit(record, note.kit_id, note.file_digest)
+        if not there and history:
+            _check_sequence(note.kit.line, note.kit.sequence, history[-1].record)
+
+
+def _beside(kit: Path, progress: Progress) -> list[Measured]:
+    """Return all files of a release but its kit: those of its directory, by their names.
 
     Raises:
         ReleaseUntidy: Something lies there that cannot be published.
@@ -156,7 +207,7 @@ def _measured(kit: Path, progress: Progress) -> list[Measured]:
     found = []
     for name in sorted(os.listdir(kit.parent)):
         path = kit.parent / name
-        if name.startswith(".") or name == called + STATEMENT:
+        if name.startswith(".") or name in (kit.name, called + STATEMENT):
             continue  # unfinished files; and what this run makes itself
         if path.is_symlink() or not path.is_file():
             raise ReleaseUntidy("is not a regular file", where=show(path))
@@ -164,7 +215,7 @@ def _measured(kit: Path, progress: Progress) -> list[Measured]:
             raise ReleaseUntidy(
                 "its name is not one that every disk and URL takes", where=show(path)
             )
-        if name.endswith(ENDING) and name != kit.name:
+        if name.endswith(ENDING):
             raise ReleaseUntidy("is another kit", where=show(path))
         found.append(measure(path, progress))
     return found
@@ -173,8 +224,7 @@ def _measured(kit: Path, progress: Progress) -> list[Measured]:
 def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: Told) -> Record:
     """Return what is to be said, but for its place in the line."""
     payload = parse_page(read_head(kit)[0]).payload
-    own = next(one.file for one in measured if one.path.name == kit.name)
-    if hashlib.sha256(payload).hexdigest() != note.kit_id or own.sha256 != note.file_digest:
+    if hashlib.sha256(payload).hexdigest() != note.kit_id:
         raise PlaceDiffers("has changed while it was read", where=show(kit))
     evidence = parse_manifest(payload).evidence_index
     return Record(
@@ -188,7 +238,7 @@ def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: To
         kit_id=note.kit_id,
         content_id=note.content_id,
         kit_file=kit.name,
-        files=tuple(one.file for one in measured),
+        files=tuple(sorted((one.file for one in measured), key=lambda one: one.name)),
         signers=tuple(sorted(note.signers)),
         threshold=note.threshold,
         root_version=note.root_version,
@@ -199,14 +249,12 @@ def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: To
     )
 
 
-def _with_statement(
-    record: Record, measured: list[Measured], statement: bytes
-) -> tuple[list[Measured], Record]:
+def _with_statement(record: Record, statement: bytes) -> Record:
     """Add the in-toto statement of the release to its files."""
     name = f"{record.name}-{record.version}{STATEMENT}"
     file = File(name, len(statement), hashlib.sha256(statement).hexdigest())
     files = sorted([*record.files, file], key=lambda one: one.name)
-    return measured, replace(record, files=tuple(files))
+    return replace(record, files=tuple(files))
 
 
 def _entry(
@@ -235,14 +283,27 @@ def _entry(
 
 
 def _new_entry(base: Record, history: Sequence[Entry], signer: KitSigner) -> Entry:
-    if history and base.sequence <= history[-1].record.sequence:
-        last = history[-1].record
-        raise SequenceBehind(
-            f"sequence {base.sequence} is not higher than {last.sequence} of {last.version}",
-            where=repr(base.line),
-        )
+    if history:
+        _check_sequence(base.line, base.sequence, history[-1].record)
     previous = history[-1].id if history else ""
     return make_entry(replace(base, n=len(history) + 1, previous=previous), signer)
+
+
+def _check_sequence(line: str, sequence: int, last: Record) -> None:
+    if sequence <= last.sequence:
+        raise SequenceBehind(
+            f"sequence {sequence} is not higher than {last.sequence} of {last.version}",
+            where=repr(line),
+        )
+
+
+def _check_same_kit(there: Record, kit_id: str, sha256: str) -> None:
+    if there.kit_id != kit_id or there.kit.sha256 != sha256:
+        raise VersionTaken(
+            f"entry {there.n} is version {there.version} with kitId {there.kit_id} and file "
+            f"{there.kit.sha256}; here are {kit_id} and {sha256}",
+            where=repr(there.line),
+        )
 
 
 def _check_same(entry: Entry, base: Record) -> None:
@@ -252,12 +313,7 @@ def _check_same(entry: Entry, base: Record) -> None:
         VersionTaken: It is another one.
     """
     there = entry.record
-    if there.kit_id != base.kit_id or there.kit.sha256 != base.kit.sha256:
-        raise VersionTaken(
-            f"entry {there.n} is version {there.version} with kitId {there.kit_id} and file "
-            f"{there.kit.sha256}; here are {base.kit_id} and {base.kit.sha256}",
-            where=repr(base.line),
-        )
+    _check_same_kit(there, base.kit_id, base.kit.sha256)
     was = {file.name: file.sha256 for file in there.files if not file.name.endswith(STATEMENT)}
     now = {file.name: file.sha256 for file in base.files if not file.name.endswith(STATEMENT)}
     changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
@@ -279,6 +335,8 @@ def _put(
             fix="Bring it up: `offline-kit mirror --from A-PLACE-THAT-HAS-IT --to THIS`.",
         )
     for one in measured:
+        if one.file.name in outcome.sent:
+            continue  # it was sent while it was proved
         (outcome.sent if place.put(one) else outcome.there).append(one.file.name)
     (outcome.sent if place.put(Measured(Path(), file, data=statement)) else outcome.there).append(
         file.name

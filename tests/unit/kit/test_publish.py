@@ -17,7 +17,8 @@ from kit.fetch import Fetched, fetch, mirror
 from kit.net.client import Client, Ways
 from kit.places.choose import Access, open_reader, open_writer
 from kit.places.directory import DirectoryPlace
-from kit.places.model import Writer, entry_key, measure, object_key, part_size
+from kit.places.model import Writer, entry_key, object_key, part_size
+from kit.places.sending import measure
 from kit.publish import Published, publish, read_history
 from kit.releases.entry import make_entry
 from kit.releases.history import Head, head_of
