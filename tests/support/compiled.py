@@ -1,7 +1,7 @@
 """Zipapps with byte code beside their sources: the same program, started in half the time.
 
-A zipapp has nowhere to keep byte code, so each start compiles some hundred modules anew.  Tests that
-start one many times, and do not ask what is in its file, take this twin of it.
+A zipapp has nowhere to keep byte code, so each start compiles some hundred modules anew.  Tests
+that start one many times, and do not ask what is in its file, take this twin of it.
 """
 
 from __future__ import annotations
