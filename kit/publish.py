@@ -20,19 +20,22 @@ from kit.releases.errors import (
     EntryTaken,
     PlacesDiffer,
     ReleaseUntidy,
-    SequenceBehind,
-    VersionTaken,
 )
 from kit.releases.history import check_history
 from kit.releases.layout import ENDING
 from kit.releases.record import FILE_NAME, MAX_NUMBER, File, Record
+from kit.releases.same import (
+    STATEMENT,
+    check_same,
+    check_same_kit,
+    check_sequence,
+    other_signatures,
+)
 from kit.signing.model import KitSigner
 from verifier.core.envelope import parse_page
 from verifier.core.errors import KitError
 from verifier.core.manifest import parse_manifest
 from verifier.core.signature import Key
-
-STATEMENT = ".release.json"
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Published:
-    """A release that is published."""
+    """A release that is published.
+
+    Attributes:
+        others: Files that were published with other signatures than they have here.
+    """
 
     entry: Entry
     outcomes: tuple[Outcome, ...]
+    others: tuple[str, ...] = ()
 
 
 def read_history(
@@ -132,20 +140,22 @@ def publish(
         )
         publishers = [publisher, *also]
         histories = [read_history(place, note.kit.line, publishers) for place in places]
-        _check_early(note, histories)
+        if _check_early(note, histories):
+            sending.drop()
         measured = [*_beside(kit, show_progress), sending.measured()]
         base = _record(kit, note, measured, told or Told())
         statement = release_statement(base, signer)
         base = _with_statement(base, statement)
         entry = _entry(base, histories, places, signer)
+        others = other_signatures(entry, base, histories)
         if dry_run:
-            return Published(entry, tuple(Outcome(place) for place in places))
+            return Published(entry, tuple(Outcome(place) for place in places), others)
         sending.complete()
     outcomes = []
     for place, history in zip(places, histories, strict=True):
         outcome = Outcome(place)
         outcomes.append(outcome)
-        if place in begun:
+        if place in begun and len(history) < entry.record.n:
             outcome.sent.append(kit.name)
         if len(history) < entry.record.n:
             place.probe()
@@ -153,7 +163,7 @@ def publish(
     for outcome, history in zip(outcomes, histories, strict=True):
         if len(history) < entry.record.n:
             outcome.created = _create(outcome.place, entry, publishers)
-    return Published(entry, tuple(outcomes))
+    return Published(entry, tuple(outcomes), others)
 
 
 def _begin(kit: Path, places: Sequence[Writer]) -> tuple[File, dict[Writer, Taker]]:
@@ -181,19 +191,25 @@ def _begin(kit: Path, places: Sequence[Writer]) -> tuple[File, dict[Writer, Take
     return file, begun
 
 
-def _check_early(note: ReleaseNote, histories: Sequence[list[Entry]]) -> None:
+def _check_early(note: ReleaseNote, histories: Sequence[list[Entry]]) -> bool:
     """Refuse what is not going to be published before all of it was sent for nothing.
+
+    Returns:
+        Whether it is published at every place.
 
     Raises:
         VersionTaken: The line has this version with other contents.
         SequenceBehind: The line has a higher sequence already.
     """
+    everywhere = True
     for history in histories:
         there = [one.record for one in history if one.record.version == note.kit.version]
         for record in there:
-            _check_same_kit(record, note.kit_id, note.file_digest)
+            check_same_kit(record, note.kit_id, note.file_digest)
         if not there and history:
-            _check_sequence(note.kit.line, note.kit.sequence, history[-1].record)
+            check_sequence(note.kit.line, note.kit.sequence, history[-1].record)
+        everywhere = everywhere and bool(there)
+    return everywhere
 
 
 def _beside(kit: Path, progress: Progress) -> list[Measured]:
@@ -267,7 +283,7 @@ def _entry(
             raise PlacesDiffer(f"{place.where} has another history of {base.line!r}")
     for entry in longest:
         if entry.record.version == base.version:
-            _check_same(entry, base)
+            check_same(entry, base)
             n = entry.record.n
             break
     else:
@@ -284,56 +300,15 @@ def _entry(
 
 def _new_entry(base: Record, history: Sequence[Entry], signer: KitSigner) -> Entry:
     if history:
-        _check_sequence(base.line, base.sequence, history[-1].record)
+        check_sequence(base.line, base.sequence, history[-1].record)
     previous = history[-1].id if history else ""
     return make_entry(replace(base, n=len(history) + 1, previous=previous), signer)
-
-
-def _check_sequence(line: str, sequence: int, last: Record) -> None:
-    if sequence <= last.sequence:
-        raise SequenceBehind(
-            f"sequence {sequence} is not higher than {last.sequence} of {last.version}",
-            where=repr(line),
-        )
-
-
-def _check_same_kit(there: Record, kit_id: str, sha256: str) -> None:
-    if there.kit_id != kit_id or there.kit.sha256 != sha256:
-        raise VersionTaken(
-            f"entry {there.n} is version {there.version} with kitId {there.kit_id} and file "
-            f"{there.kit.sha256}; here are {kit_id} and {sha256}",
-            where=repr(there.line),
-        )
-
-
-def _check_same(entry: Entry, base: Record) -> None:
-    """Hold a release to what is published under its version.
-
-    Raises:
-        VersionTaken: It is another one.
-    """
-    there = entry.record
-    _check_same_kit(there, base.kit_id, base.kit.sha256)
-    was = {file.name: file.sha256 for file in there.files if not file.name.endswith(STATEMENT)}
-    now = {file.name: file.sha256 for file in base.files if not file.name.endswith(STATEMENT)}
-    changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
-    if changed:
-        raise VersionTaken(
-            f"entry {there.n} is this kit with other files beside it: {', '.join(changed[:5])}",
-            where=repr(base.line),
-        )
 
 
 def _put(
     place: Writer, measured: Sequence[Measured], entry: Entry, outcome: Outcome, statement: bytes
 ) -> None:
     file = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
-    if hashlib.sha256(statement).hexdigest() != file.sha256:
-        raise PlacesDiffer(
-            f"{file.name} is another one than at a place that has this entry: this key does not "
-            "sign the same bytes twice",
-            fix="Bring it up: `offline-kit mirror --from A-PLACE-THAT-HAS-IT --to THIS`.",
-        )
     for one in measured:
         if one.file.name in outcome.sent:
             continue  # it was sent while it was proved

@@ -81,7 +81,8 @@ class Sending:
         del kind, at
         self._reading.stop.set()
         self._thread.join()
-        if not self._complete and isinstance(error, Rejected | Usage):
+        unwanted = self._reading.dropped.is_set() or isinstance(error, Rejected | Usage)
+        if unwanted and not self._complete:
             for taker in self._takers:
                 with contextlib.suppress(KitError):  # it stays unfinished, and the next run goes on
                     taker.abort()
@@ -91,6 +92,10 @@ class Sending:
             self._found = self._reading.run()
         except BaseException as error:
             self._failure = error
+
+    def drop(self) -> None:
+        """Send nothing more, and have what arrived thrown away; the file is still measured."""
+        self._reading.dropped.set()
 
     def measured(self) -> Measured:
         """Return what the file is, as soon as all of it was read.
@@ -111,15 +116,16 @@ class Sending:
         return self._found
 
     def complete(self) -> None:
-        """Make a file of the parts at every place.
+        """Make a file of the parts at every place, unless they were dropped.
 
         Raises:
             KitError: The file, or a place, is at fault.
         """
         measured = self.measured()
-        for taker in self._takers:
-            taker.complete(measured)
-        self._complete = True
+        if not self._reading.dropped.is_set():
+            for taker in self._takers:
+                taker.complete(measured)
+            self._complete = True
 
 
 class _Reading:
@@ -130,7 +136,7 @@ class _Reading:
     ) -> None:
         self._path, self._name, self._takers = path, name, takers
         self._progress: Progress = progress or (lambda name, done, total: None)
-        self.stop = threading.Event()
+        self.stop, self.dropped = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._failures: list[BaseException] = []
         self._digests: dict[int, bytes] = {}
@@ -198,7 +204,8 @@ class _Reading:
             for taker in self._takers:
                 if self.stop.is_set():
                     return
-                taker.take(number, data, digest)
+                if not self.dropped.is_set():
+                    taker.take(number, data, digest)
             with self._lock:
                 self._digests[number] = digest
                 self._done += length
