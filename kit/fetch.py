@@ -21,7 +21,8 @@ from kit.net.download import Downloads
 from kit.note import medium
 from kit.note.note import VERIFIER
 from kit.places.errors import PlaceDiffers
-from kit.places.model import Progress, Reader, Writer, measure
+from kit.places.model import Measured, Progress, Reader, Writer
+from kit.places.sending import measure
 from kit.publish import read_history
 from kit.releases.entry import Entry
 from kit.releases.errors import EntryDiffers
@@ -138,11 +139,7 @@ def mirror(
             path = store.path(entry.record.kit.sha256)
             check_kit(path, None, entry.record, root, workers, progress)
         for file in entry.record.files:
-            measured = measure(store.path(file.sha256))
-            named = type(measured)(measured.path, file, measured.digests)
-            if (measured.file.size, measured.file.sha256) != (file.size, file.sha256):
-                raise PlaceDiffers("has changed while it was read", where=show(measured.path))
-            target.put(named)
+            target.put(Measured(store.path(file.sha256), file))
         if not target.create(entry.record, entry.data):
             data = target.entry(line, entry.record.n)
             if data != entry.data:

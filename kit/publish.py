@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -9,28 +10,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kit.container.head import read_head
-from kit.errors import show
-from kit.note.note import ReleaseNote, release_note
+from kit.errors import SourceUnreadable, show
+from kit.note.note import ReleaseDiffers, ReleaseNote, release_note, sealed_digest
 from kit.places.errors import PlaceDiffers
-from kit.places.model import Measured, Progress, Reader, Writer, measure
+from kit.places.model import Measured, Progress, Reader, Taker, Writer
+from kit.places.sending import Sending, measure, promised
 from kit.releases.entry import Entry, make_entry, open_entry, release_statement
 from kit.releases.errors import (
     EntryTaken,
     PlacesDiffer,
     ReleaseUntidy,
-    SequenceBehind,
-    VersionTaken,
 )
 from kit.releases.history import check_history
 from kit.releases.layout import ENDING
 from kit.releases.record import FILE_NAME, MAX_NUMBER, File, Record
+from kit.releases.same import (
+    STATEMENT,
+    check_same,
+    check_same_kit,
+    check_sequence,
+    other_signatures,
+)
 from kit.signing.model import KitSigner
 from verifier.core.envelope import parse_page
 from verifier.core.errors import KitError
 from verifier.core.manifest import parse_manifest
 from verifier.core.signature import Key
-
-STATEMENT = ".release.json"
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Published:
-    """A release that is published."""
+    """A release that is published.
+
+    Attributes:
+        others: Files that were published with other signatures than they have here.
+    """
 
     entry: Entry
     outcomes: tuple[Outcome, ...]
+    others: tuple[str, ...] = ()
 
 
 def read_history(
@@ -105,8 +115,8 @@ def publish(
 ) -> Published:
     """Publish the release of a sealed kit, with all that lies beside it, at one or more places.
 
-    The kit is proved in full and held to what was sealed before anything is sent.  Done again, it
-    finds everything there.
+    A large kit is on its way to a bucket while it is proved and held to what was sealed; it becomes
+    a file there only if it is.  All else is sent after that.  Done again, everything is there.
 
     Args:
         also: Publishers of earlier entries.
@@ -120,33 +130,90 @@ def publish(
         KitError: The release, a place or this host is at fault.
     """
     show_progress: Progress = progress or (lambda name, done, total: None)
-    note = release_note(
-        kit, workers=workers, progress=lambda done, total: show_progress(kit.name, done, total)
-    )
-    publishers = [publisher, *also]
-    histories = [read_history(place, note.kit.line, publishers) for place in places]
-    measured = _measured(kit, show_progress)
-    base = _record(kit, note, measured, told or Told())
-    statement = release_statement(base, signer)
-    measured, base = _with_statement(base, measured, statement)
-    entry = _entry(base, histories, places, signer)
-    if dry_run:
-        return Published(entry, tuple(Outcome(place) for place in places))
+    file, begun = _begin(kit, [] if dry_run else places)
+    with Sending(kit, file, [*begun.values()], show_progress, ReleaseDiffers) as sending:
+        note = release_note(
+            kit,
+            workers=workers,
+            progress=lambda done, total: show_progress(f"proving {kit.name}", done, total),
+            hashed=False,
+        )
+        publishers = [publisher, *also]
+        histories = [read_history(place, note.kit.line, publishers) for place in places]
+        if _check_early(note, histories):
+            sending.drop()
+        measured = [*_beside(kit, show_progress), sending.measured()]
+        base = _record(kit, note, measured, told or Told())
+        statement = release_statement(base, signer)
+        base = _with_statement(base, statement)
+        entry = _entry(base, histories, places, signer)
+        others = other_signatures(entry, base, histories)
+        if dry_run:
+            return Published(entry, tuple(Outcome(place) for place in places), others)
+        sending.complete()
     outcomes = []
     for place, history in zip(places, histories, strict=True):
         outcome = Outcome(place)
         outcomes.append(outcome)
+        if place in begun and len(history) < entry.record.n:
+            outcome.sent.append(kit.name)
         if len(history) < entry.record.n:
             place.probe()
             _put(place, measured, entry, outcome, statement)
     for outcome, history in zip(outcomes, histories, strict=True):
         if len(history) < entry.record.n:
             outcome.created = _create(outcome.place, entry, publishers)
-    return Published(entry, tuple(outcomes))
+    return Published(entry, tuple(outcomes), others)
 
 
-def _measured(kit: Path, progress: Progress) -> list[Measured]:
-    """Return all files of a release: those of its directory, by their names.
+def _begin(kit: Path, places: Sequence[Writer]) -> tuple[File, dict[Writer, Taker]]:
+    """Begin to put a kit where it can be, under the digest that its seal states.
+
+    Raises:
+        KitError: The kit is not sealed, or a place refuses.
+    """
+    sealed = sealed_digest(kit)
+    try:
+        file = promised(kit.name, kit.stat().st_size, sealed)
+    except OSError as error:
+        raise SourceUnreadable([(os.fsencode(kit), error.strerror or str(error))]) from None
+    begun: dict[Writer, Taker] = {}
+    try:
+        for place in places:
+            taker = place.begin(file)
+            if taker is not None:
+                begun[place] = taker
+    except KitError:
+        for taker in begun.values():
+            with contextlib.suppress(KitError):
+                taker.abort()
+        raise
+    return file, begun
+
+
+def _check_early(note: ReleaseNote, histories: Sequence[list[Entry]]) -> bool:
+    """Refuse what is not going to be published before all of it was sent for nothing.
+
+    Returns:
+        Whether it is published at every place.
+
+    Raises:
+        VersionTaken: The line has this version with other contents.
+        SequenceBehind: The line has a higher sequence already.
+    """
+    everywhere = True
+    for history in histories:
+        there = [one.record for one in history if one.record.version == note.kit.version]
+        for record in there:
+            check_same_kit(record, note.kit_id, note.file_digest)
+        if not there and history:
+            check_sequence(note.kit.line, note.kit.sequence, history[-1].record)
+        everywhere = everywhere and bool(there)
+    return everywhere
+
+
+def _beside(kit: Path, progress: Progress) -> list[Measured]:
+    """Return all files of a release but its kit: those of its directory, by their names.
 
     Raises:
         ReleaseUntidy: Something lies there that cannot be published.
@@ -156,7 +223,7 @@ def _measured(kit: Path, progress: Progress) -> list[Measured]:
     found = []
     for name in sorted(os.listdir(kit.parent)):
         path = kit.parent / name
-        if name.startswith(".") or name == called + STATEMENT:
+        if name.startswith(".") or name in (kit.name, called + STATEMENT):
             continue  # unfinished files; and what this run makes itself
         if path.is_symlink() or not path.is_file():
             raise ReleaseUntidy("is not a regular file", where=show(path))
@@ -164,7 +231,7 @@ def _measured(kit: Path, progress: Progress) -> list[Measured]:
             raise ReleaseUntidy(
                 "its name is not one that every disk and URL takes", where=show(path)
             )
-        if name.endswith(ENDING) and name != kit.name:
+        if name.endswith(ENDING):
             raise ReleaseUntidy("is another kit", where=show(path))
         found.append(measure(path, progress))
     return found
@@ -173,8 +240,7 @@ def _measured(kit: Path, progress: Progress) -> list[Measured]:
 def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: Told) -> Record:
     """Return what is to be said, but for its place in the line."""
     payload = parse_page(read_head(kit)[0]).payload
-    own = next(one.file for one in measured if one.path.name == kit.name)
-    if hashlib.sha256(payload).hexdigest() != note.kit_id or own.sha256 != note.file_digest:
+    if hashlib.sha256(payload).hexdigest() != note.kit_id:
         raise PlaceDiffers("has changed while it was read", where=show(kit))
     evidence = parse_manifest(payload).evidence_index
     return Record(
@@ -188,7 +254,7 @@ def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: To
         kit_id=note.kit_id,
         content_id=note.content_id,
         kit_file=kit.name,
-        files=tuple(one.file for one in measured),
+        files=tuple(sorted((one.file for one in measured), key=lambda one: one.name)),
         signers=tuple(sorted(note.signers)),
         threshold=note.threshold,
         root_version=note.root_version,
@@ -199,14 +265,12 @@ def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: To
     )
 
 
-def _with_statement(
-    record: Record, measured: list[Measured], statement: bytes
-) -> tuple[list[Measured], Record]:
+def _with_statement(record: Record, statement: bytes) -> Record:
     """Add the in-toto statement of the release to its files."""
     name = f"{record.name}-{record.version}{STATEMENT}"
     file = File(name, len(statement), hashlib.sha256(statement).hexdigest())
     files = sorted([*record.files, file], key=lambda one: one.name)
-    return measured, replace(record, files=tuple(files))
+    return replace(record, files=tuple(files))
 
 
 def _entry(
@@ -219,7 +283,7 @@ def _entry(
             raise PlacesDiffer(f"{place.where} has another history of {base.line!r}")
     for entry in longest:
         if entry.record.version == base.version:
-            _check_same(entry, base)
+            check_same(entry, base)
             n = entry.record.n
             break
     else:
@@ -235,50 +299,19 @@ def _entry(
 
 
 def _new_entry(base: Record, history: Sequence[Entry], signer: KitSigner) -> Entry:
-    if history and base.sequence <= history[-1].record.sequence:
-        last = history[-1].record
-        raise SequenceBehind(
-            f"sequence {base.sequence} is not higher than {last.sequence} of {last.version}",
-            where=repr(base.line),
-        )
+    if history:
+        check_sequence(base.line, base.sequence, history[-1].record)
     previous = history[-1].id if history else ""
     return make_entry(replace(base, n=len(history) + 1, previous=previous), signer)
-
-
-def _check_same(entry: Entry, base: Record) -> None:
-    """Hold a release to what is published under its version.
-
-    Raises:
-        VersionTaken: It is another one.
-    """
-    there = entry.record
-    if there.kit_id != base.kit_id or there.kit.sha256 != base.kit.sha256:
-        raise VersionTaken(
-            f"entry {there.n} is version {there.version} with kitId {there.kit_id} and file "
-            f"{there.kit.sha256}; here are {base.kit_id} and {base.kit.sha256}",
-            where=repr(base.line),
-        )
-    was = {file.name: file.sha256 for file in there.files if not file.name.endswith(STATEMENT)}
-    now = {file.name: file.sha256 for file in base.files if not file.name.endswith(STATEMENT)}
-    changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
-    if changed:
-        raise VersionTaken(
-            f"entry {there.n} is this kit with other files beside it: {', '.join(changed[:5])}",
-            where=repr(base.line),
-        )
 
 
 def _put(
     place: Writer, measured: Sequence[Measured], entry: Entry, outcome: Outcome, statement: bytes
 ) -> None:
     file = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
-    if hashlib.sha256(statement).hexdigest() != file.sha256:
-        raise PlacesDiffer(
-            f"{file.name} is another one than at a place that has this entry: this key does not "
-            "sign the same bytes twice",
-            fix="Bring it up: `offline-kit mirror --from A-PLACE-THAT-HAS-IT --to THIS`.",
-        )
     for one in measured:
+        if one.file.name in outcome.sent:
+            continue  # it was sent while it was proved
         (outcome.sent if place.put(one) else outcome.there).append(one.file.name)
     (outcome.sent if place.put(Measured(Path(), file, data=statement)) else outcome.there).append(
         file.name

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from verifier.crypto import ecdsa, ed25519
 
 REQUIRE_JUDGES = "OFFLINE_KIT_REQUIRE_JUDGES"
 
@@ -57,6 +60,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def arithmetic_once() -> Iterator[None]:
+    """Check each signature once: thousands of tests prove the same few kits, by the same numbers.
+
+    Both functions are pure, and plain Python takes them milliseconds; what is asked for the first
+    time is worked out.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ecdsa, ed25519):
+            patch.setattr(module, "verify", _remembering(module.verify))
+        yield
+
+
+def _remembering(verify: Callable[..., bool]) -> Callable[..., bool]:
+    known = functools.lru_cache(maxsize=1 << 14)(verify)
+
+    @functools.wraps(verify)
+    def asked(*given: Any, **named: Any) -> bool:
+        try:
+            return known(*given, **named)
+        except TypeError:  # a bytearray, or what verify itself refuses
+            return verify(*given, **named)
+
+    return asked
 
 
 class Judge(Protocol):

@@ -26,6 +26,7 @@ compile pyproject.toml runtime.txt "$@"
 compile requirements/dev.in dev.txt "$@" # takes the versions of runtime.txt
 compile requirements/lock.in lock.txt "$@"
 compile requirements/seaweedfs.in seaweedfs.txt "$@"
+compile requirements/awscli.in awscli.txt "$@"
 compile requirements/atheris.in atheris.txt "$@"
 compile requirements/lnm-servers.in lnm-servers.txt "$@"
 oldest=3.9 # what runs at the site

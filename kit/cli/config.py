@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from kit.cli.options import App
 from kit.cli.wanted import SPEC as SPEC_FILE
 from kit.cli.wanted import wanted
 from kit.errors import SpecMissing, show
-from kit.spec.release import CONFIG, Default, load_defaults
+from kit.spec.release import CONFIG, Default, Pipeline, load_defaults
+from kit.spec.table import Table
 
 config_app = App(help="Show what the commands take where nothing is given.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
@@ -32,6 +34,11 @@ def _show(spec: SpecArgument = SPEC, json_: Json = False) -> None:
     if rows["out"] is None:
         rows["out"] = (".", "nobody: the directory where you stand")
     rows |= {f"keys.{signer}": _row(value) for signer, value in sorted(defaults.keys.items())}
+    rows |= {
+        name: (_hidden(value), defaults.origins[name])
+        for name, value in _pipeline(defaults.pipeline)
+        if name in defaults.origins
+    }
     epoch = os.environ.get(_EPOCH)
     rows["created"] = (epoch, f"the variable {_EPOCH}") if epoch is not None else None
     if json_:
@@ -44,11 +51,41 @@ def _show(spec: SpecArgument = SPEC, json_: Json = False) -> None:
 
 
 def _row(default: Default | None) -> tuple[str, str] | None:
-    """Return a value as it may be shown, and its place; what follows a ``?`` may be a PIN."""
-    if default is None:
-        return None
-    shown, question, _ = default.value.partition("?")
-    return shown + ("?..." if question else ""), default.where
+    """Return a value as it may be shown, and its place."""
+    return None if default is None else (_hidden(default.value), default.where)
+
+
+def _hidden(value: str) -> str:
+    """Return a value without what follows a ``?``, which may be a PIN."""
+    shown, question, _ = value.partition("?")
+    return shown + ("?..." if question else "")
+
+
+def _pipeline(plan: Pipeline) -> Iterator[tuple[str, str]]:
+    """Yield what `release` takes, by the names that it has in TOML."""
+    for name, value in (
+        ("stages", plan.stages),
+        ("sbom", plan.sbom),
+        ("sign", plan.sign),
+        ("verify.key", plan.verify_key),
+        ("to", plan.to),
+        ("publisher", plan.publisher),
+        ("publishers", plan.publishers),
+        ("owners", plan.owners),
+        ("plain-http", plan.plain_http),
+        ("ca-file", plan.ca_file),
+        ("one-writer", str(plan.one_writer).lower()),
+    ):
+        yield name, value if isinstance(value, str) else ", ".join(value or ())
+    tables: list[tuple[str, Table]] = [(f"step.{step.name}", step) for step in plan.steps]
+    tables += [("test", plan.test)] if plan.test is not None else []
+    tables += [(f"site.{site.name}", site) for site in plan.sites]
+    for name, table in tables:
+        for key, value in table.model_dump(by_alias=True).items():
+            if key == "run":
+                yield f"{name}.{key}", shlex.join(value or ())
+            elif key != "name":
+                yield f"{name}.{key}", value if isinstance(value, str) else ", ".join(value)
 
 
 def _lines(rows: dict[str, tuple[str, str] | None]) -> Iterator[str]:

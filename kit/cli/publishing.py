@@ -101,6 +101,9 @@ def _publish(
     for outcome in done.outcomes:
         if outcome.place.alone and not dry_run:
             note(f"{outcome.place.where}: one writer at a time is yours to keep there")
+    if done.others:
+        names = ", ".join(done.others[:5])
+        note(f"published with other signatures than here, of the same kitId: {names}")
     if json_:
         say_json(_value(done, dry_run))
         return
@@ -120,7 +123,12 @@ def _value(done: Published, dry_run: bool) -> dict[str, Any]:
         }
         for outcome in done.outcomes
     ]
-    return {**entry_value(done.entry), "dryRun": dry_run, "places": places}
+    return {
+        **entry_value(done.entry),
+        "dryRun": dry_run,
+        "otherSignatures": list(done.others),
+        "places": places,
+    }
 
 
 def _say_published(done: Published, dry_run: bool) -> None:

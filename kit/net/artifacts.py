@@ -127,6 +127,9 @@ class RegistryPlace:
         )
         return True
 
+    def begin(self, file: File) -> None:
+        """Nothing is taken before it is known."""
+
     def create(self, record: Record, data: bytes) -> bool:
         """Create an entry, if there is none with its number before and none but it after.
 

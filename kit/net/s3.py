@@ -1,4 +1,4 @@
-"""Releases in a bucket, by the protocol of S3: the one file that knows boto3, an extra.
+"""Releases in a bucket, by the protocol of S3: the file that loads boto3, an extra.
 
 Credentials, region and endpoint are found as boto3 always finds them.  What counts as written is
 what the server's SHA-256 says; an ETag is no hash.  One small PutObject with ``If-None-Match``
@@ -13,45 +13,25 @@ import contextlib
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kit.errors import show
 from kit.net.client import CONNECT_SECONDS, READ_SECONDS, is_loopback
 from kit.net.download import Wanted
 from kit.net.errors import UrlRefused
-from kit.places.errors import (
-    ClockSkewed,
-    NoConditionalWrite,
-    PlaceDiffers,
-    PlaceFull,
-    PlaceInvalid,
-    PlaceUnauthorized,
-    PlaceUnreachable,
-)
+from kit.net.s3answers import Gone, Taken, asking
+from kit.net.s3parts import Notes, Upload
+from kit.places.errors import NoConditionalWrite, PlaceDiffers, PlaceInvalid
 from kit.places.model import Measured, Progress, entry_key, object_key
+from kit.places.sending import AT_ONCE, Sending
 from kit.releases.record import MAX_ENTRY, File, Record
-from verifier.core.errors import KitError
 
-AT_ONCE = 6  # parts; each is held in memory
 PROBE = "offline-kit-probe"
 _TRIES = 6  # of one request, in all
 _SIGNED_SECONDS = 12 * 3600  # how long a signed address serves; a break within is asked on from
-_UNAUTHORIZED = frozenset(
-    "401 403 AccessDenied InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken InvalidToken"
-    " Forbidden AllAccessDisabled AccountProblem".split()
-)
-_FULL = frozenset(
-    "QuotaExceeded EntityTooLarge 413 507 InsufficientStorage XMinioStorageFull".split()
-)
-_DIFFERS = frozenset("BadDigest XAmzContentSHA256Mismatch XAmzContentChecksumMismatch".split())
-_TAKEN = frozenset({"PreconditionFailed", "412"})
-_GONE = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
 @dataclass(frozen=True)
@@ -85,6 +65,7 @@ class BucketPlace:
         self.alone = how.one_writer
         self._progress = progress or (lambda name, done, total: None)
         self.where = repr(f"s3://{bucket}/{self._prefix}".rstrip("/"))
+        self._probed = False
         self._client = self._connect()
         self.address: str = self._client.meta.endpoint_url
 
@@ -140,7 +121,7 @@ class BucketPlace:
                 with contextlib.closing(found["Body"]) as body:
                     data: bytes = body.read(MAX_ENTRY + 1)
                     return data
-        except _Gone:
+        except Gone:
             return None
 
     def wanted(self, line: str, n: int, file: File) -> Wanted:
@@ -164,19 +145,22 @@ class BucketPlace:
             NoConditionalWrite: It does not.
             KitError: The bucket cannot be written.
         """
+        if self._probed:
+            return
         kept = False
         for _ in range(2):
             try:
                 with self._asking(PROBE):
                     self._put_small(PROBE, b"offline-kit\n", new=True)
-            except _Taken:
+            except Taken:
                 kept = True
             except NoConditionalWrite:
                 if not self._how.one_writer:
                     raise
-                return
+                kept = True
         if not kept and not self._how.one_writer:
             raise NoConditionalWrite("created one object twice", where=self.where)
+        self._probed = True
 
     def put(self, measured: Measured) -> bool:
         """Put a file under its digest; return False if it was there.
@@ -188,16 +172,20 @@ class BucketPlace:
         if self._is_there(name, file):
             return False
         if file.part_size:
-            self._put_parts(name, measured)
-        else:
-            with self._asking(name):
-                with measured.open() as stream:
-                    data = stream.read()
-                self._put_small(name, data, sha256=bytes.fromhex(file.sha256))
-            self._progress(file.name, file.size, file.size)
+            with Sending(measured.path, file, [self._upload(name, file)], self._progress) as sent:
+                sent.complete()
+            return True
+        with self._asking(name):
+            with measured.open() as stream:
+                data = stream.read()
+            self._put_small(name, data, sha256=bytes.fromhex(file.sha256))
+        self._progress(file.name, file.size, file.size)
+        self._check(name, file)
+        return True
+
+    def _check(self, name: str, file: File) -> None:
         if not self._is_there(name, file, or_unknown=True):
             raise PlaceDiffers("the server has another SHA-256 of it", where=self._at(name))
-        return True
 
     def create(self, record: Record, data: bytes) -> bool:
         """Create an entry; return False if there is one with its number.
@@ -211,7 +199,7 @@ class BucketPlace:
         try:
             with self._asking(name):
                 self._put_small(name, data, new=not self._how.one_writer)
-        except _Taken:
+        except Taken:
             # an answer that was lost and asked for again looks the same
             return False
         return True
@@ -229,16 +217,21 @@ class BucketPlace:
             **condition,
         )
 
-    def _is_there(self, name: str, file: File, *, or_unknown: bool = False) -> bool:
-        """Whether the server says that it has a file with this SHA-256; an ETag says nothing."""
+    def _look(self, name: str) -> Mapping[str, Any] | None:
+        """Return what the server says of an object; None if there is none."""
         try:
             with self._asking(name):
-                found = self._client.head_object(
+                found: Mapping[str, Any] = self._client.head_object(
                     Bucket=self._bucket, Key=self._prefix + name, ChecksumMode="ENABLED"
                 )
-        except _Gone:
-            return False
-        if found["ContentLength"] != file.size:
+                return found
+        except Gone:
+            return None
+
+    def _is_there(self, name: str, file: File, *, or_unknown: bool = False) -> bool:
+        """Whether the server says that it has a file with this SHA-256; an ETag says nothing."""
+        found = self._look(name)
+        if found is None or found["ContentLength"] != file.size:
             return False
         said = found.get("ChecksumSHA256", "")
         if not said:  # a server that keeps none: it compared while it received
@@ -248,54 +241,33 @@ class BucketPlace:
 
     # --- in parts
 
-    def _put_parts(self, name: str, measured: Measured) -> None:
-        notes = _Notes(self._notes_of(name, measured.file))
-        where = {"Bucket": self._bucket, "Key": self._prefix + name}
-        upload, done = notes.read()
-        if upload and not self._goes_on(where, upload):
-            upload, done = "", {}
-        if not upload:
-            with self._asking(name):
-                upload = self._client.create_multipart_upload(
-                    **where, ChecksumAlgorithm="SHA256", ChecksumType="COMPOSITE"
-                )["UploadId"]
-            notes.begin(upload)
-        where["UploadId"] = upload
-        tags = _Parts(measured, done, notes, self._progress).send(
-            lambda number, data: self._put_part(name, where, measured, number, data)
+    def begin(self, file: File) -> Upload | None:
+        """Begin to take a file in parts, when its digest is promised and not yet known.
+
+        Returns:
+            None where nothing is to be sent: something of its size lies under its digest already,
+            or it goes in one piece.
+
+        Raises:
+            KitError: The bucket cannot be written as it must be.
+        """
+        name = object_key(file)
+        if not file.part_size:
+            return None
+        found = self._look(name)
+        if found is not None and found["ContentLength"] == file.size:
+            return None  # `put` compares, as soon as the digests of the parts are known
+        self.probe()
+        return self._upload(name, file)
+
+    def _upload(self, name: str, file: File) -> Upload:
+        return Upload(
+            self._client,
+            {"Bucket": self._bucket, "Key": self._prefix + name},
+            Notes(self._notes_of(name, file)),
+            lambda: self._asking(name),
+            lambda measured: self._check(name, measured.file),
         )
-        parts = [
-            {
-                "PartNumber": number,
-                "ETag": tags[number],
-                "ChecksumSHA256": base64.b64encode(digest).decode("ascii"),
-            }
-            for number, digest in enumerate(measured.digests, 1)
-        ]
-        with contextlib.suppress(_Gone), self._asking(name):  # another run completed it
-            self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
-        notes.end()
-
-    def _put_part(
-        self, name: str, where: Mapping[str, str], measured: Measured, number: int, data: bytes
-    ) -> str:
-        with self._asking(name):
-            made = self._client.upload_part(
-                **where,
-                PartNumber=number,
-                Body=data,
-                ChecksumSHA256=base64.b64encode(measured.digests[number - 1]).decode("ascii"),
-            )
-            tag: str = made["ETag"]
-            return tag
-
-    def _goes_on(self, where: Mapping[str, str], upload: str) -> bool:
-        try:
-            with self._asking(where["Key"]):
-                self._client.list_parts(**where, UploadId=upload, MaxParts=1)
-        except _Gone:
-            return False
-        return True
 
     def _notes_of(self, name: str, file: File) -> Path | None:
         if self._how.state is None:
@@ -304,177 +276,8 @@ class BucketPlace:
         digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()
         return self._how.state / f"{digest}.jsonl"
 
-    # --- what servers say
-
-    @contextlib.contextmanager
-    def _asking(self, name: str) -> Iterator[None]:
-        """Turn what boto3 raises into our own; `_Taken` and `_Gone` are for our callers."""
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            NoCredentialsError,
-            ParamValidationError,
-            PartialCredentialsError,
-        )
-
-        try:
-            yield
-        except ClientError as error:
-            raise self._refused(error.response, name) from None
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise PlaceUnauthorized(str(error), where=self.where) from None
-        except ParamValidationError as error:
-            raise PlaceInvalid(str(error).splitlines()[-1], where=self.where) from None
-        except (BotoCoreError, OSError) as error:
-            why = type(error).__name__
-            raise PlaceUnreachable(
-                f"the server does not answer ({why})", where=self._at(name)
-            ) from None
-
-    def _refused(self, response: Mapping[str, Any], name: str) -> Exception:
-        code, where = str(response.get("Error", {}).get("Code", "")), self._at(name)
-        answer = response.get("ResponseMetadata", {})
-        if code in _TAKEN:
-            return _Taken()
-        if code in _GONE or code == "NoSuchUpload":
-            return _Gone()
-        return _error_of(code, answer, where, self.where)
+    def _asking(self, name: str) -> contextlib.AbstractContextManager[None]:
+        return asking(self.where, self._at(name))
 
     def _at(self, name: str) -> str:
         return repr(f"s3://{self._bucket}/{self._prefix}{name}")
-
-
-def _error_of(code: str, answer: Mapping[str, Any], where: str, place: str) -> KitError:
-    status = answer.get("HTTPStatusCode", 0)
-    said = f"the server answers {status} {code[:60]!r}"
-    if code == "RequestTimeTooSkewed":
-        date = str(answer.get("HTTPHeaders", {}).get("date", "unknown"))[:40]
-        return ClockSkewed(f"the server says that it is {date!r}", where=place)
-    if code == "NoSuchBucket":
-        return PlaceInvalid("there is no such bucket", where=place)
-    if code in _UNAUTHORIZED:
-        return PlaceUnauthorized(said, where=where)
-    if code in _FULL:
-        return PlaceFull(said, where=where)
-    if code in _DIFFERS:
-        return PlaceDiffers(f"{said}: it received other bytes", where=where)
-    if code == "NotImplemented" or status == 501:
-        return NoConditionalWrite(said, where=place)
-    if code == "InternalError":  # SeaweedFS has no other word for it
-        said += ", which may also mean that its disk is full"
-    return PlaceUnreachable(said, where=where)
-
-
-class _Taken(Exception):
-    """There is an object of this name already."""
-
-
-class _Gone(Exception):
-    """There is no object, or no upload, of this name."""
-
-
-class _Parts:
-    """Sends the parts of one file, several at once."""
-
-    def __init__(
-        self, measured: Measured, done: dict[int, str], notes: _Notes, progress: Progress
-    ) -> None:
-        self._measured, self._tags, self._notes = measured, dict(done), notes
-        self._progress = progress
-        self._lock = threading.Lock()
-        self._next = iter(n for n in range(1, len(measured.digests) + 1) if n not in done)
-
-    def send(self, put: Callable[[int, bytes], str]) -> dict[int, str]:
-        """Send what is missing; return the tag of every part.
-
-        Raises:
-            KitError: The first failure; it ends the others.
-        """
-        stop = threading.Event()
-        descriptor = os.open(self._measured.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="part") as pool:
-                jobs = [pool.submit(self._work, put, descriptor, stop) for _ in range(AT_ONCE)]
-                wait(jobs, return_when=FIRST_EXCEPTION)
-                stop.set()
-            for job in jobs:
-                job.result()
-        finally:
-            os.close(descriptor)
-        return self._tags
-
-    def _work(
-        self, put: Callable[[int, bytes], str], descriptor: int, stop: threading.Event
-    ) -> None:
-        part = self._measured.file.part_size
-        try:
-            while not stop.is_set():
-                with self._lock:
-                    number = next(self._next, 0)
-                if not number:
-                    return
-                data = os.pread(descriptor, part, (number - 1) * part)
-                tag = put(number, data)
-                with self._lock:
-                    self._tags[number] = tag
-                    self._notes.add(number, tag)
-                    sent = min(len(self._tags) * part, self._measured.file.size)
-                self._progress(self._measured.file.name, sent, self._measured.file.size)
-        except BaseException:
-            stop.set()
-            raise
-
-
-class _Notes:
-    """What a run writes down of an upload, so that the next one goes on: a line for each part.
-
-    A server lists the parts that it has without their SHA-256, so only what we noted counts.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-
-    def read(self) -> tuple[str, dict[int, str]]:
-        """Return the upload that was begun, and the tags of parts that arrived."""
-        upload, tags = "", {}
-        try:
-            text = self._path.read_text("utf-8") if self._path else ""
-        except (OSError, ValueError):
-            return "", {}
-        for line in text.splitlines():
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue  # torn by a kill
-            if "upload" in value:
-                upload = str(value["upload"])
-            else:
-                tags[int(value["part"])] = str(value["tag"])
-        return upload, tags if upload else {}
-
-    def begin(self, upload: str) -> None:
-        """Note a new upload."""
-        if self._path is not None:
-            with self._writing():
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._path.write_text(json.dumps({"upload": upload}) + "\n", "utf-8")
-
-    def add(self, number: int, tag: str) -> None:
-        """Note a part that arrived."""
-        if self._path is not None:
-            with self._writing(), open(self._path, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps({"part": number, "tag": tag}) + "\n")
-
-    def end(self) -> None:
-        """Forget an upload."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            assert self._path is not None
-            why = f"the note of an unfinished upload: {error.strerror or error}"
-            raise PlaceUnreachable(why, where=show(self._path)) from None

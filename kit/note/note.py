@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from verifier.source import FileSource
 
 VERIFIER = "kit-verify.pyz"
 ROOT = "root.json"
+_DIGEST = re.compile("[0-9a-f]{64}")
 MAX_MARKER = 1024 * 1024  # bytes of NAME-VERSION.sealed.json; it has a line for each output
 
 
@@ -89,17 +91,32 @@ class ReleaseNote:
         return f"{self.verifier}  {VERIFIER}\n{self.root}  {ROOT}\n"
 
 
+def sealed_digest(path: Path) -> str:
+    """Return the SHA-256 of a kit as its seal states it; nobody has compared it yet.
+
+    Raises:
+        KitNotSealed: The kit is not sealed.
+        ReleaseDiffers: The seal is not what `seal` writes.
+    """
+    if not os.path.lexists(path):
+        raise KitUnreadable("is not there", where=show(path), fix="Check the path.")
+    digest: str = _read_marker(sealed_marker(path))["file"]["sha256"]
+    return digest
+
+
 def release_note(
     path: Path,
     *,
     root_file: Path | None = None,
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    hashed: bool = True,
 ) -> ReleaseNote:
     """Prove a sealed kit in full, compare everything that was sealed with it, and note it.
 
     Args:
         root_file: The ``root.json`` that sites pin; the one beside the kit if not given.
+        hashed: False: the caller holds the file itself to `file_digest`, as it was sealed.
 
     Raises:
         KitNotSealed: The kit is not sealed.
@@ -120,7 +137,7 @@ def release_note(
     assert opened.index is not None
     assert opened.signing is not None
     check_same_root(parse_chain(opened.roots[512:])[-1], root)
-    file = _file_digest(path)
+    file = _file_digest(path) if hashed else marker["file"]["sha256"]
     outputs = marker["outputs"]
     verifier = opened.index.digest(verifier_tool(opened.index)).hex()
     _compare(path, marker["kitId"], str(opened.kit_id), "kitId")
@@ -154,6 +171,7 @@ def _read_marker(path: Path) -> Mapping[str, Any]:
         good = (
             isinstance(value["kitId"], str)
             and isinstance(value["file"]["sha256"], str)
+            and _DIGEST.fullmatch(value["file"]["sha256"])
             and all(isinstance(digest, str) for digest in value["outputs"].values())
             and all(name == os.path.basename(name) and name for name in value["outputs"])
         )

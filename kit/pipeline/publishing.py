@@ -12,8 +12,9 @@ from kit.pipeline.model import Digests, Order
 from kit.pipeline.state import DONE, State
 from kit.pipeline.verifying import VerifyTask
 from kit.places.choose import open_writer
-from kit.publish import STATEMENT, Told, publish
+from kit.publish import Told, publish
 from kit.releases.publisher import load_publishers
+from kit.releases.same import STATEMENT
 from kit.sources.fetched import parts
 from kit.sources.taken import lock_path
 from verifier.core.errors import KitError
@@ -88,7 +89,8 @@ class PublishTask:
             f"{one.place.where.strip(chr(39))} {'published' if one.created else 'had it'}"
             for one in done.outcomes
         ]
-        return f"entry {record.n} of {record.line}, {done.entry.id}: {', '.join(places)}"
+        said = f"entry {record.n} of {record.line}, {done.entry.id}: {', '.join(places)}"
+        return said + ("; published with other signatures than here" if done.others else "")
 
     def _check_verified(self) -> None:
         task = VerifyTask(self._order)

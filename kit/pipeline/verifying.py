@@ -25,14 +25,12 @@ from kit.pipeline.checks import (
 from kit.pipeline.errors import StageUnready, VerificationFailed
 from kit.pipeline.model import Digests, Order, counted
 from kit.pipeline.report import Verified
+from kit.releases.same import VERIFICATION
 from verifier.core.envelope import parse_page
 from verifier.core.manifest import parse_manifest
 from verifier.core.pipeline import kit_id_of
 
-TEXT, JSON, JUNIT, STATEMENT = (
-    *(".verification.txt", ".verification.json", ".verification.xml"),
-    ".verification.dsse.json",
-)
+TEXT, JSON, JUNIT, STATEMENT = VERIFICATION
 
 
 class VerifyTask:

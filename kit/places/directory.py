@@ -123,6 +123,9 @@ class DirectoryPlace:
             time.sleep(0.02)
         raise PlaceUnreachable("another run has been writing it for too long", where=show(path))
 
+    def begin(self, file: File) -> None:
+        """Nothing is taken before it is known."""
+
     def create(self, record: Record, data: bytes) -> bool:
         """Create an entry by a link, which fails if there is one; return False then.
 

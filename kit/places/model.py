@@ -7,12 +7,10 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from kit.errors import SourceUnreadable
 from kit.net.download import Wanted
 from kit.releases.record import File, Record
 from verifier.core.limits import MIB
@@ -83,34 +81,6 @@ class Measured:
         return open(os.open(self.path, flags), "rb")
 
 
-def measure(path: Path, progress: Progress | None = None) -> Measured:
-    """Read a file once, and return all that is said of it.
-
-    Raises:
-        SourceUnreadable: It cannot be read, or grew meanwhile.
-    """
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            part = part_size(size)
-            whole, digests, done = hashlib.sha256(), [], 0
-            with ThreadPoolExecutor(1) as beside:  # hashing lets other threads run
-                while data := stream.read(part if part else PART):
-                    one = beside.submit(hashlib.sha256, data) if part else None
-                    whole.update(data)
-                    if one is not None:
-                        digests.append(one.result().digest())
-                    done += len(data)
-                    if progress is not None:
-                        progress(path.name, done, size)
-    except OSError as error:
-        raise SourceUnreadable([(os.fsencode(path), error.strerror or str(error))]) from None
-    if done != size:
-        raise SourceUnreadable([(os.fsencode(path), "changes while it is read")])
-    composite = f"{base64_sha256(b''.join(digests))}-{len(digests)}" if part else ""
-    return Measured(path, File(path.name, size, whole.hexdigest(), part, composite), tuple(digests))
-
-
 def base64_sha256(data: bytes) -> str:
     """Return the SHA-256 of bytes in base64, as S3 writes it."""
     return base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
@@ -134,6 +104,31 @@ class Reader(Protocol):
         """Return how a file of an entry is fetched."""
 
 
+class Taker(Protocol):
+    """Takes the parts of one file at one place; nobody sees it there before `complete`."""
+
+    def take(self, number: int, data: bytes | bytearray, digest: bytes) -> None:
+        """Take a part, from any thread and in any order; ``data`` is lent until it returns.
+
+        Raises:
+            KitError: It did not arrive.
+        """
+
+    def complete(self, measured: Measured) -> None:
+        """Make the file of its parts, and see that the place has what was measured.
+
+        Raises:
+            KitError: It has not.
+        """
+
+    def abort(self) -> None:
+        """Have what arrived thrown away.
+
+        Raises:
+            KitError: The place does not say that it was.
+        """
+
+
 class Writer(Reader, Protocol):
     """A place that releases are published to."""
 
@@ -154,6 +149,16 @@ class Writer(Reader, Protocol):
 
         Raises:
             KitError: It could not be put; what arrived is kept for the next run.
+        """
+
+    def begin(self, file: File) -> Taker | None:
+        """Begin to take a file in parts under the digest that is promised for it.
+
+        Returns:
+            None where the place does not, or has something there: then it is put when it is known.
+
+        Raises:
+            KitError: It cannot be written.
         """
 
     def create(self, record: Record, data: bytes) -> bool:

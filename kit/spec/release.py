@@ -91,6 +91,8 @@ class Defaults:
         files: The files that were read, the one that wins first.
         keys: For each signer a key.
         pipeline: What only `release` does.
+        origins: Of each field of the pipeline that is there, by its name in TOML (`step.NAME.run`),
+            file and line.
     """
 
     root: Default | None = None
@@ -99,6 +101,7 @@ class Defaults:
     keys: Mapping[str, Default] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     pipeline: Pipeline = Pipeline()
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_defaults(spec: Path) -> Defaults:
@@ -180,7 +183,29 @@ def _merged(found: list[tuple[Path, Release, Lines]]) -> Defaults:
         keys,
         tuple(path for path, _, _ in found),
         _pipeline([(path, release) for path, release, _ in found], keys),
+        _origins(found),
     )
+
+
+def _origins(found: list[tuple[Path, Release, Lines]]) -> dict[str, str]:
+    """Return where each field of the pipeline is from; of the first file that has it."""
+    origins: dict[str, str] = {}
+    for path, release, lines in found:
+        for name, place in _places(release.model_dump(by_alias=True, exclude_unset=True)):
+            whole: Place = ("release", *place)
+            origins.setdefault(name, f"{path}:{lines[whole]}")
+    return origins
+
+
+def _places(table: Mapping[str, Any]) -> Iterator[tuple[str, Place]]:
+    for name, value in table.items():
+        if name in ("step", "site"):
+            for n, one in enumerate(value):
+                yield from ((f"{name}.{one['name']}.{key}", (name, n, key)) for key in one)
+        elif name in ("test", "verify"):
+            yield from ((f"{name}.{key}", (name, key)) for key in value)
+        else:
+            yield name, (name,)
 
 
 def _pipeline(found: list[tuple[Path, Release]], keys: Mapping[str, Default]) -> Pipeline:

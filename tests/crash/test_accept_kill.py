@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosting import LINE, Site, binding, code, policy
-from tests.support.killing import Point, killed_at, points
+from tests.support.killing import A_FEW_OR_ALL, Point, killed_at, points, spread
 from tests.support.making import read_tree
 from tests.support.people import sign_root
 from tests.support.simulator import Publisher
@@ -72,11 +72,11 @@ class Trial:
         shutil.copytree(self.kept, self.site.trust)
         shutil.rmtree(self.site.base / "out", ignore_errors=True)
 
-    def killed(self) -> Iterator[Point]:
-        """Yield each point after the work was killed there."""
+    def killed(self, most: int = 1 << 30) -> Iterator[Point]:
+        """Yield so many of the points, and the last ones, after the work was killed there."""
         found = list(points(self.do))
         self.put_back()
-        for point in found:
+        for point in [*spread(found[:-most], most), *found[-most:]]:
             assert killed_at(point, self.do), point
             yield point
             self.put_back()
@@ -127,7 +127,8 @@ def test_update_that_sets_a_line_back_killed_anywhere(tmp_path: Path) -> None:
     assert found == {(1, 4), (1, 0), (3, 0)}
 
 
-def test_accept_killed_anywhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", A_FEW_OR_ALL)
+def test_accept_killed_anywhere(tmp_path: Path, most: int) -> None:
     """With extraction: what is accepted is always extracted; the state is the old or the new."""
     (tmp_path / "a").mkdir()
     kit = Site(tmp_path / "a").kit(sequence=5, roots=publisher().roots[:1])
@@ -143,7 +144,7 @@ def test_accept_killed_anywhere(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "a", work)
     states = set()
     tree: dict[str, tuple[int, bytes]] = {}
-    for point in trial.killed():
+    for point in trial.killed(most):
         sequence = trial.site.sequence()
         extracted = (trial.site.base / "out").exists()
         states.add((extracted, sequence))

@@ -26,7 +26,14 @@ from kit.seal import seal
 from kit.sign import sign
 from kit.signing import load_signer, load_sums_signer
 from kit.spec import KitSpec
-from tests.support.killing import Point, killed_after, killed_at, points
+from tests.support.killing import (
+    A_FEW_OR_ALL,
+    Point,
+    killed_after,
+    killed_at,
+    points,
+    spread,
+)
 from tests.support.making import (
     REPOSITORY,
     ROOT_FILE,
@@ -372,10 +379,11 @@ def extracting(kit: Made, tmp_path: Path) -> Extracting:
     return made
 
 
-def test_extract_is_killed_at_any_call(extracting: Extracting) -> None:
+@pytest.mark.parametrize("most", A_FEW_OR_ALL)
+def test_extract_is_killed_at_any_call(extracting: Extracting, most: int) -> None:
     found = list(points(extracting.work))
     extracting.clear()
-    chosen = [*some(found[:-12], 2 * KILLS), *found[-12:]]
+    chosen = [*some(found[:-12], min(2 * KILLS, most)), *spread(found[-12:], most)]
     killed = 0
     for point in chosen:
         killed += killed_at(point, extracting.work)

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from kit.container.pyz import make_pyz, verifier_files
 from tests.support.cases.every import every_case
+from tests.support.compiled import write_kit_verify
 from tests.support.judging import MemorySource, Verdict, decoder, judge, pinned
 from tests.support.people import ROOT_FILE
 from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
@@ -224,9 +224,7 @@ def one_of_each_code() -> list[str]:
 
 @pytest.fixture(scope="module")
 def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pyz") / "kit-verify.pyz"
-    path.write_bytes(make_pyz(verifier_files()))
-    return path
+    return write_kit_verify(tmp_path_factory.mktemp("pyz"))
 
 
 @pytest.mark.parametrize("name", one_of_each_code())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Any
 import pytest
 
 from kit.net.s3 import PROBE, Bucket, BucketPlace
-from kit.places.model import PART, Measured, entry_key, measure, object_key
-from kit.publish import read_history
+from kit.places.model import PART, Measured, entry_key, object_key
+from kit.places.sending import measure
+from kit.publish import publish, read_history
 from tests.support.making import noise
-from tests.support.placing import PUBLISHER, code, get, put, there_and_back
-from tests.support.releases import LINE, kit_of, record, release, releases
+from tests.support.placing import PUBLISHER, SIGNER, code, get, put, race, there_and_back
+from tests.support.releases import LINE, kit_of, record, release
 from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
@@ -33,11 +35,6 @@ BIG = 3 * PART + 12_345
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with seaweed(tmp_path_factory.mktemp("store")) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return releases(tmp_path_factory.mktemp("releases"))
 
 
 @pytest.fixture(autouse=True)
@@ -107,15 +104,20 @@ def test_an_upload_that_was_killed_goes_on_where_it_was(
     (notes,) = (tmp_path / "state").iterdir()
     noted = notes.read_text().count('"part"')
     assert noted >= 2
-    counted: list[int] = []
-    where = BucketPlace(
-        BUCKET,
-        "killed",
-        Bucket(endpoint=store.url, state=tmp_path / "state"),
-        lambda name, done, total: counted.append(done),
-    )
+    where = place(store.url, "killed", tmp_path / "state")
+    sent = parts_sent(where)
     assert where.put(big)
-    assert len(counted) == 4 - noted
+    assert len(sent) == 4 - noted
+
+
+def parts_sent(where: BucketPlace) -> list[int]:
+    """Return a list that gets the number of every part that is sent from now on."""
+    sent: list[int] = []
+    where._client.meta.events.register(
+        "before-parameter-build.s3.UploadPart",
+        lambda params, **more: sent.append(params["PartNumber"]),
+    )
+    return sent
 
 
 def test_an_upload_that_the_server_forgot_begins_anew(
@@ -139,9 +141,113 @@ def test_a_file_that_changed_after_it_was_measured_is_refused(store: Store, tmp_
         assert code(partial(where.put, measured)) == "place-differs"
 
 
+# --- a kit that is sent while it is proved ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release whose kit goes in parts."""
+    return release(tmp_path_factory.mktemp("large") / "r", "1.0", 7, noise(2 * PART + 1000))
+
+
+def left(store: Store, prefix: str) -> tuple[list[str], list[str]]:
+    """Return the objects below a prefix, and the uploads that nobody ended."""
+    client = store.client()
+    found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    open_ = client.list_multipart_uploads(Bucket=BUCKET, Prefix=prefix).get("Uploads", [])
+    return [one["Key"] for one in found], [one["Key"] for one in open_]
+
+
+def test_a_large_kit_is_no_object_before_it_is_proved(
+    store: Store, large: Path, tmp_path: Path
+) -> None:
+    where = place(store.url, "proved", tmp_path / "state")
+    seen: list[tuple[list[str], list[str]]] = []
+
+    def progress(name: str, done: int, total: int) -> None:
+        if name == f"proving {large.name}" and done == total:
+            seen.append(left(store, "proved/objects"))
+
+    done = publish(large, [where], SIGNER, PUBLISHER, workers=1, progress=progress)
+    key = f"proved/{object_key(done.entry.record.kit)}"
+    assert seen == [([], [key])]
+    assert sorted(done.outcomes[0].sent) == [file.name for file in done.entry.record.files]
+    assert left(store, "proved/objects")[1] == []
+    assert list((tmp_path / "state").iterdir()) == []
+    assert get(where, tmp_path / "low").new
+    sent = parts_sent(where)
+    again = put(large, where)
+    assert (again.outcomes[0].created, again.entry.id, sent) == (False, done.entry.id, [])
+
+
+def _bent(kit: Path) -> str:
+    with open(kit, "r+b") as stream:
+        stream.seek(kit.stat().st_size // 2)
+        byte = stream.read(1)
+        stream.seek(-1, os.SEEK_CUR)
+        stream.write(bytes([byte[0] ^ 1]))
+    return "digest-mismatch"
+
+
+def _sealed_otherwise(kit: Path) -> str:
+    marker = kit.with_name("demo-1.0.sealed.json")
+    marker.write_text(marker.read_text().replace(measure(kit).file.sha256, "a" * 64))
+    return "release-differs"
+
+
+def _taken(kit: Path) -> str:
+    other = release(kit.parent / ".other", "1.0", 7, b"another")
+    put(other, place(os.environ["STORE"], "refused-taken"))
+    return "version-taken"
+
+
+@pytest.mark.parametrize("how", [_bent, _sealed_otherwise, _taken])
+def test_of_a_large_kit_that_is_refused_nothing_is_left(
+    store: Store,
+    large: Path,
+    tmp_path: Path,
+    how: Callable[[Path], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STORE", store.url)
+    shutil.copytree(large.parent, tmp_path / "r")
+    kit = tmp_path / "r" / large.name
+    prefix = f"refused-{how.__name__.strip('_')}"
+    expected = how(kit)
+    before = left(store, prefix)[0]
+    where = place(store.url, prefix, tmp_path / "state")
+    assert code(lambda: put(kit, where)) == expected
+    assert left(store, prefix) == (sorted({*before, f"{prefix}/{PROBE}"}), [])
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_a_publisher_that_was_killed_while_it_proved_goes_on(
+    store: Store, large: Path, tmp_path: Path
+) -> None:
+    child = os.fork()
+    if child == 0:  # pragma: no cover - it is killed
+
+        def killing(name: str, done: int, total: int) -> None:
+            if name == large.name and done > PART:  # a part has been noted
+                os.kill(os.getpid(), 9)
+
+        where = place(store.url, "late", tmp_path / "state")
+        try:
+            publish(large, [where], SIGNER, PUBLISHER, workers=1, progress=killing)
+        finally:
+            os._exit(1)
+    _, ended = os.waitpid(child, 0)
+    assert os.WTERMSIG(ended) == 9
+    objects, begun = left(store, "late")
+    assert (objects, len(begun)) == ([f"late/{PROBE}"], 1)
+    where = place(store.url, "late", tmp_path / "state")
+    sent = parts_sent(where)
+    assert put(large, where).outcomes[0].created
+    assert 1 <= len(sent) < 3
+    assert left(store, "late")[1] == []
+
+
 def test_of_eight_that_race_one_wins_and_seven_are_told(store: Store, tmp_path: Path) -> None:
-    kits = [release(tmp_path / f"r{i}", f"2.{i}", 20, b"%d" % i) for i in range(8)]
-    results: list[str] = []
     barrier = threading.Barrier(8)
 
     class Late(BucketPlace):
@@ -149,18 +255,7 @@ def test_of_eight_that_race_one_wins_and_seven_are_told(store: Store, tmp_path: 
             barrier.wait(120)
             return super().create(record, data)
 
-    def run(kit: Path) -> None:
-        try:
-            put(kit, Late(BUCKET, "race", Bucket(endpoint=store.url)))
-            results.append("won")
-        except KitError as error:
-            results.append(error.code)
-
-    threads = [threading.Thread(target=run, args=(kit,)) for kit in kits]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = race(tmp_path, lambda: Late(BUCKET, "race", Bucket(endpoint=store.url)))
     assert sorted(results) == ["entry-taken"] * 7 + ["won"]
     assert len(read_history(place(store.url, "race"), LINE, [PUBLISHER])) == 1
 
@@ -233,12 +328,6 @@ def test_a_full_bucket_is_named_and_nothing_half_is_published(tmp_path: Path) ->
 def error(number: int, name: str, headers: dict[str, str] | None = None) -> Answer:
     body = f"<Error><Code>{name}</Code><Message>x</Message></Error>".encode()
     return status(number, {"Content-Type": "application/xml", **(headers or {})}, body)
-
-
-@pytest.fixture
-def lying() -> Iterator[Web]:
-    with web() as server:
-        yield server
 
 
 def at(name: str) -> str:

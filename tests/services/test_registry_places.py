@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +12,13 @@ import pytest
 
 from kit.net.artifacts import RegistryPlace
 from kit.net.registry import Logins, parse_reference
-from kit.places.model import ARTIFACT, CONFIG, TITLE, measure
+from kit.places.model import ARTIFACT, CONFIG, TITLE
+from kit.places.sending import measure
 from kit.publish import read_history
 from tests.conftest import Judge
-from tests.support.placing import CLIENT, PUBLISHER, code, get, put, there_and_back
+from tests.support.placing import CLIENT, PUBLISHER, code, get, put, race, there_and_back
 from tests.support.registry import registry
-from tests.support.releases import LINE, entries, kit_of, record, release, releases
+from tests.support.releases import LINE, entries, kit_of, record
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
 
@@ -28,11 +28,6 @@ def host(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     directory = tmp_path_factory.mktemp("registry") / "r"
     with registry(judge("docker-registry"), directory) as running:
         yield running, directory
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return releases(tmp_path_factory.mktemp("releases"))
 
 
 def place(host: str, repository: str, logins: Logins | None = None) -> RegistryPlace:
@@ -111,21 +106,7 @@ def test_racing_writers_are_told_what_a_registry_can_tell(
     host: tuple[str, Path], tmp_path: Path
 ) -> None:
     """No tag is conditional: what is promised is that the line stays readable, and what is seen."""
-    kits = [release(tmp_path / f"r{i}", f"2.{i}", 20, b"%d" % i) for i in range(8)]
-    results: list[str] = []
-
-    def run(kit: Path) -> None:
-        try:
-            done = put(kit, place(host[0], "race"))
-            results.append("won" if done.outcomes[0].created else "was there")
-        except KitError as error:
-            results.append(error.code)
-
-    threads = [threading.Thread(target=run, args=(kit,)) for kit in kits]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = race(tmp_path, lambda: place(host[0], "race"))
     assert "won" in results
     assert {*results} <= {"won", "entry-taken", "place-differs"}
     (entry,) = read_history(place(host[0], "race"), LINE, [PUBLISHER])
@@ -155,12 +136,6 @@ def test_a_writer_that_is_killed_leaves_no_half_release(
 
 
 # --- registries that are not what they should be ------------------------------------------------
-
-
-@pytest.fixture
-def lying() -> Iterator[Web]:
-    with web() as server:
-        yield server
 
 
 def body_of(handler: Handler) -> bytes:

@@ -11,10 +11,17 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+# how many of the moments a test tries: a few each time, all of them in the long runs
+A_FEW_OR_ALL = [
+    pytest.param(8, id="a few"),
+    pytest.param(1 << 30, id="all", marks=pytest.mark.long),
+]
 CHANGING = """open mkdir rmdir unlink rename replace link ftruncate chmod fchmod utime fsync sync
 write pwrite pwritev""".split()
 WRITING = ("write", "pwrite", "pwritev")
@@ -102,6 +109,13 @@ def points(work: Callable[[], object]) -> Iterator[Point]:
         yield Point(number, half=False)
         if name in WRITING:
             yield Point(number, half=True)
+
+
+def spread(found: Sequence[Point], most: int) -> list[Point]:
+    """Return so many of them: the first, the last, and between them at even distances."""
+    if len(found) <= most:
+        return list(found)
+    return [found[number * (len(found) - 1) // (most - 1)] for number in range(most)]
 
 
 def killed_at(point: Point, work: Callable[[], object]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kit.container.pyz import make_pyz, verifier_files
+from tests.support.compiled import compiled
 from tests.support.people import ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
 
@@ -25,7 +26,7 @@ class Medium:
         self.kit = directory / "kit.tar.zst"
         self.pyz = directory / "kit-verify.pyz"
         self.kit.write_bytes(load_kit(VECTORS / "built_zstd"))
-        self.pyz.write_bytes(make_pyz(verifier_files()))
+        self.pyz.write_bytes(compiled(make_pyz(verifier_files())))
         (directory / "root.json").write_bytes(ROOT_FILE.read_bytes())
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from kit.net.client import Client, Ways
 from kit.places.model import Writer
 from kit.publish import Published, publish
 from tests.support.making import pinned
-from tests.support.releases import LINE, kit_of, publisher
+from tests.support.releases import LINE, kit_of, publisher, release
 from verifier.core.errors import KitError
 
 SIGNER, PUBLISHER = publisher()
@@ -43,6 +44,25 @@ def code(call: Callable[[], object]) -> str:
     with pytest.raises(KitError) as caught:
         call()
     return caught.value.code
+
+
+def race(directory: Path, where: Callable[[], Writer]) -> list[str]:
+    """Have eight publishers publish different kits under one number; return what each was told."""
+    kits = [release(directory / f"r{i}", f"2.{i}", 20, b"%d" % i) for i in range(8)]
+    results: list[str] = []
+
+    def run(kit: Path) -> None:
+        try:
+            results.append("won" if put(kit, where()).outcomes[0].created else "was there")
+        except KitError as error:
+            results.append(error.code)
+
+    threads = [threading.Thread(target=run, args=(kit,)) for kit in kits]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 def there_and_back(where: Writer, made: Path, low: Path) -> None:

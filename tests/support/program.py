@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from kit import cli
+from tests.support import killing
 
 Run = Callable[..., tuple[int, str, str]]
 """Runs ``offline-kit`` with some words; returns exit status, output and messages."""
@@ -27,6 +32,44 @@ def runner(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         return ended.value.code, said.out, said.err
 
     return run
+
+
+def apart(
+    words: Sequence[str], place: Path, limit: Callable[[], None]
+) -> subprocess.CompletedProcess[str]:
+    """Run ``offline-kit`` in a fork that stands elsewhere: nothing is imported anew for it.
+
+    Args:
+        place: Where it stands.
+        limit: Called first, in the fork: what it may not do.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+
+        def work() -> None:
+            limit()
+            os.chdir(place)
+            for name in set(os.environ) - {"PATH", "LC_ALL"}:
+                del os.environ[name]
+            sys.argv = ["offline-kit", *words]
+            for number, file in ((1, out), (2, err)):
+                os.dup2(file.fileno(), number)
+            sys.stdout, sys.stderr = (
+                open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
+                for number in (1, 2)
+            )
+            try:
+                cli.main()
+            except SystemExit as ended:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+        status = killing.ended(killing.fork(work))
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode("utf-8", "backslashreplace"))
+    return subprocess.CompletedProcess(words, status, *said)
 
 
 def quiet_run(*words: str) -> int:

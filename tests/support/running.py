@@ -19,6 +19,7 @@ from typing import Any
 from kit.build import Options, build
 from kit.signing import load_signer
 from kit.spec import load_spec
+from tests.support.compiled import compiled, write_kit_verify
 from tests.support.making import ROOT_FILE, key, pinned, write_files, write_spec
 
 LONG_AGO = "2020-01-01T00:00:00Z"  # a clock before the kit begins no run
@@ -164,10 +165,7 @@ class Grounds:
             shutil.copytree(_KEPT[0].name, host, dirs_exist_ok=True)
 
     def _take_tools_of_the_kit(self) -> None:
-        from kit.container.pyz import make_pyz, verifier_files
-
-        verifier = self.top / "host" / "kit-verify.pyz"
-        verifier.write_bytes(make_pyz(verifier_files()))
+        verifier = write_kit_verify(self.top / "host")
         number = hashlib.sha256(ROOT_FILE.read_bytes()).hexdigest()
         command = [sys.executable, "-I", str(verifier), "trust", "init", "--root", str(ROOT_FILE)]
         command += ["--fingerprint", number, "--trust", str(self.trust)]
@@ -175,6 +173,7 @@ class Grounds:
         command = [sys.executable, "-I", str(verifier), str(self.kit), "--trust", str(self.trust)]
         command += ["--only", "kit-run.pyz", "--extract", str(self.pyz.parent)]
         subprocess.run(command, check=True, capture_output=True)
+        self.pyz.write_bytes(compiled(self.pyz.read_bytes()))
 
     # --- running ---------------------------------------------------------------------------------
 

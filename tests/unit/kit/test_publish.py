@@ -12,12 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 
 from kit.fetch import Fetched, fetch, mirror
 from kit.net.client import Client, Ways
 from kit.places.choose import Access, open_reader, open_writer
 from kit.places.directory import DirectoryPlace
-from kit.places.model import Writer, entry_key, measure, object_key, part_size
+from kit.places.model import Writer, entry_key, object_key, part_size
+from kit.places.sending import measure
 from kit.publish import Published, publish, read_history
 from kit.releases.entry import make_entry
 from kit.releases.history import Head, head_of
@@ -276,6 +278,36 @@ def test_corruption_at_rest_is_noticed_and_nothing_gets_its_name(
         )
     assert caught.value.code.startswith(expected)
     assert not (tmp_path / "low" / "demo-1.0").exists()
+
+
+def test_what_is_signed_by_a_key_with_a_nonce_is_published_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hardware signs the same with other bytes; a fresh checkout has the same kitId."""
+    monkeypatch.setattr("kit.signing.files.rfc_6979", ECDSA)
+
+    def put(kit: Path, *places: Writer) -> Published:
+        return publish(kit, places, *publisher(), workers=1)
+
+    one, two = (release(tmp_path / name, "1.0", 7, b"one") for name in ("one", "two"))
+    assert measure(one).file.sha256 != measure(two).file.sha256
+    place, other = DirectoryPlace(tmp_path / "place"), DirectoryPlace(tmp_path / "other")
+    first = put(one, place)
+    again = put(two, place)
+    assert first.outcomes[0].created
+    assert again.entry.data == first.entry.data
+    assert (again.outcomes[0].created, again.outcomes[0].sent) == (False, [])
+    expected = ["demo-1.0.release.json", "demo-1.0.sealed.json", "demo-1.0.tar.zst"]
+    assert [name for name in again.others if name.startswith("demo")] == expected
+    assert put(one, place).others == ("demo-1.0.release.json",)
+    # where the entry is not, the very files that it names are to be brought
+    with pytest.raises(KitError) as caught:
+        put(two, place, other)
+    assert (caught.value.code, "mirror" in (caught.value.fix or "")) == ("places-differ", True)
+    assert not (tmp_path / "other" / "lines").exists()
+    # and another file beside it stays another release
+    (two.parent / "notes.txt").write_text("new")
+    assert code(lambda: put(two, place)) == "version-taken"
 
 
 def test_a_publisher_cannot_make_a_kit_good(made: Path, tmp_path: Path) -> None:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.support.compiled import write_kit_verify
 from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit
 
 FULL = Path("/dev/full")
-KIT_VERIFY = (sys.executable, "-m", "verifier")
+KIT_VERIFY = (sys.executable, "-I", "PYZ")
 OFFLINE_KIT = (sys.executable, "-c", "from kit.cli import main; main()")
 LOST = "error[output-lost]: standard output: No space left on device\n  fix: "
 
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="not run: this host has no /dev/full")
+
+
+@functools.cache
+def kept() -> tempfile.TemporaryDirectory[str]:
+    """Return where the verifier is that KIT_VERIFY starts."""
+    directory = tempfile.TemporaryDirectory(prefix="kit-verify-")
+    write_kit_verify(Path(directory.name))
+    return directory
+
+
+def starting(program: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a program with the path of the verifier where it says PYZ."""
+    return tuple(f"{kept().name}/kit-verify.pyz" if word == "PYZ" else word for word in program)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +52,7 @@ def run(
     opened = {name: path.open("wb") for name, path in streams.items() if path}
     try:
         done = subprocess.run(
-            [*program, *words],
+            [*starting(program), *words],
             stdout=opened.get("stdout", subprocess.PIPE),
             stderr=opened.get("stderr", subprocess.PIPE),
             cwd=REPOSITORY,
@@ -103,7 +119,7 @@ def test_full_standard_error_changes_nothing(kit: Made) -> None:
 
 def closed(program: tuple[str, ...], which: str, *words: str) -> tuple[int, bytes]:
     """Run a program with streams closed; return its status and what it said on the others."""
-    line = ["sh", "-c", f'exec "$@" {which}', "sh", *program, *words]
+    line = ["sh", "-c", f'exec "$@" {which}', "sh", *starting(program), *words]
     done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -179,7 +195,7 @@ def test_a_working_directory_that_has_gone_is_no_traceback(
     given = [names.get(word, word) for word in words]
     line = ["sh", "-c", 'cd "$1"; rmdir "$1"; shift; exec "$@"', "sh", os.fspath(gone)]
     done = subprocess.run(
-        [*line, *program, *given],
+        [*line, *starting(program), *given],
         env={"PYTHONPATH": os.fspath(REPOSITORY), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -231,7 +247,7 @@ def test_reader_that_goes_away_hears_nothing(
     os.close(reading)
     with os.fdopen(writing, "wb") as stream:
         done = subprocess.run(
-            [*program, *given],
+            [*starting(program), *given],
             stdout=stream,
             stderr=subprocess.PIPE,
             cwd=REPOSITORY,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosting import Site, code
-from tests.support.killing import killed_at, points
+from tests.support.killing import A_FEW_OR_ALL, killed_at, points, spread
 from verifier import cli
 from verifier.core.errors import ExitStatus
 
@@ -93,7 +93,8 @@ def test_way_back_of_the_docs(site: Site) -> None:
     assert (link(site, "previous"), second in names(site)) == (first, True)
 
 
-def test_switching_is_killed_at_any_call(site: Site) -> None:
+@pytest.mark.parametrize("most", A_FEW_OR_ALL)
+def test_switching_is_killed_at_any_call(site: Site, most: int) -> None:
     """The link names the old release or the new one, whole; then the next run goes on."""
     assert take(site, 1) == ""
     first = link(site, "current")
@@ -113,7 +114,7 @@ def test_switching_is_killed_at_any_call(site: Site) -> None:
     found = list(points(work))
     second = link(site, "current")
     seen = set()
-    for point in found[-60:]:
+    for point in spread(found[-60:], most):
         again()
         killed_at(point, work)
         now = link(site, "current")

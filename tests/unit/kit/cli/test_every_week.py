@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kit.spec.release import load_defaults
+from kit.spec.stages import PipelineFields
 from tests.support.making import KEYS, ROOT_FILE, key, make_sources
 from tests.support.program import Run
 from verifier.core.errors import KitError
@@ -122,6 +123,76 @@ def test_config_show_as_json_hides_what_may_be_a_pin(
     assert values["root"] == {"value": "r", "from": "offline-kit.toml:2"}
     assert values["created"] == {"value": "5", "from": "the variable SOURCE_DATE_EPOCH"}
     assert values["sums-key"] is None
+
+
+EVERYTHING = """\
+[release]
+root = "r.json"
+out = "o"
+sums-key = "s.pem"
+stages = ["publish", "build"]
+sbom = "check"
+sign = ["alice"]
+to = ["dir:r", "s3://b/p"]
+publisher = "hsm:1?pin-value=1234"
+publishers = ["old.pub"]
+owners = ["Guild"]
+plain-http = ["127.0.0.1:1"]
+ca-file = "ca.pem"
+one-writer = true
+[release.keys]
+alice = "a.pem"
+[[release.step]]
+name = "image"
+run = ["make", "an image"]
+materials = ["in"]
+products = ["out", "more"]
+key = "alice"
+[release.test]
+run = ["pytest"]
+reports = ["t.xml"]
+inputs = ["tests"]
+attestation = "t.json"
+key = "ci.pem"
+[release.verify]
+key = "ci.pem"
+[[release.site]]
+name = "north"
+trust = "n"
+"""
+
+
+def test_config_show_has_every_field_of_release_with_its_line(
+    offline_kit: Run, place: Path
+) -> None:
+    (place / "../offline-kit.toml").write_text(EVERYTHING)
+    (place / "kit.toml").write_text(
+        (place / "kit.toml").read_text() + '[release]\nto = ["oci://h/r"]'
+    )
+    status, out, _ = offline_kit("config", "show", "--json")
+    assert (status, "1234" in out) == (0, False)
+    values = json.loads(out)["values"]
+    expected, table = set(), ""
+    for line in EVERYTHING.splitlines():
+        name = line.partition(" = ")[0].strip("[]").removeprefix("release").removeprefix(".")
+        if line.startswith("["):
+            table = {"step": "step.image.", "site": "site.north.", "": ""}.get(name, f"{name}.")
+        elif name != "name":
+            expected.add(table + name)
+            where = values[table + name]["from"]
+            if name == "to":
+                assert re.fullmatch(r"kit\.toml:\d+", where)
+            else:
+                at = int(where.removeprefix("../offline-kit.toml:"))
+                assert EVERYTHING.splitlines()[at - 1] == line
+    assert values.keys() - {"created"} == expected
+    fields = {field.alias or name for name, field in PipelineFields.model_fields.items()}
+    assert {name.partition(".")[0] for name in expected} == fields
+    assert values["to"]["value"] == "oci://h/r"
+    assert values["stages"]["value"] == "build, publish"
+    assert values["publishers"]["value"] == "../old.pub"
+    assert values["step.image.run"]["value"] == "make 'an image'"
+    assert values["step.image.key"]["value"] == "../a.pem"
 
 
 def test_paths_of_the_table_are_relative_to_its_file(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from kit.cli import passphrase
 from kit.errors import PassphraseMissing, PassphraseWrong
 from kit.keys import load_private, new_key
 from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
+from tests.support.program import Run
 from verifier.core.errors import UsageError
 
 SECRET = "correct horse battery"
@@ -197,14 +198,14 @@ def test_a_terminal_shows_no_answer(tmp_path: Path) -> None:
     assert load_private(tmp_path / "zoe.key", lambda name: SECRET)
 
 
-def test_a_public_key_is_shown_for_reading_aloud() -> None:
+def test_a_public_key_is_shown_for_reading_aloud(offline_kit: Run) -> None:
     """The fingerprint is what ``openssl pkey -pubin -outform DER | sha256sum`` prints."""
     keys = REPOSITORY / "fixtures" / "keys"
     shown = {}
     for given in ("carol.pub", "erin.pub"):
-        done = run("key", "show", keys / given)
-        assert done.returncode == 0, done.stderr
-        shown[given] = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+        status, said, why = offline_kit("key", "show", str(keys / given))
+        assert status == 0, why
+        shown[given] = dict(line.split(maxsplit=1) for line in said.splitlines())
     carol, erin = shown["carol.pub"], shown["erin.pub"]
     assert (carol["scheme"], erin["scheme"]) == ("ed25519", "rsassa-pss-sha256")
     assert carol["keyid"] in ROOT_FILE.read_text()
@@ -212,7 +213,7 @@ def test_a_public_key_is_shown_for_reading_aloud() -> None:
     assert "SSH" not in erin
     der = base64.b64decode("".join((keys / "carol.pub").read_text().splitlines()[1:-1]))
     assert carol["fingerprint"].replace(" ", "") == hashlib.sha256(der).hexdigest()
-    other = run("key", "show", f"rsa-pkcs1v15-sha256:{keys}/erin.pub")
-    assert erin["fingerprint"] in other.stdout
-    assert erin["keyid"] not in other.stdout
-    assert run("key", "show", keys / "carol.pem").returncode == 2
+    _, other, _ = offline_kit("key", "show", f"rsa-pkcs1v15-sha256:{keys}/erin.pub")
+    assert erin["fingerprint"] in other
+    assert erin["keyid"] not in other
+    assert offline_kit("key", "show", str(keys / "carol.pem"))[0] == 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
@@ -38,8 +39,8 @@ from kit.keys import (
     public_pem,
     tuf_key,
 )
+from tests.support.killing import ended, fork
 
-REPOSITORY = Path(__file__).parents[4]
 PASSPHRASE = b"correct horse battery"
 
 ALICE = ed25519.Ed25519PrivateKey.generate()
@@ -195,34 +196,31 @@ def test_a_file_that_appears_meanwhile_wins_and_the_other_half_goes(
     assert (tmp_path / "alice.pem").read_bytes() == b"precious"
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from kit.keys import new_key
-calls = 0
-def killed(name):
-    call = getattr(os, name)
-    def replacement(*arguments, **options):
-        global calls
-        calls += 1
-        if calls == int(sys.argv[2]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **options)
-    return replacement
-for name in ("fsync", "link", "unlink"):
-    setattr(os, name, killed(name))
-new_key("ed25519", Path(sys.argv[1]), "alice")
-"""
+def making(directory: Path, moment: int) -> None:
+    """Make a key, and be killed before the call with this number; for a process of its own."""
+    calls = itertools.count(1)
+
+    def killing(name: str) -> Callable[..., Any]:
+        call = getattr(os, name)
+
+        def replacement(*arguments: Any, **options: Any) -> Any:
+            if next(calls) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+
+        return replacement
+
+    for name in ("fsync", "link", "unlink"):
+        setattr(os, name, killing(name))
+    new_key("ed25519", directory, "alice")
 
 
 def test_killed_at_any_moment_there_is_no_private_half_alone_and_no_silence(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     outcomes = set()
     for moment in range(1, 20):
         directory = tmp_path / str(moment)
         directory.mkdir()
-        command = [sys.executable, "-c", KILLED, str(directory), str(moment)]
-        status = subprocess.run(command, env=environment, check=False).returncode
+        status = ended(fork(functools.partial(making, directory, moment)))
         names = {path.name for path in directory.iterdir()}
         outcomes.add(frozenset(names))
         for name in names:

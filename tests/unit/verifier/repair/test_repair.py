@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.repair import repair_pack
-from tests.support.killing import killed_at, points
+from tests.support.killing import A_FEW_OR_ALL, killed_at, points, spread
 from tests.support.making import (
     REPOSITORY,
     ROOT_FILE,
@@ -386,7 +386,8 @@ def test_nothing_that_is_there_is_touched(kit: Made, data: bytes, tmp_path: Path
     assert (tmp_path / "request").read_bytes() == b"mine"
 
 
-def test_mending_is_killed_at_any_call(kit: Made, data: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", A_FEW_OR_ALL)
+def test_mending_is_killed_at_any_call(kit: Made, data: bytes, tmp_path: Path, most: int) -> None:
     bad = damaged(tmp_path, flipped(data, 3_000_000))
     new = tmp_path / "new.tar.zst"
 
@@ -395,7 +396,7 @@ def test_mending_is_killed_at_any_call(kit: Made, data: bytes, tmp_path: Path) -
 
     found = list(points(work))
     new.unlink()
-    for point in found:
+    for point in spread(found, most):
         killed_at(point, work)
         if new.exists():
             assert new.read_bytes() == data
