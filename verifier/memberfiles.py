@@ -51,6 +51,7 @@ class MemberFiles:
         self._wanted = wanted
         self._folders = Folders(root, make=True)
         self._latest: tuple[bytes, Folder] = (b"", root)
+        self._begin = _compat.WriteBack()
         self._modes_stay = False  # whether a file has the mode that it is made with
         self._open: dict[int, tuple[int, bytes]] = {}
         self._written: dict[int, int] = {}
@@ -179,6 +180,7 @@ class MemberFiles:
                     self._open[member] = self._create(path, mode)
                 descriptor, name = self._open[member]
             _write(descriptor, data, offset)
+            self._begin(descriptor, offset, len(data))
             size = self._index.sizes[member]
             if offset + len(data) == size:
                 _end(descriptor, data, size)
