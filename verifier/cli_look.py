@@ -12,7 +12,9 @@ from verifier.core.pipeline import Job, Opened, prove
 from verifier.core.trust import Root, parse_chain
 from verifier.pack import PackSource, is_pack
 from verifier.run import prove_file
-from verifier.show.diff import Compared, Difference, compare, member_value, members, text, value
+from verifier.show.changes import lines_of
+from verifier.show.diff import Compared, Difference, compare, member_value, members, value
+from verifier.show.difftext import text
 from verifier.show.listing import json_text, listed, long_line, short_line
 from verifier.show.report import Report, report_value
 from verifier.source import kit_in
@@ -156,6 +158,6 @@ def _look(path: str, root: Root | None) -> Compared:
     assert opened.index is not None
     assert opened.kit_id is not None
     assert opened.reached is not None
-    return Compared(
-        opened.manifest, opened.index, opened.kit_id, parse_chain(opened.roots[512:])[-1]
-    )
+    index = opened.index
+    chain = tuple(parse_chain(opened.roots[512:]))
+    return Compared(opened.manifest, lambda: lines_of(index), opened.kit_id, chain)

@@ -56,10 +56,10 @@ def components_of(path: Path) -> tuple[Sequence[Component], Index]:
 
 
 def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
-    from kit.review.compare import sided  # here: a spec does not need it
+    from kit.review.compare import looked_at  # here: a spec does not need it
 
-    _, compared = sided(path)
-    return compared.manifest.components, compared.index
+    head, index = looked_at(path)
+    return head.manifest.components, index
 
 
 def _of_spec(path: Path) -> tuple[Sequence[Component], Index]:

@@ -208,7 +208,7 @@ class FrameMaker:
             data[at:start] = header
             end = start + size
             if member not in self._derived:
-                inputs.read_whole(member, path, view[start : end + 1])
+                inputs.put_whole(member, path, data, start)
                 digests[32 * member : 32 * member + 32] = sha256(view[start:end]).digest()
             zeros = padding(size)
             at = end + len(zeros)

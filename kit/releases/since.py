@@ -12,7 +12,8 @@ from kit.spec import KitSpec
 from kit.spec.settings import Settings
 from verifier.core.model import KitInfo
 from verifier.core.trust import Root
-from verifier.show.diff import compare, short_text, silently_changed
+from verifier.show.diff import compare, silently_changed
+from verifier.show.difftext import short_text
 
 MAX_SUPERSEDED = 64  # FORMAT 9.2 has no limit; the spec has this one
 

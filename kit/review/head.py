@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from verifier.core.trust import Root, parse_chain
 from verifier.pack import DIFF, PACK_FILES, PackSource
 from verifier.source import FileSource
 
-__all__ = ["DIFF", "PACK_FILES", "Head", "PackSource", "index_lines", "left_behind", "load_head"]
+__all__ = ["DIFF", "PACK_FILES", "Head", "PackSource", "index_lines", "load_head"]
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,6 @@ class Head:
     def signing(self) -> Signing:
         """Who has signed, under the kit's own root."""
         return evaluate(self.envelope, self.root.targets)
-
-
-def left_behind(chain: Sequence[Root]) -> str:
-    """Return in words which hosts cannot follow a root chain (FORMAT 5.6); empty if all can."""
-    first = chain[0].version
-    return f"; hosts at version {first - 2} or before cannot follow" if first > 2 else ""
 
 
 def _open(path: Path) -> PackSource | FileSource:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kit.container.pyz import make_pyz, verifier_files, verifier_tool
-from kit.review.head import Head, left_behind
+from kit.review.head import Head
 from verifier.core.lists import (
     CLASSES,
     DATA,
@@ -21,6 +21,7 @@ from verifier.core.lists import (
 )
 from verifier.core.model import Component
 from verifier.core.names import quoted
+from verifier.show.difftext import left_behind
 from verifier.show.fingerprint import fingerprint, groups
 
 CHECKED = (

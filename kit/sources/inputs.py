@@ -11,7 +11,7 @@ from kit.sources.collect import Collected, Collection
 from kit.sources.notes import has_capabilities
 from kit.sources.packed import EXCHANGED
 from kit.sources.places import Base
-from kit.sources.secrets import MAX_KEY, private_key_in
+from kit.sources.secrets import MAX_KEY, may_hold_key, private_key_in
 from verifier.core.lists import (
     DATA,
     EVIDENCE,
@@ -140,18 +140,33 @@ class Inputs:
             SourceUnreadable: The host refuses.
             SourceSecret: It is a private key, and the spec does not name it.
         """
+        base = self._fill_whole(member, path, view)
+        if base is not None:
+            self._keep_secret(base, path, view[:-1])
+
+    def put_whole(self, member: int, path: bytes, data: bytearray, start: int) -> None:
+        """Do what `read_whole` does with the bytes of ``data`` from ``start`` on.
+
+        Nothing is copied to see whether the member is a private key; raises the same.
+        """
+        end = start + self.index.sizes[member]
+        view = memoryview(data)
+        base = self._fill_whole(member, path, view[start : end + 1])
+        if base is not None and may_hold_key(data, start, end):
+            self._keep_secret(base, path, view[start:end])
+
+    def _fill_whole(self, member: int, path: bytes, view: memoryview) -> Base | None:
+        """Fill ``view``; return where the member comes from, None if the builder makes it."""
         own = self._own.get(member)
         if own is not None:
             view[: len(own)] = own
-            return
+            return None
         base, collection, at = self._source(member, path)
         self._read(base, path, collection, at, 0, view, last=True)
-        self._keep_secret(base, path, view[:-1])
+        return base
 
     def _keep_secret(self, base: Base, path: bytes, start: memoryview) -> None:
-        if base.packed is not None or base.may_be_secret(path):
-            return
-        if private_key_in(start[:MAX_KEY]):
+        if base.packed is None and private_key_in(start[:MAX_KEY]) and not base.may_be_secret(path):
             raise SourceSecret(self._secrets())
 
     def read_piece(

@@ -63,8 +63,8 @@ class Base:
 
     def may_be_secret(self, path: bytes) -> bool:
         """Whether the spec says of kit path ``path`` that it is carried though it is secret."""
-        if self.named:
-            return True
+        if self.named or not self.keys:
+            return self.named
         below = self.inside + path[len(self.prefix) :].lstrip(b"/")
         return Exclude(self.keys)(below.decode("utf-8", "surrogateescape"), directory=False)
 

@@ -29,8 +29,9 @@ _JWK = re.compile(
 _ANYWHERE = (
     (b"PRIVATE KEY", _PEM, "a private key in PEM"),
     (b"AGE-SECRET-KEY-", _AGE, "an age identity"),
-    (b"private-key", _GPG_AGENT, "a private key of GnuPG's agent"),
 )
+# How GnuPG's agent begins its files, an expression or lines of names and values: it reads no other.
+_BEGINS_AS_AGENT = re.compile(rb"\s*(?:[(#]|[A-Za-z][\w-]*:)")
 # At its start, which costs nothing to look at: of a kit of small files the marks took a tenth.
 _AT_THE_START = (
     (_MINISIGN, "a secret key of minisign or signify"),
@@ -45,6 +46,32 @@ _KEY_BAGS = tuple(bytes.fromhex(f"060b2a864886f70d010c0a01{kind}") for kind in (
 _JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
 _OPENPGP = {0x94, 0x95, 0x96, 0xC5}  # packets of tag 5, secret key (RFC 9580, 4.2 and 5.5.1.3)
 _OPENPGP_ALGORITHMS = {1, 2, 3, 16, 17, 18, 19, 22, 25, 26, 27, 28}
+# what a form that stands at the start of a file begins with; JSON may have white space before it
+_FIRST = frozenset(b"uP{[ \t\n\r\f\v\x30\xfe\xce") | _OPENPGP
+_MARKS = tuple(mark for mark, _, _ in _ANYWHERE)
+
+
+def may_hold_key(data: bytearray, start: int, end: int) -> bool:
+    """Whether ``data[start:end]`` needs a closer look by `private_key_in`.
+
+    Most files of a kit hold no key, and this says so without copying them.
+
+    Args:
+        data: A buffer with a file in it.
+        start: Where the file begins.
+        end: Where it ends; no more than `MAX_KEY` bytes of it are looked at.
+    """
+    end = min(end, start + MAX_KEY)
+    if start >= end:
+        return False
+    return (
+        data[start] in _FIRST
+        or any(data.find(mark, start, end) >= 0 for mark in _MARKS)
+        or (
+            _BEGINS_AS_AGENT.match(data, start, end) is not None
+            and data.find(b"private-key", start, end) >= 0
+        )
+    )
 
 
 def private_key_in(data: bytes | bytearray | memoryview) -> str:
@@ -53,6 +80,8 @@ def private_key_in(data: bytes | bytearray | memoryview) -> str:
     for mark, pattern, kind in _ANYWHERE:
         if raw.find(mark) >= 0 and pattern.search(raw):
             return kind
+    if _BEGINS_AS_AGENT.match(raw) and b"private-key" in raw and _GPG_AGENT.search(raw):
+        return "a private key of GnuPG's agent"
     for pattern, kind in _AT_THE_START:
         if pattern.match(raw):
             return kind

@@ -276,8 +276,7 @@ class Walk:
                     yield self._copied(prefix + name, frame, name)
                     continue
                 facts = self.file_facts(base.top, above, name)
-                named = not self._kept_out or origin.may_be_secret(prefix + name)
-                if not named and self.is_kept_out(facts, above + b"/" + name):
+                if self._must_stay(facts, origin, prefix + name):
                     continue
                 taken += 1
                 yield prefix + name, frame.base, facts
@@ -335,6 +334,14 @@ class Walk:
         self.bases.append(Base(target, kit_path, origin.top, inside, origin.keys))
         directory, _, name = target.rpartition(b"/")
         return kit_path, len(self.bases) - 1, self.file_facts(origin.top, directory, name)
+
+    def _must_stay(self, facts: os.stat_result, origin: Base, kit_path: bytes) -> bool:
+        """Whether a file is kept out and the spec does not name it; then that is noted."""
+        return (
+            (facts.st_dev, facts.st_ino) in self._kept_out
+            and not origin.may_be_secret(kit_path)
+            and self.is_kept_out(facts, origin.source(kit_path))
+        )
 
     def is_kept_out(self, facts: os.stat_result, path: bytes) -> bool:
         """Whether a file of a tree is one that no tree may carry; then that is noted."""

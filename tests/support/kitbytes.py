@@ -63,6 +63,10 @@ class MemoryInputs(Inputs):
         """Fill ``view``; see `kit.sources.inputs.Inputs`."""
         view[: len(self._bytes[member])] = self._bytes[member]
 
+    def put_whole(self, member: int, path: bytes, data: bytearray, start: int) -> None:
+        """Put a member into ``data``; see `kit.sources.inputs.Inputs`."""
+        data[start : start + len(self._bytes[member])] = self._bytes[member]
+
     def read_piece(
         self, member: int, path: bytes, offset: int, view: memoryview, *, last: bool
     ) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import html
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.making import KEYS, REPOSITORY
@@ -32,6 +36,7 @@ id = "rollout"
 version = "2026.11.0"
 path = "rollout"
 lands = "run by kit-run"
+owner = "DevOps Guild"
 [[component.source]]
 dir = "artifacts/lnm/rollout"
 
@@ -40,6 +45,7 @@ id = "runbook"
 version = "2026.11.0"
 path = "runbook"
 lands = "read by kit-run"
+owner = "DevOps Guild"
 [[component.source]]
 runbook = "site/runbook.toml"
 
@@ -49,9 +55,8 @@ kind = "wheels"
 version = "4"
 path = "packages/driver"
 lands = "unpacked by kit-run"
-[[component.source]]
-dir = "wheels"
-
+owner = "DevOps Guild"
+{driver}
 [[exemption]]
 paths = ["runbook/runbook.json"]
 reason = "the signed runbook, no software: not in an SBOM"
@@ -115,10 +120,15 @@ trust = "../../../sites/hall-1"
 
 @dataclass(frozen=True)
 class Places:
-    """Where releases go: a bucket and a registry on loopback, as HOST:PORT."""
+    """Where releases go, and what they are made of: servers on loopback, as HOST:PORT.
+
+    Attributes:
+        files: The web server that has the driver.
+    """
 
     store: str
     registry: str
+    files: str
 
     @property
     def environment(self) -> dict[str, str]:
@@ -145,21 +155,50 @@ class Places:
 
 @contextlib.contextmanager
 def places(directory: Path) -> Iterator[Places]:
-    """Run SeaweedFS and docker-registry."""
+    """Run SeaweedFS, docker-registry, and a web server for the driver."""
     program = shutil.which("docker-registry")
     assert program is not None
     with (
         seaweed(directory / "store") as store,
         registry(Path(program), directory / "registry") as host,
+        files(WHEELS) as web,
     ):
-        yield Places(store.url.removeprefix("http://"), host)
+        yield Places(store.url.removeprefix("http://"), host, web)
+
+
+@contextlib.contextmanager
+def files(directory: Path) -> Iterator[str]:
+    """Serve a directory."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=directory)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def give_cosign(directory: Path) -> bool:
+    """Make `cosign` in a directory mean the newest one of the judges; return whether there is one.
+
+    `.ci/run` builds them; they stand under the names of their versions.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    found = sorted(Path(cache, "offline-kit", "judges").glob("cosign-v*"))
+    if found:
+        directory.mkdir(parents=True)
+        (directory / "cosign").symlink_to(found[-1])
+    return bool(found)
 
 
 def make_project(top: Path, where: Places) -> Path:
     """Write the project of the plan below a directory; return its spec."""
     place = top / "fixtures" / "lnm"
     shutil.copytree(LNM, place, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    shutil.copytree(WHEELS, place / "wheels")
     for old in ("supply", "images"):
         shutil.rmtree(place / old)
     (place / "supply").mkdir()
@@ -172,18 +211,23 @@ def make_project(top: Path, where: Places) -> Path:
     book.write_text(text, encoding="utf-8")
     names = [name for name in EXPORTED if (place / name).is_dir()]
     (place / "export.py").write_text(EXPORT.format(names=names, artifacts=ARTIFACTS))
-    (place / "plan.toml").write_text(spec_text(), encoding="utf-8")
+    (place / "plan.toml").write_text(spec_text(where), encoding="utf-8")
     release = RELEASE.format(keys=KEYS, bucket=BUCKET, store=where.store, registry=where.registry)
     (place / "offline-kit.toml").write_text(release, encoding="utf-8")
     return place / "plan.toml"
 
 
-def spec_text() -> str:
+def spec_text(where: Places) -> str:
     """Return the spec of the plan: the attested one of the fixture, out of `artifacts/`."""
+    driver = "\n".join(
+        f'[[component.source]]\nurl = "http://{where.files}/{path.name}"\n'
+        f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"'
+        for path in sorted(WHEELS.iterdir())
+    )
     text = (LNM / "attested.toml").read_text("utf-8").split("\n", 1)[1]
     for name in EXPORTED:
         text = text.replace(f'dir = "{name}"', f'dir = "{ARTIFACTS}/{name}"')
-    return text.replace('links = "supply"', 'links = "links"') + MORE
+    return text.replace('links = "supply"', 'links = "links"') + MORE.format(driver=driver)
 
 
 # --- the report ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from kit.build import Options, build
 from kit.keys import new_key
 from kit.rebuild import rebuild
+from kit.review.head import load_head
 from kit.spec import KitSpec, load_spec
 from tests.support.making import CREATED, pinned, write_files, write_spec
 from tests.support.program import Run
@@ -52,9 +53,7 @@ def prepare(place: Path, run: Run, expires: str = "2026-11-24T00:00:01Z") -> Kit
 def make(spec: KitSpec, place: Path) -> list[str]:
     built = build(spec, [pinned()], place, Options(workers=1))
     rebuild(built.path, spec, Options(workers=1))
-    from kit.review.compare import compared
-
-    index = compared(built.path).index
+    index = load_head(built.path)[1]
     return [path.decode() for path in index.paths(0, len(index))]
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from kit import cli as kit_cli
 from kit.container.pyz import verifier_files
-from kit.review.changes import MAX_LISTED, changed_members
 from kit.review.diff import FIRST_LINE, diff_text
 from kit.review.head import DIFF, PACK_FILES, index_lines, load_head
 from kit.review.pack import make_pack, review
@@ -25,6 +24,8 @@ from tests.support.making import ROOT_FILE, make_kit, read_tree
 from tests.support.packs import Releases, index_text, make_releases
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.names import HEAD, quoted
+from verifier.show.changes import changed_members
+from verifier.show.difftext import MAX_IN_FULL
 from verifier.show.fingerprint import groups
 
 
@@ -254,49 +255,43 @@ def test_the_difference_names_what_changed(releases: Releases) -> None:
         f"     kitId {releases.old.built.kit_id}",
         "  ~ version: 1.0 -> 1.1",
         "  ~ sequence: 7 -> 8",
-        "  + extra '1' ('extra'; lands '/opt/extra'): members 1 added",
-        "  ~ data '1': members 1 removed",
-        "  ~ tools '1': members 1 added, 1 changed",
-        "  members added:   2, 2 bytes",
-        "  members removed: 1, 0 bytes",
+        "  + extra '1': 1 added, 1 bytes, lands '/opt/extra', in 'extra'",
+        "  ~ data '1' (the same version): 1 removed, 0 bytes",
+        "  ~ tools '1' (the same version): 1 added, 1 changed, 20 bytes",
     ):
         assert line in lines
     text = "\n".join(lines)
     assert "\n  + 'extra/it\\'s': 1 bytes, sha256 " in text
     assert "\n  + 'tools/café': 1 bytes, sha256 " in text
     assert "\n  - 'data/empty': 0 bytes, sha256 " in text
-    assert "\n  ~ 'tools/bin/run': 19 bytes -> 19 bytes, sha256 " in text
+    assert "\n  ~ 'tools/bin/run': 19 bytes, sha256 " in text
     assert "SHA256SUMS'" not in text, "it follows from the rest"
 
 
 def test_no_difference(releases: Releases) -> None:
     head = load_head(releases.new.path)[0]
     text = diff_text(head, load_head(releases.pack)[0])
-    assert text.count("the same") == 7
-    assert "the sequence is not higher" in text
-    assert text.endswith(
-        "  members added:   0, 0 bytes\n  members removed: 0, 0 bytes\n"
-        "  members changed: 0, 0 bytes now\n"
-    )
+    assert text.count(": the same\n") == 8
+    assert text.endswith("\nin all: the same members, 0 bytes\n")
 
 
 def test_a_bit_of_the_mode_is_a_difference(tmp_path: Path) -> None:
     one = make_kit(tmp_path / "one", {"a/b": b"c", "a/d": b"e"}, ("a/b",))
     two = make_kit(tmp_path / "two", {"a/b": b"c", "a/d": b"e"}, ("a/d",))
     text = diff_text(load_head(two.path)[0], load_head(one.path)[0])
-    assert "~ 'a/b': 1 bytes -> 1 bytes, not executable any more, the same contents" in text
-    assert "~ 'a/d': 1 bytes -> 1 bytes, executable now, the same contents" in text
+    assert "~ 'a/b': 1 bytes, no longer executable, the same contents" in text
+    assert "~ 'a/d': 1 bytes, executable now, the same contents" in text
 
 
 def test_a_great_many_changes_are_counted(tmp_path: Path) -> None:
-    files = {f"a/{number:04}": b"x" for number in range(MAX_LISTED + 50)}
+    files = {f"a/{number:04}": b"x" for number in range(MAX_IN_FULL + 50)}
     made = make_kit(tmp_path, files)
     text = diff_text(load_head(made.path)[0], None)
-    assert text.count("\n  + 'a/") == MAX_LISTED
+    assert text.count("\n  + 'a/") == MAX_IN_FULL
     assert "a '1'" in text
-    assert f"members {len(files)} added" in text
-    assert "\n    and 50 more\n" in text
-    assert len(text.splitlines()) < MAX_LISTED + 250
+    assert f": {len(files)} added, " in text
+    assert "\n    and 50 more added\n" in text
+    assert len(text.splitlines()) < MAX_IN_FULL + 250
 
 
 HOSTILE = {

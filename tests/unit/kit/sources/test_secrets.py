@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from kit.sources.secrets import private_key_in
+from kit.sources import secrets
+from kit.sources.secrets import MAX_KEY, may_hold_key
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY
 
@@ -28,6 +29,25 @@ KEY_KINDS: dict[str, Key] = {
 }
 OPEN = ser.NoEncryption()
 LOCKED = ser.BestAvailableEncryption(b"secret")
+
+
+def private_key_in(data: bytes | memoryview) -> str:
+    """Ask, and see that the short look at a file in a larger buffer would not have passed it."""
+    found = secrets.private_key_in(data)
+    if found:
+        buffer = bytearray(b"before" + bytes(data) + b"behind")
+        assert may_hold_key(buffer, 6, 6 + len(data)), found
+    return found
+
+
+def test_the_short_look_sees_its_own_file_only() -> None:
+    buffer = bytearray(b"{PRIVATE KEY" + b"a text" + b"PRIVATE KEY")
+    assert not may_hold_key(buffer, 12, 18)
+    assert not may_hold_key(buffer, 12, 12)
+    assert may_hold_key(buffer, 12, len(buffer))
+    far = bytearray(MAX_KEY + 20)
+    far[MAX_KEY - 5 : MAX_KEY + 6] = b"PRIVATE KEY"
+    assert not may_hold_key(far, 0, len(far))
 
 
 @pytest.mark.parametrize("kind", KEY_KINDS)
