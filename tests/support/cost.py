@@ -17,7 +17,8 @@ import pytest
 
 FILES, TESTS = 40, 40  # shown
 _KEY = "processor-seconds"
-_spent: Counter[str] = Counter()  # thousandths of a second by test; one name has no "::"
+_START = "start and collection"
+_spent: dict[str, int] = {_START: 0}  # thousandths of a second by test, and before the first
 
 
 def _now() -> int:
@@ -29,7 +30,7 @@ def _now() -> int:
 def pytest_collection() -> Iterator[None]:
     """Count what it takes to find the tests, in each worker."""
     yield
-    _spent["start and collection"] += _now()
+    _spent[_START] = _now()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -39,20 +40,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     try:
         return (yield)
     finally:
-        _spent[item.nodeid] += _now() - before
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand over what this worker spent."""
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        output[_KEY] = dict(_spent)
+        _spent[item.nodeid] = _now() - before
+        getattr(item.config, "workeroutput", {})[_KEY] = _spent  # what a worker hands over
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what a worker spent."""
-    _spent.update(getattr(node, "workeroutput", {}).get(_KEY, {}))
+    theirs = getattr(node, "workeroutput", {}).get(_KEY, {})
+    _spent[_START] += theirs.pop(_START, 0)
+    _spent.update(theirs)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -62,7 +59,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         files[name.partition("::")[0]] += spent
     total = sum(_spent.values()) / 1000
     terminalreporter.section(f"{total:.0f} seconds of processor time")
-    for table, most in ((files, FILES), (_spent, TESTS)):
+    for table, most in ((files, FILES), (Counter(_spent), TESTS)):
         for name, spent in table.most_common(most):
             terminalreporter.line(f"{spent / 1000:8.2f}  {name}")
         terminalreporter.line("")
