@@ -6,6 +6,7 @@ below says why; whatever else differs is a fault of one of us.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -27,7 +28,7 @@ from tests.support.certificates import pem
 
 JS = Path(__file__).parent / "js"
 # one change in so many, and how many of them are refused at least
-SHARES = [(97, 100), pytest.param((37, 300), marks=pytest.mark.long)]
+FEW, MANY = (97, 100), (37, 300)
 Judge = Callable[[Sequence[Item]], list[str]]
 """Returns for each item ``good``, or what the judge says against it."""
 
@@ -197,10 +198,9 @@ def test_cosign_accepts_what_we_accept(cosign: Path, root: Path, tmp_path: Path)
 # --- changed ones -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=SHARES, ids=["some", "many"])
-def changed(request: pytest.FixtureRequest) -> list[tuple[Item, str]]:
+@functools.cache
+def changed(share: int, least: int) -> list[tuple[Item, str]]:
     """Return changed bundles that we refuse, each with our code."""
-    share, least = request.param
     found = [(item, one(item)[0]) for item in list(every_bend())[::share]]
     refused = [(item, code) for item, code in found if not code.startswith("verified")]
     assert len(refused) > least
@@ -210,11 +210,12 @@ def changed(request: pytest.FixtureRequest) -> list[tuple[Item, str]]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of theirs
 @pytest.mark.parametrize("name", ["python", "javascript"])
+@pytest.mark.parametrize("share", [FEW, pytest.param(MANY, marks=pytest.mark.long)], ids=repr)
 def test_judge_refuses_what_we_refuse(
-    name: str, changed: list[tuple[Item, str]], request: pytest.FixtureRequest
+    name: str, share: tuple[int, int], request: pytest.FixtureRequest
 ) -> None:
     judge: Judge = request.getfixturevalue(name)
-    known = [(item, code) for item, code in changed if item[0] not in UNKNOWN[name]]
+    known = [(item, code) for item, code in changed(*share) if item[0] not in UNKNOWN[name]]
     wrong, agreed = [], 0
     for (item, code), said in zip(known, judge([item for item, _ in known]), strict=True):
         if said != "good":
@@ -226,12 +227,10 @@ def test_judge_refuses_what_we_refuse(
 
 
 @pytest.mark.long
-def test_cosign_refuses_what_we_refuse(
-    cosign: Path, root: Path, tmp_path: Path, changed: list[tuple[Item, str]]
-) -> None:
+def test_cosign_refuses_what_we_refuse(cosign: Path, root: Path, tmp_path: Path) -> None:
     """A few of each code, since it takes a quarter of a second; not what is only spelling."""
     seen: dict[str, int] = {}
-    for item, code in changed:
+    for item, code in changed(*MANY):
         spelling = code.endswith("-malformed") or "unknown" in code or item[1]
         passed_over = item[0].startswith("promise") and "signedTimestamp" in item[2].where
         if spelling or passed_over or seen.setdefault(code, 0) >= 3:
