@@ -101,11 +101,13 @@ class _Wishes:
                 kept = min(size, judge.member)
             if size > kept:
                 self.missed[member] = TOO_LARGE.format(judge.member)
-            elif total + kept > judge.kit:
-                self.missed[member] = TOO_MUCH.format(judge.kit)
-            else:
-                total += kept
+                continue
+            more = kept - self.sizes.get(member, 0)  # a longer beginning takes a shorter one in
+            if total + more <= judge.kit:
+                total += more
                 self.sizes[member] = kept
+            elif member not in self.sizes:
+                self.missed[member] = TOO_MUCH.format(judge.kit)
 
 
 class _Chain:

@@ -21,6 +21,7 @@ from kit.cli.places import (
     Publisher,
     Root,
     access,
+    counted_entries,
     entry_value,
     line_of,
     move_pin,
@@ -139,8 +140,8 @@ def _say_published(done: Published, dry_run: bool) -> None:
             say(f"{outcome.place.where}: would get {len(record.files)} files, {record.size} bytes")
             continue
         what = "published" if outcome.created else "was published already"
-        sent = f"{len(outcome.sent)} files sent, {len(outcome.there)} were there"
-        say(f"{outcome.place.where}: {what}; {sent}")
+        sent = f"; {len(outcome.sent)} files sent, {len(outcome.there)} were there"
+        say(f"{outcome.place.where}: {what}{sent if outcome.sent or outcome.there else ''}")
 
 
 @app.command("fetch")
@@ -230,7 +231,7 @@ def _mirror(
     from kit.roots.files import load_roots
 
     trusted = load_roots(root).last if root is not None else None
-    keys, values = publishers(publisher), []
+    keys, values = publishers(publisher), list[dict[str, Any]]()
     near = Path(to[len("dir:") :]) if to.startswith("dir:") else None
     with (
         access(plain_http, ca_file, json_, one_writer=one_writer) as ways,
@@ -252,7 +253,7 @@ def _mirror(
         say_json({"lines": values})
         return
     for value in values:
-        say(f"{value['line']}: {value['entries']} entries, {value['new']} new")
+        say(f"{value['line']}: {counted_entries(value['entries'])}, {value['new']} new")
 
 
 @contextlib.contextmanager

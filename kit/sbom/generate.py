@@ -210,11 +210,13 @@ def _document(
     parts: list[Part] = []
     packages: dict[str, Package] = {}
     for i, name in files:
-        digest = _hash(data, i, name)
+        digest = _hash(data, i, name, int(spec.kit.created.timestamp()))
         if digest in covered:
             continue
         path = name.decode("utf-8")
-        package = read_package(Path(os.fsdecode(data.source(i))), path)
+        package = None
+        if data.made(i) is None:
+            package = read_package(Path(os.fsdecode(data.source(i))), path)
         if package is not None:
             packages[path] = package
         parts.append(_part(path, digest, package))
@@ -236,16 +238,17 @@ def _tree(
     covered: set[str],
 ) -> Made | None:
     """Return a document by syft of the files of a component that nobody else describes."""
+    mtime = int(spec.kit.created.timestamp())
     tree = {
         name[len(component.path) + 1 :].decode("utf-8"): (
-            Path(os.fsdecode(data.source(i))),
-            _hash(data, i, name),
+            data.made(i) or Path(os.fsdecode(data.source(i))),
+            _hash(data, i, name, mtime),
         )
         for i, name in files
     }
     if covered.issuperset(sha256 for _, sha256 in tree.values()):
         return None
-    created = format_time(int(spec.kit.created.timestamp()))
+    created = format_time(mtime)
     made = scan_tree(component.id, component.version, tree, created)
     checked = check_sbom(made, component.id, for_kit=True)
     if checked.errors:
@@ -305,8 +308,15 @@ def _edges(packages: dict[str, Package]) -> Iterator[tuple[str, str]]:
                     yield path, other
 
 
-def _hash(data: Collection, i: int, name: bytes) -> str:
+def _hash(data: Collection, i: int, name: bytes, mtime: int) -> str:
     hashed = hashlib.sha256()
+    if data.made(i) is not None:
+        size, buffer = data.sizes[i], memoryview(bytearray(_BLOCK))
+        for offset in range(0, size, _BLOCK):
+            view = buffer[: min(_BLOCK, size - offset)]
+            data.read_made(i, offset, view, mtime)
+            hashed.update(view)
+        return hashed.hexdigest()
     try:
         with open(data.source(i), "rb", buffering=0) as file:
             while block := file.read(_BLOCK):

@@ -1,11 +1,13 @@
 """SBOMs of trees by syft: the packages in a component's files, and each file by its SHA-256.
 
-What is looked into are the files that the kit will carry, and no others of their directory.
+What is looked into are the files that the kit will carry, and no others of their directory.  A tree
+that is carried as one archive is looked into as the tree it is, and described as the one file.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 from kit.errors import SourceChanged, show
 from kit.sbom.scan import Written, find_syft, link_or_copy, read_written, run_syft
+from kit.sources.packed import FILE, Packed, Rendered
 from verifier.evidence.sbom import objects, text
 
 _NOTHING = {
@@ -23,14 +26,14 @@ _NOTHING = {
 
 
 def scan_tree(
-    name: str, version: str, files: Mapping[str, tuple[Path, str]], created: str
+    name: str, version: str, files: Mapping[str, tuple[Path | Packed, str]], created: str
 ) -> bytes:
     """Return an SPDX 2.3 document of the files of a component.
 
     Args:
         name: What the document calls the tree.
         version: Its version.
-        files: From the name in the tree to the file and its SHA-256.
+        files: From the name in the tree to the file, or to what makes it, and its SHA-256.
         created: The time that the document says.
 
     Raises:
@@ -45,10 +48,26 @@ def scan_tree(
         for inside, (file, _) in files.items():
             target = place / inside
             target.parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(file, target)
+            if isinstance(file, Packed):
+                _lay_out(file, target)
+            else:
+                link_or_copy(file, target)
         arguments = [f"dir:{place}", "--base-path", str(place), "--source-version", version]
         written = read_written(run_syft(program, arguments, name, scratch), name)
     return normalised_tree(written, {path: sha256 for path, (_, sha256) in files.items()}, created)
+
+
+def _lay_out(packed: Packed, target: Path) -> None:
+    """Put the files of an archive where syft finds them; what its links mean is there anyway."""
+    if isinstance(packed, Rendered):
+        packed.write(target)
+        return
+    tree = Path(os.fsdecode(packed.directory))
+    for entry in packed.entries:
+        if entry.kind == FILE:
+            place = target / os.fsdecode(entry.name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(tree / os.fsdecode(entry.name), place)
 
 
 def normalised_tree(written: Written, digests: Mapping[str, str], created: str) -> bytes:

@@ -21,6 +21,7 @@ from operator import lt
 
 from kit import errors
 from kit.sources.notes import Notes, is_odd, note_mode
+from kit.sources.packed import Packed
 from kit.sources.places import Base, Directories
 from kit.sources.taken import Taken
 from kit.sources.walk import Found, Identity, Walk
@@ -80,6 +81,18 @@ class Collection:
     def source(self, i: int) -> bytes:
         """Return the path of file ``i`` on this host, absolute."""
         return self.bases[self.base[i]].source(self.path(i))
+
+    def made(self, i: int) -> Packed | None:
+        """Return what makes file ``i``, if it is nowhere on this host as it will be carried."""
+        return self.bases[self.base[i]].packed
+
+    def read_made(self, i: int, offset: int, view: memoryview, mtime: int) -> None:
+        """Fill ``view`` with a part of a file that is made; see `Packed.read`."""
+        base = self.bases[self.base[i]]
+        assert base.packed is not None
+        base.packed.read(
+            offset, view, mtime, lambda file: self.directories.open_file(base.top, file)
+        )
 
     def find(self, path: bytes) -> int:
         """Return the number of the file with ``path`` in the kit; -1 if there is none."""

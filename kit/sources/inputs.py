@@ -203,12 +203,7 @@ class Inputs:
         """Read with one call where possible: a short count is the end of the file, for free."""
         want, source = len(view) - last, base.source(path)
         if base.packed is not None:
-            base.packed.read(
-                offset,
-                view[:want],
-                self._mtime,
-                lambda file: collection.directories.open_file(base.top, file),
-            )
+            collection.read_made(at, offset, view[:want], self._mtime)
             return
         try:
             descriptor = collection.directories.open_file(base.top, source)

@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kit.errors import SourceChanged, SourceSecret, SourceUnreadable, show
 from kit.sources.secrets import MAX_KEY, private_key_in
@@ -151,6 +152,10 @@ class Rendered(Packed):
         """Fill ``view`` from ``offset`` on; see `Packed.read`."""
         del mtime, opened
         view[:] = self._data[offset : offset + len(view)]
+
+    def write(self, path: Path) -> None:
+        """Write the file as it will be carried."""
+        path.write_bytes(self._data)
 
 
 def _put(view: memoryview, start: int, data: bytes) -> None:

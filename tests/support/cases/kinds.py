@@ -331,6 +331,11 @@ def bundled(*lines: str, **more: str) -> Files:
     return {"a.bundle": bundle(*lines, **more)}  # type: ignore[arg-type]
 
 
+def tags(size: int) -> list[str]:
+    """Return lines of about so many bytes in all."""
+    return [f"{COMMIT} refs/tags/{n:07}" for n in range(size // 58)]
+
+
 GIT_CASES = [
     kind("good", "Bundles of versions 2 and 3.", "git", git),
     kind("text", "A file that is no bundle.", "git", lambda: {**git(), "a": b"text"},
@@ -347,6 +352,12 @@ GIT_CASES = [
     kind("headless", "No HEAD.", "git", lambda: bundled(AT_KIT), "git-bundle-headless"),
     kind("no_branch", "HEAD, and a branch elsewhere.", "git",
          lambda: bundled(AT_HEAD, f"{'b' * 40} refs/heads/kit"), "git-bundle-headless"),
+    kind("long_head", "A head of 131 KB, as a mirror with many tags has one.", "git",
+         lambda: bundled(AT_HEAD, *tags(1 << 17), AT_KIT)),
+    kind("long_headless", "A head of 131 KB, and no HEAD in it.", "git",
+         lambda: bundled(*tags(1 << 17), AT_KIT), "git-bundle-headless"),
+    kind("endless_head", "A head that is longer than what is looked into.", "git",
+         lambda: bundled(AT_HEAD, AT_KIT, *tags(1 << 22)), "kind-unchecked"),
 ]  # fmt: skip
 
 CASES: list[Case] = [

@@ -495,6 +495,11 @@ def test_the_commands_do_it_all(
     assert (status, "no publisher is named" in err) == (2, True)
     status, out, err = offline_kit("mirror", LINE, *common, "--to", "dir:copy", *root)
     assert (status, out) == (0, "demo/stable: 2 entries, 2 new\n"), err
+    status, out, _ = offline_kit("publish", kit, "--to", place, "--key", key("sums"))
+    assert (status, out.splitlines()[1]) == (0, "'place': was published already")
     (tmp_path / "place/lines/demo~stable/2.json").unlink()
     status, _, err = offline_kit("releases", "verify", LINE, *common, "--pin", "pin.json")
     assert (status, "head-behind" in err) == (4, True)
+    assert offline_kit("releases", "verify", LINE, *common)[1].startswith("demo/stable: 1 entry\n")
+    said = offline_kit("releases", "list", "demo/stabel", *common)[1]
+    assert said == "demo/stabel: nothing has been published yet\n"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from verifier.core.errors import KitError
+from verifier.core.limits import MIB
 from verifier.evidence.kinds.errors import (
     GitBundleHeadless,
     GitBundleIncomplete,
@@ -15,6 +16,7 @@ from verifier.evidence.kinds.errors import (
 from verifier.evidence.kinds.model import Documents, Files, Want
 
 _HEAD = 64 * 1024  # bytes; a bundle of one branch has a head of 200
+_LONG_HEAD = 4 * MIB  # bytes, where there is room for them; about 60,000 branches
 _FIRST = (b"# v2 git bundle", b"# v3 git bundle")
 _REFERENCE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([!-~]{1,1024})")
 _FORMATS = (b"@object-format=sha1", b"@object-format=sha256")
@@ -28,7 +30,10 @@ class Git:
 
     def wants(self, files: Files) -> Iterator[Want]:
         """Return the heads of the bundles."""
-        return (Want(name, _HEAD) for name in files)
+        for name in files:
+            yield Want(name, _HEAD)
+            if files.size(name) > _HEAD:
+                yield Want(name, _LONG_HEAD, perhaps=True)
 
     def hashed(self, files: Files) -> Iterator[str]:
         """Return nothing: what a bundle holds is git's business."""
@@ -38,18 +43,21 @@ class Git:
         """Yield what git would stumble over before it unpacks anything."""
         for name in files:
             try:
-                yield from _bundle(documents.read(name), files.where(name))
+                data = documents.read(name)
+                whole = len(data) == files.size(name)
+                yield from _bundle(data, files.where(name), whole=whole)
             except KitError as fault:
                 yield fault
 
 
-def _bundle(data: bytes, where: str) -> Iterator[KitError]:
+def _bundle(data: bytes, where: str, *, whole: bool) -> Iterator[KitError]:
     head, end, rest = data.partition(b"\n\n")
     lines = head.split(b"\n")
     if lines[0] not in _FIRST:
         raise GitBundleMalformed("does not begin as a bundle", where=where)
-    if len(data) == _HEAD and not rest.startswith(b"PACK"):
-        raise KindUnchecked(f"was not looked into: its head has about {_HEAD} bytes", where=where)
+    if not whole and (not end or (len(rest) < 4 and b"PACK".startswith(rest))):
+        what = f"was not looked into: its head does not end in {len(data)} bytes"
+        raise KindUnchecked(what, where=where)
     if not end or not rest.startswith(b"PACK"):
         raise GitBundleMalformed("has no end of its head, or no pack behind it", where=where)
     found: dict[bytes, bytes] = {}

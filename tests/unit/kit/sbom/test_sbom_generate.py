@@ -318,6 +318,53 @@ def test_a_listed_document_that_describes_nothing_any_more_is_named(place: Path)
     assert "describes nothing any more" in output
 
 
+RUNBOOK = """\
+schema = 1
+id = "small"
+[environment.production]
+[[step]]
+id = "one"
+timeout = "60m"
+apply = ["tools/run.sh"]
+check = ["tools/run.sh", "--check"]
+undo = { none = "nothing is changed" }
+"""
+
+
+def test_what_is_made_while_a_kit_is_built_is_described_as_it_is_carried(place: Path) -> None:
+    """A packed tree and a runbook are nowhere on the disk as the kit has them."""
+    (place / "tree/empty").mkdir(parents=True)
+    (place / "tree/link").symlink_to("empty")
+    (place / "tree/file").write_bytes(b"x" * 3_000_000)  # the archive is read in parts
+    (place / "tools/run.sh").chmod(0o755)
+    (place / "runbook.toml").write_text(RUNBOOK)
+    made = """
+[[component]]
+id = "packed"
+version = "1"
+path = "packed"
+lands = "here"
+[[component.source]]
+dir = "tree"
+pack = "tar"
+
+[[component]]
+id = "runbook"
+version = "1"
+path = "runbook"
+lands = "here"
+[[component.source]]
+runbook = "runbook.toml"
+"""
+    (place / "kit.toml").write_text(SPEC + made)
+    status, output = run(place / "kit.toml")
+    assert status == 0, output
+    spec = load_spec(place / "kit.toml")
+    built = build(spec, [load_root(str(ROOT_FILE))], place, Options())
+    assert built.coverage is not None
+    assert run("--check", place / "kit.toml")[0] == 0
+
+
 def test_the_document_does_not_depend_on_the_host(place: Path, tmp_path: Path) -> None:
     run(place / "kit.toml")
     first = (place / "sboms/tools.cdx.json").read_bytes()

@@ -166,6 +166,27 @@ def test_syft_looks_into_a_tree(tree: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert build_kit(load_spec(tree), tree.parent / "out").built.coverage is not None
 
 
+@pytest.mark.long
+def test_syft_looks_into_a_tree_that_is_packed(tree: Path) -> None:
+    """The unit is the one archive; the packages are those of the tree that it is made of."""
+    if not shutil.which("syft") and not (Path(sysconfig.get_path("scripts")) / "syft").exists():
+        pytest.skip("not run: syft is not installed")
+    (tree.parent / "src/a/link.py").symlink_to("/etc/passwd")
+    (tree.parent / "src/a/nothing").mkdir()
+    text = tree.read_text().replace('dir = "src/a"', 'dir = "src/a"\npack = "tar"')
+    tree.write_text(text.replace("[kit]", '[kit]\ncoverage = "require"'))
+    plan = plan_sboms(load_spec(tree))
+    (made,) = plan.made
+    assert (made.files, made.packages) == (1, 1)
+    value = json.loads(made.data)
+    assert [item["fileName"] for item in value["files"]] == ["a.tar"]
+    assert {item["name"] for item in value["packages"]} == {"a", "left"}
+    write_sboms(load_spec(tree), plan)
+    again = plan_sboms(load_spec(tree))
+    assert (again.stale, again.unlisted, again.idle) == ((), (), ())
+    assert build_kit(load_spec(tree), tree.parent / "out").built.coverage is not None
+
+
 def test_tree_that_nobody_describes_takes_syft(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kit.sbom.scan.shutil.which", lambda *a, **k: None)
     with pytest.raises(ToolMissing, match=r"pip install 'offline-kit\[sbom"):
