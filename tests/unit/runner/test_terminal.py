@@ -25,11 +25,19 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     return grounds
 
 
-def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
-    """Run a command at a terminal of its own and type when it asks; return status and output."""
+def started(command: list[str]) -> tuple[int, int]:
+    """Start a command at a terminal of its own; return its process and our end of the terminal."""
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover - it becomes the command
+        for number in (signal.SIGINT, signal.SIGHUP):  # a worker of pytest may ignore them
+            signal.signal(number, signal.SIG_DFL)
         os.execve(command[0], command, {})
+    return child, terminal
+
+
+def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
+    """Run a command at a terminal of its own and type when it asks; return status and output."""
+    child, terminal = started(command)
     seen, answered, deadline = b"", False, time.monotonic() + 60
     while time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.1)[0]:
@@ -78,10 +86,7 @@ def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_closes_at_the_question_leaves_the_run_as_it_is(waiting: Grounds) -> None:
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover - it becomes the command
-        command = waiting.command("resume", waiting.run_directory)
-        os.execve(command[0], command, {})
+    child, terminal = started(waiting.command("resume", waiting.run_directory))
     seen, deadline = b"", time.monotonic() + 60
     while ASKED not in seen and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.1)[0]:
