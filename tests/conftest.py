@@ -26,10 +26,11 @@ for _key in sorted((Path(__file__).parents[1] / "fixtures/keys").glob("*.pem")):
     _key.chmod(0o600)  # git keeps no such mode, and a key that others may read is named
 
 # No deadline anywhere: the machine is shared, and a slow moment is not a wrong verdict.
-settings.register_profile("dev", deadline=None)
+settings.register_profile("dev", deadline=None, max_examples=40)  # other ones in every run
 settings.register_profile(
     "ci",
     deadline=None,
+    max_examples=100,
     derandomize=True,  # the same examples in every run: a red build is red for everybody
     database=None,
     suppress_health_check=[HealthCheck.too_slow],

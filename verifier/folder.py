@@ -170,13 +170,13 @@ class Folder:
         if self.status().st_uid != owner:
             raise PermissionError(errno.EPERM, "belongs to somebody else", self.path)
 
-    def create(self, name: bytes) -> int:
-        """Return a new file in it, open for writing, that only this user can open.
+    def create(self, name: bytes, mode: int = 0o600) -> int:
+        """Return a new file in it, open for writing, that only this user can open unless told so.
 
         Raises:
             OSError: The name is taken, or the host refuses.
         """
-        return os.open(self.name(name), _compat.OPEN_NEW, 0o600, dir_fd=self.descriptor)
+        return os.open(self.name(name), _compat.OPEN_NEW, mode, dir_fd=self.descriptor)
 
     def read(self, name: bytes) -> int:
         """Return a file in it, open for reading; a link is refused.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -49,6 +50,9 @@ class MemberFiles:
         self._mtime = opened.manifest.kit.mtime
         self._wanted = wanted
         self._folders = Folders(root, make=True)
+        self._latest: tuple[bytes, Folder] = (b"", root)
+        self._begin = _compat.WriteBack()
+        self._modes_stay = False  # whether a file has the mode that it is made with
         self._open: dict[int, tuple[int, bytes]] = {}
         self._written: dict[int, int] = {}
         self._change = threading.Lock()
@@ -85,30 +89,49 @@ class MemberFiles:
                 where=where,
             )
         largest = max((sizes[member] for run in self.runs for member in run), default=0)
-        name = b".offline-kit-size"
-        descriptor = self._root.create(name)
-        try:
-            why = _compat.too_large(descriptor, largest)
-        finally:
-            os.close(descriptor)
-            self._root.unlink(name)
+        why = self._try_files(largest)
         if why:
             raise FileTooLarge(f"a member has {largest} bytes, and {why}", where=where)
+
+    def _try_files(self, largest: int) -> str:
+        """Make a file of each mode, and see whether it has it; what made them has no other names.
+
+        A umask may take bits from a mode, and a file system may have modes of its own.
+
+        Returns:
+            Why no file can have ``largest`` bytes; empty if one can.
+        """
+        name, why, stay = b".offline-kit-size", "", True
+        for mode in (0o644, 0o755):
+            descriptor = self._root.create(name, mode)
+            try:
+                stay &= stat.S_IMODE(os.fstat(descriptor).st_mode) == mode
+                why = _compat.too_large(descriptor, largest)
+            finally:
+                os.close(descriptor)
+                self._root.unlink(name)
+        self._modes_stay = stay
+        return why
 
     # --- writing -------------------------------------------------------------------------------
 
     def _is_wanted(self, member: int) -> bool:
         return self._wanted is None or any(member in run for run in self._wanted)
 
-    def _create(self, path: bytes) -> tuple[int, bytes]:
+    def _create(self, path: bytes, mode: int) -> tuple[int, bytes]:
         """Return a new file, and what calls that want its path want; `_change` must be held."""
         directory, name = split(path)
-        folder = self._folders(directory)
-        return folder.create(name), folder.name(name)
+        if directory != self._latest[0]:
+            self._latest = directory, self._folders(directory)
+        folder = self._latest[1]
+        return folder.create(name, mode if self._modes_stay else 0o600), folder.name(name)
 
-    def _close(self, descriptor: int, name: bytes, executable: bool) -> None:
+    def _mode(self, member: int) -> int:
+        return 0o755 if self._index.executable[member] else 0o644
+
+    def _close(self, descriptor: int, name: bytes, mode: int) -> None:
         try:
-            kept = _compat.set_mode(descriptor, name, 0o755 if executable else 0o644)
+            kept = self._modes_stay or _compat.set_mode(descriptor, name, mode)
             kept &= _compat.set_times(descriptor, name, self._mtime)
             if not kept:
                 self._refused = True
@@ -132,17 +155,17 @@ class MemberFiles:
         """Write a whole member; see `verifier.core.members.Sink`."""
         if not self._is_wanted(member):
             return
-        path = self._index.paths(member, member + 1)[0]
+        path, mode = self._index.paths(member, member + 1)[0], self._mode(member)
         try:
             with self._change:
-                descriptor, name = self._create(path)
+                descriptor, name = self._create(path, mode)
             try:
                 _write(descriptor, data, 0)
                 _end(descriptor, data, len(data))
             except OSError:
                 os.close(descriptor)
                 raise
-            self._close(descriptor, name, self._index.executable[member] == 1)
+            self._close(descriptor, name, mode)
         except OSError as error:
             raise self._failed(error, path) from None
 
@@ -150,13 +173,14 @@ class MemberFiles:
         """Write a part of a member; see `verifier.core.members.Sink`."""
         if not self._is_wanted(member):
             return
-        path = self._index.paths(member, member + 1)[0]
+        path, mode = self._index.paths(member, member + 1)[0], self._mode(member)
         try:
             with self._change:
                 if member not in self._open:
-                    self._open[member] = self._create(path)
+                    self._open[member] = self._create(path, mode)
                 descriptor, name = self._open[member]
             _write(descriptor, data, offset)
+            self._begin(descriptor, offset, len(data))
             size = self._index.sizes[member]
             if offset + len(data) == size:
                 _end(descriptor, data, size)
@@ -165,14 +189,14 @@ class MemberFiles:
                 self._written[member] = done
                 if done == size:
                     del self._open[member], self._written[member]
-                    self._close(descriptor, name, self._index.executable[member] == 1)
+                    self._close(descriptor, name, mode)
         except OSError as error:
             raise self._failed(error, path) from None
 
     def whole(self, path: bytes, pieces: Iterator[bytes]) -> None:
         """Write a member that is not in the index."""
         with self._change:
-            descriptor, name = self._create(path)
+            descriptor, name = self._create(path, 0o644)
         at = 0
         try:
             for piece in pieces:
@@ -181,7 +205,7 @@ class MemberFiles:
         except BaseException:
             os.close(descriptor)
             raise
-        self._close(descriptor, name, False)
+        self._close(descriptor, name, 0o644)
 
     def close(self) -> None:
         """Close what is open."""
@@ -257,7 +281,8 @@ def sync_all(parent: Folder, staging: Folder, members: MemberFiles) -> bool:
     except OSError as error:
         raise WritesLost(_lost(error), where=repr(os.fsdecode(staging.path))) from None
     asking = _Asking(staging, members.paths(), directories=not together)
-    asking.run()
+    if not _compat.is_in_memory(parent.descriptor):
+        asking.run()
     try:
         staging.sync()
     except OSError as error:

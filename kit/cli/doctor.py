@@ -38,7 +38,13 @@ def _doctor(
     """
     from kit.doctor.host import look_at_disk, look_at_host
     from kit.doctor.model import BROKEN
-    from kit.doctor.release import look_at_keys, look_at_place, look_at_root
+    from kit.doctor.release import (
+        look_at_clock,
+        look_at_keys,
+        look_at_place,
+        look_at_publisher,
+        look_at_root,
+    )
 
     chosen, clock = Chosen(spec), now()
     defaults = chosen.defaults
@@ -51,10 +57,12 @@ def _doctor(
         *look_at_keys({name: one.value for name, one in defaults.keys.items()}),
     ]
     plan = defaults.pipeline
+    found += look_at_publisher(plan.publisher)
     ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
     with access([*plain_http, *plan.plain_http], ca_file, True) as ways:
         for text in dict.fromkeys([*plan.to, *place]):
             found += look_at_place(text, ways, clock, write=probe_write)
+    found += look_at_clock(found, clock)
     if json_:
         values = [
             {"name": one.name, "state": one.state, "detail": one.detail, "costs": one.costs}

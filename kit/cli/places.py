@@ -140,3 +140,7 @@ def entry_value(entry: Entry) -> dict[str, Any]:
             {"name": file.name, "size": file.size, "sha256": file.sha256} for file in one.files
         ],
     }
+
+
+def counted_entries(number: int) -> str:
+    return f"{number} {'entry' if number == 1 else 'entries'}"

@@ -18,6 +18,7 @@ from kit.cli.places import (
     PlainHttp,
     Publisher,
     access,
+    counted_entries,
     entry_value,
     line_of,
     move_pin,
@@ -56,6 +57,12 @@ def _say_json(line: str, entries: list[Entry]) -> None:
     say_json(value)
 
 
+def _is_empty(line: str, entries: list[Entry]) -> bool:
+    if not entries:
+        say(f"{line}: nothing has been published yet")
+    return not entries
+
+
 @releases_app.command("verify")
 def _verify(
     line: Line,
@@ -71,11 +78,11 @@ def _verify(
     if json_:
         _say_json(line, entries)
         return
-    if not entries:
-        say(f"{line}: nothing has been published yet")
+    if _is_empty(line, entries):
         return
     through = f", through the pinned {pin}" if pin is not None else ""
-    say(f"{line}: {len(entries)} entries follow one another{through}")
+    count = counted_entries(len(entries))
+    say(f"{line}: {count}{' follow one another' if len(entries) > 1 else ''}{through}")
     say(f"head {entries[-1].id}, {entries[-1].record.name} {entries[-1].record.version}")
     if pin is None:
         note("without --pin nobody sees that a history was cut off, or is another one than before")
@@ -96,6 +103,7 @@ def _list(
     if json_:
         _say_json(line, entries)
         return
+    _is_empty(line, entries)
     for entry in entries:
         one = entry.record
         say(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kit.doctor.model import BROKEN, MISSING, OK, UNKNOWN, Finding
@@ -28,6 +28,20 @@ def look_at_keys(keys: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("keys", MISSING, "[release.keys] names none", "`sign` needs --key")
     for signer, uri in sorted(keys.items()):
         yield _key(f"key {signer}", uri)
+
+
+def look_at_publisher(argument: str | None) -> Iterator[Finding]:
+    """Yield whether the key of whoever publishes can be reached, if one is named."""
+    if argument is not None:
+        _, equals, uri = argument.partition("=")  # hardware has its public half first
+        named = bool(equals) and not os.path.lexists(argument)
+        yield _key("key of the publisher", uri if named else argument)
+
+
+def look_at_clock(found: Sequence[Finding], now: int) -> Iterator[Finding]:
+    """Yield what time it is here, if nobody who was asked has another clock to compare it with."""
+    if not any(one.name.startswith("clock of ") for one in found):
+        yield Finding("clock", UNKNOWN, f"{format_time(now)} here; no server to compare it with")
 
 
 def _key(name: str, uri: str) -> Finding:

@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import at_least
 from verifier.crypto import ecdsa
 from verifier.crypto.ecdsa import P384
 
@@ -114,7 +115,7 @@ def test_low_s_is_that_of_the_curve() -> None:
         assert ours(secret, HASHED[-1], pair(r, s), low_s=True) is low
 
 
-@settings(max_examples=150)
+@at_least(150)
 @given(st.integers(1, N - 1), st.binary(max_size=80), st.data())
 def test_signatures_of_the_judge_and_mutations(
     secret: int, message: bytes, data: st.DataObject
@@ -134,7 +135,7 @@ def test_keys_agree_with_the_judge() -> None:
         assert ecdsa.parse_spki(good.decode(), P384) == point(secret)
 
 
-@settings(max_examples=100)
+@at_least(100)
 @given(st.integers(0, 97 * 8 - 1))
 def test_no_flipped_bit_of_a_point_makes_a_key(bit: int) -> None:
     flipped = bytearray(point(GENERIC))

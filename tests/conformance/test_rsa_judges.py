@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_public_key,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.keys import load_private
+from tests.support.effort import at_least
 from tests.support.people import KEYS
 from tests.support.rsanaive import DIGEST_INFO, pkcs1v15, pss, raw
 from verifier.crypto import rsa
@@ -178,7 +179,7 @@ def good_one(salted: bool) -> bytes:
     return raw(private(2048), pss(MESSAGE, 2048) if salted else pkcs1v15(MESSAGE, 256))
 
 
-@settings(max_examples=150)
+@at_least(150)
 @given(st.integers(0, 256), st.integers(0, 3), st.binary(max_size=3), st.booleans())
 def test_mutations_agree_with_the_judge(at: int, cut: int, insert: bytes, salted: bool) -> None:
     key = private(2048)
@@ -319,7 +320,7 @@ def test_keys_agree_with_the_judge_but_for_the_stricter_kinds() -> None:
     assert accepted == len(BITS) + 5
 
 
-@settings(max_examples=150)
+@at_least(150)
 @given(st.integers(0, 460), st.integers(0, 3), st.text(max_size=3))
 def test_text_that_parses_is_the_only_spelling(at: int, cut: int, insert: str) -> None:
     good = pem(spki(private(2048).public_key().public_numbers().n, 65537))
@@ -332,7 +333,7 @@ def test_text_that_parses_is_the_only_spelling(at: int, cut: int, insert: str) -
     assert read_by_judge(changed) == key
 
 
-@settings(max_examples=100)
+@at_least(100)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_no_bytes_raise(key: bytes, signature: bytes) -> None:
     for verify in (rsa.verify_pss, rsa.verify_pkcs1v15):

@@ -181,7 +181,10 @@ SIZES += [n * BLOCK + d for n in (1, 2) for d in (-1, 0, 1)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(n, marks=pytest.mark.long) if n > BLOCK + 1 else n for n in SIZES],
+)
 def test_frames_of_sizes_around_every_border(size: int) -> None:
     for name, content in samples(size).items():
         for options in ({}, {"checksum": False, "sized": False}, {"window_log": 10}):
@@ -199,7 +202,7 @@ def test_frame_of_the_largest_content(level: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="not run: older Pythons are slower")
-@pytest.mark.parametrize("level", [1, 3, 19])
+@pytest.mark.parametrize("level", [1, 3, pytest.param(19, marks=pytest.mark.long)])
 def test_plain_python_decodes_a_megabyte_a_second(level: int) -> None:
     """Of processor time, so that other work on the machine does not matter much."""
     samples_of_this_python = Path(os.__file__).parent.glob("*.py")

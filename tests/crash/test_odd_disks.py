@@ -43,6 +43,12 @@ FILES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the tests run, it is a disk that is meant."""
+    monkeypatch.setattr(_compat, "is_in_memory", lambda descriptor: False)
+
+
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a kit with big and small members, one of them to be run."""
@@ -125,6 +131,24 @@ def test_extraction_goes_on_and_says_what_it_could_not_do(
         assert report.opened.noted == []
 
 
+def test_files_of_a_disk_that_has_modes_of_its_own_get_theirs(
+    kit: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As FAT does: what is made has one mode, whatever was asked for."""
+    real = os.open
+
+    def made(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        descriptor = real(path, flags, mode, dir_fd=dir_fd)
+        if flags & os.O_CREAT:
+            os.fchmod(descriptor, 0o755)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", made)
+    assert extract(kit, tmp_path / "out").error is None
+    modes = {path: mode for path, (mode, _) in read_tree(tmp_path / "out").items()}
+    assert (modes["a/run"], modes["a/text"]) == (0o755, 0o644)
+
+
 REFUSED: dict[str, tuple[Fault, str, str]] = {
     "a write-back failed": (saying("fsync", errno.EIO, is_file), "writes-lost", "did not stay"),
     "a thin volume is full": (
@@ -188,6 +212,16 @@ def test_without_syncfs_each_directory_is_synced_too(
     monkeypatch.setattr(os, "fsync", noting)
     assert extract(kit, tmp_path / "out").error is None
     assert {"a", "b", "run", "text", "big", "kit.index", "SHA256SUMS"} < set(synced)
+
+
+def test_memory_is_not_asked_whether_the_disk_has_it(
+    kit: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written back from tmpfs; what it takes it has, and fsync says nothing there."""
+    monkeypatch.setattr(_compat, "is_in_memory", lambda descriptor: True)
+    saying("fsync", errno.EIO, is_file)(monkeypatch)
+    assert extract(kit, tmp_path / "out").error is None
+    assert contents(tmp_path / "out") == FILES
 
 
 def test_only_the_file_system_of_the_target_is_written_out(

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.attest.inputs import Input
 from kit.attest.results import results
 from kit.attest.vulns import vulns
+from tests.support.effort import at_least
 from tests.support.reports import junit, trx
 from verifier.core.errors import KitError
 
@@ -60,7 +61,7 @@ def test_junit(children: list[str]) -> None:
     assert (made is not None) == (not bad and passed > 0)
 
 
-@settings(max_examples=200)
+@at_least(200)
 @given(st.integers(0, 10**6), st.integers(0, 255))
 def test_a_damaged_report_gives_a_code_or_the_same_tests(at: int, byte: int) -> None:
     data = bytearray(trx("Passed", "Passed", "NotExecuted"))
@@ -71,7 +72,7 @@ def test_a_damaged_report_gives_a_code_or_the_same_tests(at: int, byte: int) -> 
     assert after is None or len(after["passedTests"]) <= len(before["passedTests"])
 
 
-@settings(max_examples=200)
+@at_least(200)
 @given(JSON)
 def test_any_json_as_a_scan_gives_a_code_or_findings(value: Any) -> None:
     text = json.dumps({"matches": value, "descriptor": value}).encode()

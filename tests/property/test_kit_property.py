@@ -201,7 +201,7 @@ def trees(draw: st.DrawFn) -> Tree:
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@at_least(60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=trees(), level=st.sampled_from([0, 3]), signed=st.booleans(), ways=st.randoms())
 def test_what_goes_in_comes_out(
     data: dict[bytes, bytes], level: int, signed: bool, ways: Random
@@ -217,7 +217,7 @@ def test_what_goes_in_comes_out(
     assert judge(kit.data, quick=True).status == 0
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@at_least(40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=trees(), level=st.sampled_from([0, 3]), workers=st.integers(1, 4))
 def test_builder_makes_the_kit_that_the_format_says(
     data: dict[bytes, bytes], level: int, workers: int
@@ -316,7 +316,7 @@ def first_fault(damaged: set[int], wrong: set[int]) -> str:
     return ""
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@at_least(30, suppress_health_check=[HealthCheck.too_slow])
 @given(fault=faults())
 @example(fault=(set(), set()))
 @example(fault=({13}, {0, 3}))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.releases.entry import open_entry
 from kit.releases.history import check_history, head_of
 from kit.releases.record import File, Record, parse_record, render_record
+from tests.support.effort import at_least
 from tests.support.releases import LINE, entries, publisher, record
 from verifier.core.errors import KitError
 
@@ -47,7 +48,7 @@ def test_any_record_survives_the_round_trip(made: Record) -> None:
     assert parse_record(render_record(made)) == made
 
 
-@settings(max_examples=60)  # each judges up to five signatures in plain Python
+@at_least(60)  # each judges up to five signatures in plain Python
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.sampled_from(["drop", "flip", "cut", "double", "move"])),

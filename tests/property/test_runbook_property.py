@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema_rs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.runbook.graph import mermaid, svg
@@ -16,6 +16,7 @@ from runner.book.parse import parse_again, parse_runbook, read_tree
 from runner.book.render import render, render_bytes
 from runner.errors import RunbookMalformed, RunbookNewer
 from runner.values import parse_condition, parse_duration, render_duration
+from tests.support.effort import at_least
 from tests.support.runbooks import CONDITIONS, full, runbooks
 from verifier.core.jsonstrict import compact
 
@@ -23,7 +24,7 @@ SCHEMA = Path(__file__).parents[2] / "manifests" / "schema" / "runbook.v1.json"
 VALID = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text("utf-8")))
 
 
-@settings(max_examples=150, deadline=None)
+@at_least(150, deadline=None)
 @given(runbooks())
 def test_what_is_rendered_is_parsed_to_the_same(book: Runbook) -> None:
     data = render_bytes(book)
@@ -32,7 +33,7 @@ def test_what_is_rendered_is_parsed_to_the_same(book: Runbook) -> None:
     assert VALID.is_valid(json.loads(data))
 
 
-@settings(max_examples=60, deadline=None)
+@at_least(60, deadline=None)
 @given(runbooks())
 def test_any_runbook_can_be_drawn(book: Runbook) -> None:
     from xml.etree import ElementTree
@@ -53,7 +54,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@at_least(150, deadline=None)
 @given(st.sampled_from(sorted(full())), JSON, st.data())
 def test_no_tree_breaks_the_reader(name: str, value: object, data: st.DataObject) -> None:
     tree = full(**{name: value})
@@ -71,7 +72,7 @@ def test_no_tree_breaks_the_reader(name: str, value: object, data: st.DataObject
         assert parse_runbook(compact(render(book))) == book
 
 
-@settings(max_examples=300, deadline=None)
+@at_least(300, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
     try:

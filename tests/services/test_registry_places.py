@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from kit.net.artifacts import RegistryPlace
+from kit.net.client import Client, Ways
 from kit.net.registry import Logins, parse_reference
 from kit.places.model import ARTIFACT, CONFIG, TITLE
 from kit.places.sending import measure
 from kit.publish import read_history
 from tests.conftest import Judge
-from tests.support.placing import CLIENT, PUBLISHER, code, get, put, race, there_and_back
+from tests.support.placing import CLIENT, PUBLISHER, code, get, killed_in, put, race, there_and_back
 from tests.support.registry import registry
 from tests.support.releases import LINE, entries, kit_of, record
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
@@ -30,9 +31,11 @@ def host(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         yield running, directory
 
 
-def place(host: str, repository: str, logins: Logins | None = None) -> RegistryPlace:
+def place(
+    host: str, repository: str, logins: Logins | None = None, client: Client = CLIENT
+) -> RegistryPlace:
     reference = parse_reference(f"{host}/{repository}:any")
-    return RegistryPlace(reference, CLIENT, logins or Logins())
+    return RegistryPlace(reference, client, logins or Logins())
 
 
 def test_what_is_published_is_fetched_and_again_is_nothing(
@@ -105,8 +108,12 @@ def test_a_blob_that_was_flipped_on_its_disk_is_noticed_by_fetch(
 def test_racing_writers_are_told_what_a_registry_can_tell(
     host: tuple[str, Path], tmp_path: Path
 ) -> None:
-    """No tag is conditional: what is promised is that the line stays readable, and what is seen."""
-    results = race(tmp_path, lambda: place(host[0], "race"))
+    """No tag is conditional: what is promised is that the line stays readable, and what is seen.
+
+    Each waits before it asks again, as in earnest: see the next test.
+    """
+    waiting = Client(Ways(proxies={}))
+    results = race(tmp_path, lambda: place(host[0], "race", client=waiting))
     assert "won" in results
     assert {*results} <= {"won", "entry-taken", "place-differs"}
     (entry,) = read_history(place(host[0], "race"), LINE, [PUBLISHER])
@@ -115,24 +122,38 @@ def test_racing_writers_are_told_what_a_registry_can_tell(
     assert place(host[0], "race").alone
 
 
+@pytest.mark.parametrize("kind", ["_layers/sha256/{}/link", "_manifests/tags/*/current/link"])
+def test_what_another_writer_is_just_writing_is_asked_for_again(
+    host: tuple[str, Path], made: Path, kind: str
+) -> None:
+    """This registry empties a link and then writes it; whoever reads it between gets a 500."""
+    name = f"written-{len(kind)}"
+    entry = put(kit_of(made, "one"), place(host[0], name)).entry
+    pattern = kind.format(entry.record.kit.sha256)
+    (link,) = host[1].glob(f"data/docker/registry/v2/repositories/{name}/{pattern}")
+    whole = link.read_bytes()
+    waits: list[float] = []
+
+    def until_it_is_written(seconds: float) -> None:
+        waits.append(seconds)
+        link.write_bytes(whole)
+
+    link.write_bytes(b"")
+    where = place(host[0], name, client=Client(Ways(proxies={}, sleep=until_it_is_written)))
+    if kind.startswith("_layers"):
+        assert not where.put(measure(kit_of(made, "one")))
+    else:
+        assert not put(kit_of(made, "one"), where).outcomes[0].created
+    assert len(waits) == 1
+    assert waits[0] > 0.1
+
+
 @pytest.mark.parametrize("phase", ["put", "create"])
 def test_a_writer_that_is_killed_leaves_no_half_release(
     host: tuple[str, Path], made: Path, tmp_path: Path, phase: str
 ) -> None:
-    child = os.fork()
-    if child == 0:  # pragma: no cover - it is killed
-        where = place(host[0], f"killed-{phase}")
-        setattr(where, phase, lambda *given: os.kill(os.getpid(), 9))
-        try:
-            put(kit_of(made, "one"), where)
-        finally:
-            os._exit(1)
-    _, ended = os.waitpid(child, 0)
-    assert os.WTERMSIG(ended) == 9
     where = place(host[0], f"killed-{phase}")
-    assert read_history(where, LINE, [PUBLISHER]) == []
-    assert put(kit_of(made, "one"), where).outcomes[0].created
-    assert get(where, tmp_path / "low").new
+    killed_in(phase, where, kit_of(made, "one"), tmp_path / "low")
 
 
 # --- registries that are not what they should be ------------------------------------------------

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Judge
 from tests.support.making import REPOSITORY, make_kit
+from tests.support.program import apart
 
 TOOLS = {"tools/bin/run": b"#!/bin/sh\n", "tools/big": bytes(5 << 20), "data/x": b"x\n"}
 
@@ -24,12 +24,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def run(*arguments: object) -> tuple[int, bytes, str]:
-    """Run `offline-kit digest` as a program: its output is bytes."""
-    command = [sys.executable, "-c", "from kit.cli import main; main()", "digest"]
-    done = subprocess.run(
-        [*command, *map(str, arguments)], cwd=REPOSITORY, capture_output=True, check=False
-    )
-    return done.returncode, done.stdout, done.stderr.decode("utf-8")
+    """Run `offline-kit digest` with descriptors of its own: its output is bytes."""
+    done = apart(["digest", *map(str, arguments)], REPOSITORY, lambda: None)
+    return done.returncode, done.stdout.encode(), done.stderr
 
 
 def test_kit_and_spec_say_the_same(made: tuple[Path, Path]) -> None:

@@ -139,3 +139,17 @@ def test_people_get_lines(offline_kit: Run, monkeypatch: pytest.MonkeyPatch) -> 
     ended, out, _ = offline_kit("doctor")
     assert ended == 0
     assert "missing    cosign: is not on PATH\n           without it: " in out
+
+
+@pytest.mark.parametrize(
+    ("publisher", "state"),
+    [("gone.pem", "broken"), ("alice.pem", "ok"), ("p.pub=hsm:1", "not tried")],
+)
+def test_the_key_of_the_publisher_and_the_clock_are_looked_at(
+    offline_kit: Run, publisher: str, state: str
+) -> None:
+    text = Path("kit.toml").read_text()
+    Path("kit.toml").write_text(text.replace("out =", f'publisher = "{publisher}"\nout ='))
+    _, by_name = found(offline_kit)
+    assert by_name["key of the publisher"]["state"] == state
+    assert by_name["clock"]["state"] == "not tried"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.build import BuiltKit, Options, build
@@ -23,6 +23,7 @@ from kit.sources.inputs import Inputs
 from kit.sources.packed import DIRECTORY, FILE, LINK, Entry, Packed
 from kit.spec import KitSpec, load_spec
 from tests.conftest import Judge
+from tests.support.effort import at_least
 from tests.support.making import key, make_sources, noise, pinned, write_spec
 from verifier.core.limits import MIB
 from verifier.core.lists import DATA
@@ -216,7 +217,7 @@ names = st.text("ab\u00e9\u4e2d.-_ ", min_size=1, max_size=130).filter(
 )
 
 
-@settings(max_examples=100)
+@at_least(100)
 @given(st.lists(names, min_size=1, max_size=6), names, st.integers(0, 0o7777))
 def test_python_reads_any_name(parts: list[str], link: str, mode: int) -> None:
     path = "/".join(parts)

@@ -174,7 +174,7 @@ def test_pkcs12(lock: ser.KeySerializationEncryption) -> None:
     assert not private_key_in(trust)
 
 
-@pytest.mark.parametrize("kind", ["JKS", "JCEKS", "PKCS12"])
+@pytest.mark.parametrize("kind", ["JKS", pytest.param("JCEKS", marks=pytest.mark.long), "PKCS12"])
 def test_what_keytool_writes(tmp_path: Path, kind: str) -> None:
     program = shutil.which("keytool")
     if program is None:

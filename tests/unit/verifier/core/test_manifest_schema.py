@@ -9,9 +9,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import at_least
 from verifier.core.errors import FormatNewer, KitError, ManifestMalformed
 from verifier.core.jsonstrict import compact
 from verifier.core.manifest import check_manifest, encode_manifest, parse_manifest
@@ -143,7 +144,7 @@ def test_other_unknown_members_are_named(where: tuple[Any, ...]) -> None:
     assert names[0].endswith(".extra")
 
 
-@settings(max_examples=300)
+@at_least(300)
 @given(st.sampled_from(places(GOOD)), st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**41) | st.text(max_size=8),
     lambda inner: (

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import at_least
 from verifier.crypto.ecdsa import (
     P256,
     encode_der_signature,
@@ -376,7 +377,7 @@ def test_every_flipped_bit_of_a_key_is_refused() -> None:
 secrets = st.integers(1, N - 1)
 
 
-@settings(max_examples=60, deadline=None)
+@at_least(60, deadline=None)
 @given(secrets, st.binary(max_size=300), st.data())
 def test_what_others_sign_is_accepted_and_any_change_to_it_is_not(
     secret: int, message: bytes, data: st.DataObject
@@ -394,7 +395,7 @@ def test_what_others_sign_is_accepted_and_any_change_to_it_is_not(
     assert verify(P256, key, digest, changed, low_s=True) is (changed == low)
 
 
-@settings(max_examples=300, deadline=None)
+@at_least(300, deadline=None)
 @given(st.integers(1, N - 1), st.integers(1, N - 1), st.data())
 def test_bytes_that_parse_are_the_only_spelling(r: int, s: int, data: st.DataObject) -> None:
     der = encode_der_signature(r, s)
@@ -408,7 +409,7 @@ def test_bytes_that_parse_are_the_only_spelling(r: int, s: int, data: st.DataObj
     assert encode_der_signature(*numbers) == changed
 
 
-@settings(max_examples=300, deadline=None)
+@at_least(300, deadline=None)
 @given(st.integers(0, len(GOOD)), st.integers(0, 3), st.text(max_size=3))
 def test_text_that_parses_is_the_only_spelling(at: int, cut: int, insert: str) -> None:
     changed = GOOD[:at] + insert + GOOD[at + cut :]
@@ -419,7 +420,7 @@ def test_text_that_parses_is_the_only_spelling(at: int, cut: int, insert: str) -
     assert pem(spki(b"\0" + key)) == changed.rstrip("\n") + "\n"
 
 
-@settings(max_examples=100, deadline=None)
+@at_least(100, deadline=None)
 @given(st.binary(max_size=70), st.binary(max_size=80))
 def test_no_bytes_raise(key: bytes, signature: bytes) -> None:
     assert verify(P256, key, SAMPLE, signature, low_s=False) is False
