@@ -75,7 +75,7 @@ def grounds(target: Target, tmp_path: Path) -> Grounds:
     programs = tuple(name for name, data in files.items() if data.startswith(b"#!"))
     (tmp_path / "site").mkdir()
     given = json.loads(target.settings.read_text("utf-8"))
-    made = Grounds(tmp_path / "site")
+    made = Grounds(tmp_path / "site", patience=600.0)  # a busy machine
     return made.make(book, files, programs, head="", **given)
 
 

@@ -95,9 +95,11 @@ class Grounds:
 
     Attributes:
         place: What the steps change.
+        patience: Seconds that a command may take.
     """
 
     top: Path
+    patience: float = 120.0
     kit: Path = field(init=False)
     pyz: Path = field(init=False)
     place: Path = field(init=False)
@@ -205,7 +207,12 @@ class Grounds:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command, and hold it to its exit status."""
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, env=environment, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=self.patience,
+            env=environment,
+            check=False,
         )
         said = done.stdout + done.stderr
         assert status is None or done.returncode == status, f"exit {done.returncode}\n{said}"
@@ -235,7 +242,7 @@ class Grounds:
     def kill_when(self, command: list[str], ready: Any, number: int = signal.SIGKILL) -> int:
         """Start a command, send it a signal as soon as something is so; return how it ended."""
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.patience
         while not ready() and child.poll() is None:
             assert time.monotonic() < deadline, "it never came so far"
             time.sleep(0.005)
