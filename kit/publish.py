@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -112,6 +112,7 @@ def publish(
     dry_run: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
+    read_back: Callable[[Writer, Record], None] | None = None,
 ) -> Published:
     """Publish the release of a sealed kit, with all that lies beside it, at one or more places.
 
@@ -121,6 +122,7 @@ def publish(
     Args:
         also: Publishers of earlier entries.
         dry_run: Look only; the outcomes are empty.
+        read_back: Compares all files at a place with the record, before its entry is created.
 
     Raises:
         VersionTaken: The line has this version with other contents.
@@ -160,6 +162,8 @@ def publish(
         if len(history) < entry.record.n:
             place.probe()
             _put(place, measured, entry, outcome, statement)
+        if read_back is not None:
+            read_back(place, entry.record)
     for outcome, history in zip(outcomes, histories, strict=True):
         if len(history) < entry.record.n:
             outcome.created = _create(outcome.place, entry, publishers)

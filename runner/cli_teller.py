@@ -151,10 +151,10 @@ def around(options: argparse.Namespace, here: Here, bound: Record, teller: Telle
 
 def _ask(about: str, question: str) -> Answer | None:
     """Ask whoever sits at the terminal; nothing typed is no answer."""
-    print(f"{about}: {question}")
+    print(f"{about.partition(':')[2] or about}: {question}")
     try:
         said = input("type yes or no, then your name: ").split(None, 1)
-    except EOFError:
+    except (EOFError, OSError):  # the terminal was closed
         return None
     if len(said) != 2 or said[0] not in ("yes", "no"):
         return None

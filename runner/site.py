@@ -93,6 +93,7 @@ class Site:
         self._texts = list(secrets.values())
         self._rules = {name: Rule(probe) for name, probe in book.probes.items()}
         self.interrupted = ""
+        self.asking = False  # a person, who may type Ctrl-C
 
     # --- what the engine asks --------------------------------------------------------------------
 
@@ -143,8 +144,14 @@ class Site:
         return self._rules[probe].judge(self._take(self._book.probes[probe]))
 
     def ask(self, about: str, question: str, *, yes: bool) -> Answer | None:
-        """Ask a person; see `World.ask`."""
-        return self._around.ask(about, question, yes)
+        """Ask a person; see `World.ask`.  Ctrl-C is no answer."""
+        try:
+            self.asking = True
+            return self._around.ask(about, question, yes)
+        except KeyboardInterrupt:
+            return None
+        finally:
+            self.asking = False
 
     def wait(self, milliseconds: int) -> None:
         """Wait; see `World.wait`."""

@@ -302,6 +302,8 @@ def _signals(site: Site) -> Iterator[None]:
 
     def handle(number: int, frame: object) -> None:
         site.interrupted = site.interrupted or names[signal.Signals(number)]
+        if site.asking:  # a read from a terminal goes on behind a handler that only returns
+            raise KeyboardInterrupt
 
     before = {}
     for number in names:

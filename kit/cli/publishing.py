@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,8 +33,11 @@ from kit.cli.places import (
 from verifier.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from kit.places.choose import Access
+    from kit.places.model import Writer
     from kit.publish import Published
     from kit.releases.entry import Entry
+    from kit.releases.record import Record
 
 OneWriter = Annotated[
     bool, typer.Option("--one-writer", help="Nobody else writes there, and the server cannot tell.")
@@ -64,6 +68,9 @@ def _publish(
     one_writer: OneWriter = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    read_back: Annotated[
+        bool, typer.Option("--read-back", help="Fetch and compare every file before the entry.")
     ] = False,
     plain_http: PlainHttp = [],  # noqa: B006
     ca_file: CaFile = None,
@@ -98,6 +105,7 @@ def _publish(
             dry_run=dry_run,
             workers=jobs,
             progress=ways.progress,
+            read_back=partial(_read_back, ways) if read_back else None,
         )
     for outcome in done.outcomes:
         if outcome.place.alone and not dry_run:
@@ -112,6 +120,12 @@ def _publish(
     if not dry_run:
         words = ("releases", "verify", done.entry.record.line, "--from", to[0], "--publisher")
         say_next("offline-kit", *words, "FILE")
+
+
+def _read_back(ways: Access, place: Writer, record: Record) -> None:
+    from kit.places.readback import read_back
+
+    read_back(place, record, ways.client, ways.progress or (lambda name, done, total: None))
 
 
 def _value(done: Published, dry_run: bool) -> dict[str, Any]:

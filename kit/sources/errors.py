@@ -78,7 +78,7 @@ class NothingToUpdate(Usage):
     """What was named for --update is no component, and no evidence, that is fetched."""
 
     code = "nothing-to-update"
-    fix = "Give the id of a component that has a source with a url, as the spec spells it."
+    fix = "Give the id of a component with a source that is fetched, as the spec spells it."
 
 
 class ImageMalformed(Rejected):
@@ -213,7 +213,8 @@ class NpmLockUnusable(Usage):
 
     code = "npm-lock-unusable"
     fix = (
-        "Publish what is named to a registry, or leave it out; then write the lock with npm again."
+        "Name a directory with package.json and the lock that `npm install` writes; what is named"
+        " and has no tarball, publish to a registry or leave out."
     )
 
 

@@ -26,6 +26,8 @@ from kit.store import Artifact
 from verifier.core import limits
 
 MAX_LOCK = 64 * limits.MIB  # bytes
+MAX_TABLES = 200_000  # a table takes 100 microseconds to read, and 10 KB while it is read
+MAX_LINES = 8 * MAX_TABLES
 NAME = "kit.lock"
 _HEAD = """\
 # Written by `offline-kit lock`: what each source is, by digest. Keep it in version control.
@@ -186,8 +188,9 @@ def parse_lock(raw: bytes, *, where: str) -> Lock:
         LockInvalid: It is none, or not in the order and spelling of `render`.
     """
     if len(raw) > MAX_LOCK:
-        found = f"more than {MAX_LOCK} bytes"
-        raise LockInvalid([Problem(1, "", found, "a lock", "lock the spec again")], where=where)
+        raise _too_large(f"more than {MAX_LOCK} bytes", where)
+    if raw.count(b"\n[") > MAX_TABLES or raw.count(b"\n") > MAX_LINES:
+        raise _too_large(f"more than {MAX_TABLES} tables, or than {MAX_LINES} lines", where)
     try:
         values, lines = parse_toml(raw, where=where)
         lock = Lock.model_validate(values)
@@ -201,6 +204,10 @@ def parse_lock(raw: bytes, *, where: str) -> Lock:
     if problems:
         raise LockInvalid(problems, where=where)
     return lock
+
+
+def _too_large(found: str, where: str) -> LockInvalid:
+    return LockInvalid([Problem(1, "", found, "a lock", "lock the spec again")], where=where)
 
 
 def _twice(lock: Lock, lines: Lines) -> list[Problem]:

@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from kit.net.client import Client
@@ -184,7 +183,8 @@ def _path(source: Source, part: Part) -> str:
 
 
 def _why(done: subprocess.CompletedProcess[bytes], url: str) -> str:
-    """Return git's last words on one line; they may quote what a server said."""
-    lines: Sequence[str] = done.stderr.decode("utf-8", "replace").split("\n")
-    said = next((line for line in reversed(lines) if line.strip()), f"status {done.returncode}")
-    return f"git says {said[:300]!r}{f' of {url!r}' if url else ''}"
+    """Return what git says, on one line and without its advice; it may quote a server."""
+    said, _, _ = done.stderr.decode("utf-8", "replace").partition("\nPlease make sure")
+    lines = [line.strip() for line in said.split("\n") if line.strip()]
+    text = "; ".join(lines) or f"status {done.returncode}"
+    return f"git says {text[:300]!r}{f' of {url!r}' if url else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kit.errors import show
 from verifier.core.errors import KitError
 
 
@@ -20,7 +21,7 @@ def read_small(path: Path, limit: int, refusal: type[KitError], where: str) -> b
             data = file.read(limit + 1)
     except OSError as error:
         why = error.strerror or str(error)
-        raise refusal(f"{path.name}: {why}", where=where) from None
+        raise refusal(f"{show(path)}: {why}", where=where) from None
     if len(data) > limit:
         raise refusal(f"{path.name} has more than {limit} bytes", where=where)
     return data

@@ -316,7 +316,7 @@ def first_fault(damaged: set[int], wrong: set[int]) -> str:
     return ""
 
 
-@at_least(30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(fault=faults())
 @example(fault=(set(), set()))
 @example(fault=({13}, {0, 3}))

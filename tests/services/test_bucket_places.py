@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 
 from kit.net.s3 import PROBE, Bucket, BucketPlace
 from kit.places.model import PART, Measured, entry_key, object_key
 from kit.places.sending import measure
 from kit.publish import publish, read_history
 from tests.support.making import noise
-from tests.support.placing import PUBLISHER, SIGNER, code, get, put, race, there_and_back
+from tests.support.placing import PUBLISHER, SIGNER, code, get, killed_in, put, race, there_and_back
 from tests.support.releases import LINE, kit_of, record, release
 from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
@@ -245,6 +246,32 @@ def test_a_publisher_that_was_killed_while_it_proved_goes_on(
     assert put(large, where).outcomes[0].created
     assert 1 <= len(sent) < 3
     assert left(store, "late")[1] == []
+
+
+def test_a_large_kit_that_was_signed_anew_is_there_and_leaves_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hardware signs with a nonce: the same kitId, another digest, so nothing lies under that."""
+    monkeypatch.setattr("kit.signing.files.rfc_6979", ECDSA)
+    contents = noise(2 * PART + 1000)
+    one, two = (release(tmp_path / name, "1.0", 7, contents) for name in ("one", "two"))
+    where = place(store.url, "anew", tmp_path / "state")
+    first = put(one, where)
+    before = left(store, "anew")
+    again = put(two, where)
+    assert (again.entry.data, again.outcomes[0].created) == (first.entry.data, False)
+    assert two.name in again.others
+    assert left(store, "anew") == before
+    assert before[1] == []
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+@pytest.mark.parametrize("phase", ["probe", "put", "create"])
+def test_a_writer_that_is_killed_leaves_no_half_release(
+    store: Store, made: Path, tmp_path: Path, phase: str
+) -> None:
+    where = place(store.url, f"killed-{phase}")
+    killed_in(phase, where, kit_of(made, "one"), tmp_path / "low")
 
 
 def test_of_eight_that_race_one_wins_and_seven_are_told(store: Store, tmp_path: Path) -> None:

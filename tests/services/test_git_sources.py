@@ -188,6 +188,13 @@ GARBAGE = {
 }
 
 
+def test_what_git_says_is_told_and_not_its_advice(repository: Repository, tmp_path: Path) -> None:
+    nowhere = (repository.directory / "nowhere").as_uri()
+    with pytest.raises(KitError, match="does not appear to be a git repository") as caught:
+        run(tmp_path / "h", f'git = "{nowhere}"\nrev = "main"')
+    assert "make sure" not in caught.value.message
+
+
 @pytest.mark.parametrize("what", GARBAGE)
 def test_a_server_that_is_no_repository(what: str, judge: Judge, tmp_path: Path) -> None:
     judge("git")

@@ -169,8 +169,8 @@ def test_a_token_that_ends_in_the_middle_of_a_layer(tmp_path: Path) -> None:
             status(200, {}, json.dumps({"token": good[0]}).encode())(handler)
 
         def broken(handler: Handler) -> None:
+            good[0] = f"{good[0]}+"  # from the next request on another token is asked for
             cut(lying.layer, len(lying.layer) // 2)(handler)
-            good[0] = f"{good[0]}+"  # from now on another token is asked for
 
         routes = lying.web.routes
         routes[lying.blob] = in_turn(broken, whole(lying.layer))

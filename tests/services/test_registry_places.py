@@ -17,7 +17,7 @@ from kit.places.model import ARTIFACT, CONFIG, TITLE
 from kit.places.sending import measure
 from kit.publish import read_history
 from tests.conftest import Judge
-from tests.support.placing import CLIENT, PUBLISHER, code, get, put, race, there_and_back
+from tests.support.placing import CLIENT, PUBLISHER, code, get, killed_in, put, race, there_and_back
 from tests.support.registry import registry
 from tests.support.releases import LINE, entries, kit_of, record
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
@@ -152,20 +152,8 @@ def test_what_another_writer_is_just_writing_is_asked_for_again(
 def test_a_writer_that_is_killed_leaves_no_half_release(
     host: tuple[str, Path], made: Path, tmp_path: Path, phase: str
 ) -> None:
-    child = os.fork()
-    if child == 0:  # pragma: no cover - it is killed
-        where = place(host[0], f"killed-{phase}")
-        setattr(where, phase, lambda *given: os.kill(os.getpid(), 9))
-        try:
-            put(kit_of(made, "one"), where)
-        finally:
-            os._exit(1)
-    _, ended = os.waitpid(child, 0)
-    assert os.WTERMSIG(ended) == 9
     where = place(host[0], f"killed-{phase}")
-    assert read_history(where, LINE, [PUBLISHER]) == []
-    assert put(kit_of(made, "one"), where).outcomes[0].created
-    assert get(where, tmp_path / "low").new
+    killed_in(phase, where, kit_of(made, "one"), tmp_path / "low")
 
 
 # --- registries that are not what they should be ------------------------------------------------

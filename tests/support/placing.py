@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from kit.fetch import Fetched, fetch
 from kit.net.client import Client, Ways
 from kit.places.model import Writer
-from kit.publish import Published, publish
+from kit.publish import Published, publish, read_history
 from tests.support.making import pinned
 from tests.support.releases import LINE, kit_of, publisher, release
 from verifier.core.errors import KitError
@@ -63,6 +65,27 @@ def race(directory: Path, where: Callable[[], Writer]) -> list[str]:
     for thread in threads:
         thread.join()
     return results
+
+
+def killed_in(phase: str, where: Writer, kit: Path, low: Path) -> None:
+    """Have a publisher killed as it begins a phase: nobody sees a thing, and the next one ends it.
+
+    Args:
+        phase: A method of the place.
+        low: Where the release is fetched to.
+    """
+    child = os.fork()
+    if child == 0:  # pragma: no cover - it is killed
+        setattr(where, phase, lambda *given: os.kill(os.getpid(), signal.SIGKILL))
+        try:
+            put(kit, where)
+        finally:
+            os._exit(1)
+    _, ended = os.waitpid(child, 0)
+    assert os.WTERMSIG(ended) == signal.SIGKILL
+    assert read_history(where, LINE, [PUBLISHER]) == []
+    assert put(kit, where).outcomes[0].created
+    assert get(where, low).new
 
 
 def there_and_back(where: Writer, made: Path, low: Path) -> None:

@@ -239,6 +239,7 @@ def _component(opened: Opened, item: Component, found: _Found | None = None) -> 
         item.version,
         item.lands,
         item.placeholder,
+        item.owner,
         (item.kind,) if item.kind else tuple(sorted(more.kinds)) if more is not None else (),
         sum(map(len, runs)),
         sum(sum(sizes[run.start : run.stop]) for run in runs),

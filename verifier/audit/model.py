@@ -40,6 +40,7 @@ class ComponentRow:
     """A component, and what its members are.
 
     Attributes:
+        owner: Who answers for it, by the manifest (FORMAT 9.2); empty if it names nobody.
         kinds: What it says it is (FORMAT 9.2), else what is in it: ``image``, ``wheel``, ...
         digest: Its component digest (FORMAT 11); empty where there is none.
         licences: Those of the elements of SBOMs that describe its members.
@@ -50,6 +51,7 @@ class ComponentRow:
     version: str
     lands: str
     placeholder: str
+    owner: str
     kinds: tuple[str, ...]
     members: int
     size: int

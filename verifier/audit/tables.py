@@ -105,7 +105,7 @@ def _held(audit: Audit) -> Iterator[_Draft]:
 
 _DECISIONS = "outcome|rule|about|what was found|code"
 _SIGNERS = "signer|scheme|SHA-256 of the public key"
-_COMPONENTS = "component|version|kinds|members|bytes|lands|licences|origin"
+_COMPONENTS = "component|version|owner|kinds|members|bytes|lands|licences|origin"
 _IMAGES = "image|digest|platform|layers|signed by|missing"
 _VULNERABILITIES = "severity|status|vulnerability|package|fixed in|answer|scan"
 _ATTESTATIONS = "verdict|type|signed by|about|document|signed at|note"
@@ -142,8 +142,8 @@ def _components(audit: Audit) -> Iterator[Sequence[str]]:
     for row in audit.components:
         lands = f"{row.lands} (empty for now: {row.placeholder})" if row.placeholder else row.lands
         yield (
-            *(row.id, row.version, ", ".join(row.kinds), str(row.members), str(row.size), lands),
-            *(some(row.licences), some(row.origins)),
+            *(row.id, row.version, row.owner or "nobody named", ", ".join(row.kinds)),
+            *(str(row.members), str(row.size), lands, some(row.licences), some(row.origins)),
         )
 
 

@@ -28,6 +28,16 @@ _TIME = re.compile(
     "([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.][0-9]{1,9})?"
     "(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+# where provenance of v1 says its source: GitHub's, ours, that of generators, Cloud Build's
+_SOURCES = (
+    ("workflow", "repository"),
+    ("source",),
+    ("source", "uri"),
+    ("repository",),
+    ("buildConfigSource", "repository"),
+    ("sourceToBuild", "repository"),
+)
+_COMMIT = re.compile("/commit/[0-9a-f]{40}")  # how Cloud Build before v1 names a commit of a source
 # where predicates of known types say when they were made, from the last moment to the first
 _TIMES = (
     ("runDetails", "metadata", "finishedOn"),
@@ -170,13 +180,17 @@ def _builder(wanted: str, statement: Statement) -> str:
 def is_source(wanted: str, found: str) -> bool:
     """Whether a provenance means the source that a policy names, at whatever ref.
 
-    Only what stands behind the whole address and an ``@`` is a ref: an address without a path could
-    otherwise be somebody else's (``https://host@other/``).
+    Only what is behind the whole address and an ``@`` is a ref, or behind ``/commit/`` a commit:
+    an address without a path could otherwise be somebody else's (``https://host@other/``).
     """
     wanted, found = (text[4:] if text.startswith("git+") else text for text in (wanted, found))
     wanted, found = wanted.rstrip("/"), found.rstrip("/")
-    behind = wanted.partition("://")[2]
-    return found == wanted or ("/" in behind and found.startswith(f"{wanted}@"))
+    if found == wanted:
+        return True
+    if "/" not in wanted.partition("://")[2] or not found.startswith(wanted):
+        return False
+    rest = found[len(wanted) :]
+    return rest.startswith("@") or _COMMIT.fullmatch(rest) is not None
 
 
 def _sources(statement: Statement) -> list[str]:
@@ -189,7 +203,7 @@ def _sources(statement: Statement) -> list[str]:
             found = [dig(each, "uri") for each in _list(dig(predicate, "materials"))[:1]]
     else:
         given = dig(predicate, "buildDefinition", "externalParameters")
-        for names in (("workflow", "repository"), ("source",), ("source", "uri"), ("repository",)):
+        for names in _SOURCES:
             value = dig(given, *names)
             found += [value] if isinstance(value, str) else []
         first = _list(dig(predicate, "buildDefinition", "resolvedDependencies"))[:1]

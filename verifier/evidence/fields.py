@@ -56,10 +56,18 @@ class Fields:
             raise self.wrong("not a string", name)
         return value
 
-    def data(self, name: str) -> bytes:
-        """Return the bytes of a string in base64, which must not be empty."""
+    def data(self, name: str, *, url_safe: bool = False) -> bytes:
+        """Return the bytes of a string in base64, which must not be empty.
+
+        Args:
+            url_safe: Whether it may be in the other alphabet, too (RFC 4648, 5), with padding; one
+                string is in one of them.
+        """
+        text = self._get(name)
+        if url_safe and isinstance(text, str) and not {"+", "/"} & set(text):
+            text = text.replace("-", "+").replace("_", "/")
         try:
-            value = parse_base64(self._get(name), "it")
+            value = parse_base64(text, "it")
         except NotStrict as reason:
             raise self.wrong(str(reason), name) from None
         if not value:

@@ -74,17 +74,21 @@ class Statement:
     predicate: Any
 
 
-def parse_envelope(fields: Fields) -> Envelope:
+def parse_envelope(fields: Fields, *, url_safe: bool = True) -> Envelope:
     """Return the envelope in an object of foreign JSON; its signatures are not judged.
+
+    Args:
+        url_safe: Whether both alphabets of base64 are read, as DSSE has it (envelope.md): Google's
+            Cloud Build writes signatures in the one for URLs.  A sigstore bundle has one spelling.
 
     Raises:
         KitError: The kind that ``fields`` has, if it is none.
     """
-    payload = fields.data("payload")
+    payload = fields.data("payload", url_safe=url_safe)
     signatures = []
     for each in fields.each("signatures", MAX_SIGNATURES):
         keyid = each.text("keyid") if each.has("keyid") else ""
-        signatures.append((keyid, each.data("sig")))
+        signatures.append((keyid, each.data("sig", url_safe=url_safe)))
     if not signatures:
         raise fields.wrong("no signature", "signatures")
     return Envelope(payload, fields.text("payloadType"), tuple(signatures))

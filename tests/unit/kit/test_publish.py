@@ -457,6 +457,28 @@ def test_what_cannot_be_published_is_named(made: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "place").exists()
 
 
+def test_what_is_read_back_must_be_what_was_sent(
+    made: Path, tmp_path: Path, offline_kit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that gives another byte is noticed on request, before readers can see the release."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = DirectoryPlace(tmp_path / "place")
+    command = ["publish", str(kit_of(made, "one")), "--to", f"dir:{place.path}", "--read-back"]
+    command += ["--key", key("sums")]
+    assert put(kit_of(made, "one"), place).outcomes[0].created
+    assert offline_kit(*command)[0] == 0
+    (sums,) = place.path.glob("objects/sha256/*/SHA256SUMS")
+    _flip(sums)
+    status, _, err = offline_kit(*command)
+    assert (status, "error[place-differs]" in err, "SHA256SUMS" in err) == (4, True, True)
+    shutil.rmtree(place.path / "lines")
+    assert offline_kit(*command)[0] == 4
+    assert not (place.path / "lines").exists()
+    _flip(sums)
+    assert offline_kit(*command)[0] == 0
+    assert (place.path / "lines").exists()
+
+
 def test_parts_depend_on_the_size_alone() -> None:
     mib = 1 << 20
     assert [part_size(size) for size in (0, 16 * mib, 16 * mib + 1)] == [0, 0, 8 * mib]

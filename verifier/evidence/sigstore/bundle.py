@@ -150,7 +150,7 @@ def read_bundle(value: Any) -> Bundle:
     message = _message(fields.at("messageSignature")) if fields.has("messageSignature") else None
     envelope = None
     if message is None:
-        envelope = parse_envelope(fields.at("dsseEnvelope"))
+        envelope = parse_envelope(fields.at("dsseEnvelope"), url_safe=False)
         if len(envelope.signatures) != 1:
             raise fields.wrong("not exactly one signature", "dsseEnvelope.signatures")
     return Bundle(

@@ -95,6 +95,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "deep": (b"a = " + b"[" * 5000 + b"]" * 5000, "more than 32 deep"),
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "byte order mark"),
     "too large": (b"#" * (MAX_LOCK + 1), "more than"),
+    "too many tables": (b"version = 1\n" + b"[[source]]\n" * 2_000_000, "200000 tables"),
+    "too many lines": (b"version = 1\n" + b"[tools]\n" + b"#\n" * 3_000_000, "1600000 lines"),
 }
 
 

@@ -1,0 +1,98 @@
+"""A gate at a real terminal: what somebody types there, and keys that are no answer."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import Grounds, step
+
+GATE = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
+ASKED = b"type yes or no, then your name: "
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
+    """Return a run that waits at its gate."""
+    grounds = Grounds(tmp_path_factory.mktemp("terminal")).make(step("a") + GATE + step("b"))
+    grounds.begin(6)
+    return grounds
+
+
+def started(command: list[str]) -> tuple[int, int]:
+    """Start a command at a terminal of its own; return its process and our end of the terminal."""
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover - it becomes the command
+        for number in (signal.SIGINT, signal.SIGHUP):  # a worker of pytest may ignore them
+            signal.signal(number, signal.SIG_DFL)
+        os.execve(command[0], command, {})
+    return child, terminal
+
+
+def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
+    """Run a command at a terminal of its own and type when it asks; return status and output."""
+    child, terminal = started(command)
+    seen, answered, deadline = b"", False, time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                data = os.read(terminal, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            if not data:
+                break
+            seen += data
+        if ASKED in seen and not answered:
+            os.write(terminal, typed)
+            answered = True
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), seen.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"),
+    [
+        pytest.param(b"\n", 6, id="nothing"),
+        pytest.param(b"yes\n", 6, id="no name"),
+        pytest.param(b"y Ann\n", 6, id="a letter"),
+        pytest.param(b"YES Ann\n", 6, id="capitals"),
+        pytest.param(b"\x04", 6, id="end of input"),
+        pytest.param(b"\x03", 6, id="Ctrl-C"),
+        pytest.param(b"no Ann\n", 5, id="no"),
+    ],
+)
+def test_only_a_whole_answer_opens_a_gate(waiting: Grounds, typed: bytes, status: int) -> None:
+    done, said = at_a_terminal(waiting.command("resume", waiting.run_directory), typed)
+    assert done == status, said
+    assert "Traceback" not in said
+    assert "go: Go on?" in said
+    assert waiting.log() == ["--apply a"], "the step behind the gate was begun"
+
+
+def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
+    grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
+    done, said = at_a_terminal(grounds.new("run"), b"yes Ann of the night shift\n")
+    assert done == 0, said
+    assert grounds.log() == ["--apply a", "--apply b"]
+    journal = (grounds.run_directory / "journal").read_text("utf-8")
+    assert "Ann of the night shift" in journal
+
+
+def test_a_terminal_that_closes_at_the_question_leaves_the_run_as_it_is(waiting: Grounds) -> None:
+    child, terminal = started(waiting.command("resume", waiting.run_directory))
+    seen, deadline = b"", time.monotonic() + 60
+    while ASKED not in seen and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            seen += os.read(terminal, 1 << 16)
+    os.close(terminal)  # the kernel sends SIGHUP
+    _, ended = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(ended) in (3, 6, -signal.SIGHUP)  # nobody sees it
+    assert waiting.log() == ["--apply a"]
+    assert waiting.state()["phase"] == "waiting"
