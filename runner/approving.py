@@ -16,8 +16,10 @@ from runner.errors import ApprovalInvalid, OperatorsMissing, OperatorsShareKey
 from runner.state import DONE, RunState
 from verifier.core import limits
 from verifier.core.jsonstrict import compact
+from verifier.core.model import format_time, parse_time
 from verifier.core.trust import Root, parse_root
 from verifier.host import files
+from verifier.host.errors import RootExpired
 
 TYPE = "https://offline-kit.example/approval/v1"
 OPERATORS = "operators.json"
@@ -78,6 +80,28 @@ def check_apart(operators: Root, publisher: Root, path: str) -> None:
         if (key.material or key.public.encode()) in theirs:
             why = f"has a key of the publisher ({key.signer})"
             raise OperatorsShareKey(why, where=repr(path))
+
+
+def expired(operators: Root, now: int) -> bool:
+    """Whether the root of operators is past its date; the moment itself is past, as in TUF.
+
+    Args:
+        operators: The root.
+        now: Seconds since the epoch.
+    """
+    end = parse_time(operators.expires)
+    return end is not None and now >= end
+
+
+def check_in_date(operators: Root, now: int) -> None:
+    """See that the root of operators is good at a time.
+
+    Raises:
+        RootExpired: It is past its date.
+    """
+    if expired(operators, now):
+        why = f"version {operators.version} is good until {operators.expires}"
+        raise RootExpired(f"{why}, and it is {format_time(now)}", where=OPERATORS)
 
 
 def signer_of(message: bytes, signature: bytes, operators: Root) -> str:

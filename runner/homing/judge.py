@@ -26,12 +26,15 @@ from runner.homing.chaincheck import read_sealed
 from runner.homing.expectations import look_again, reports_in
 from runner.homing.layout import BETWEEN, JOURNAL, components_of, info_of, site_of
 from runner.homing.shapes import misshapen
+from runner.homing.spec import spec_text
 from runner.homing.statements import Told, all_outputs, statements
 from runner.kitside import Looked
+from runner.packing.provenance import PROVENANCE, version_in
+from runner.packing.store import own_evidence
 from runner.state import DONE, RunState, fold
 from verifier.catch import Caught
 from verifier.core.errors import KitError, UsageError
-from verifier.core.lists import DATA, Index
+from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.run import default_workers, prove_file
@@ -112,7 +115,10 @@ class _Judge:
     def choose(self, opened: Opened) -> Iterable[int]:
         assert opened.index is not None
         member = opened.index.find(JOURNAL.encode())
-        return [] if member is None else [member, *reports_in(opened.index)]
+        if member is None:
+            return []
+        own = opened.index.find(PROVENANCE)
+        return [member, *([] if own is None else [own]), *reports_in(opened.index)]
 
     def judge(self, opened: Opened, caught: Caught) -> Sequence[KitError]:
         try:
@@ -149,6 +155,7 @@ def _read(opened: Opened, caught: Caught, operators: Root, looked: Looked) -> Ev
     if info_of(state, read.records[-1], site) != info:
         raise EvidenceFalse("has another name than its journal says", where="the manifest")
     carried = _check_members(told, opened, looked)
+    _check_own(opened, caught.data.get(PROVENANCE.decode(), b""))
     return Evidence(opened, told, site, carried, look_again(told, caught.data))
 
 
@@ -265,6 +272,26 @@ def _check_members(told: Told, opened: Opened, looked: Looked) -> bool:
     if manifest.components != components_of(manifest.kit.version, list(found)):
         raise EvidenceFalse("has other components than evidence has", where="the manifest")
     return carried
+
+
+def _check_own(opened: Opened, provenance: bytes) -> None:
+    """Hold what the evidence says of its own making to its members.
+
+    Which version packed it is in nothing else, so that word is taken as it stands.
+
+    Raises:
+        EvidenceFalse: It is not what follows, or more is there.
+    """
+    index, manifest = opened.index, opened.manifest
+    assert index is not None
+    assert manifest is not None
+    spec = (spec_text(manifest.kit, manifest.components), version_in(provenance))
+    wanted = own_evidence(manifest.kit, manifest.components, index, spec)
+    first, last = index.bounds[EVIDENCE], index.bounds[EVIDENCE + 1]
+    found = {index.path(member): index.digest(member).hex() for member in range(first, last)}
+    for path in sorted({*wanted, *found}):
+        if path not in wanted or found.get(path) != _sha256(wanted[path]):
+            raise EvidenceFalse("is not what follows from its members", where=repr(path))
 
 
 def _sha256(data: bytes) -> str:

@@ -8,6 +8,7 @@ from runner.errors import StagingMissing, StagingUnfit
 from runner.kitside import Looked
 from verifier.core.errors import UsageError
 from verifier.host.accept import Host
+from verifier.host.errors import RootExpired
 from verifier.host.judge import override_of
 from verifier.typed import Any, record
 
@@ -41,6 +42,7 @@ def unlock(
     Raises:
         StagingMissing: Evidence is asked for, and none is given.
         StagingUnfit: It does not open the environment.
+        RootExpired: The operators' root is past its date, and the policy enforces that.
         KitError: It is no good evidence.
     """
     wanted = looked.book.environments[environment].after
@@ -56,15 +58,20 @@ def unlock(
                 f"{environment!r} is only run after {wanted.environment!r}: evidence of this kit"
                 " from there is wanted"
             )
-        from runner.approving import load_operators  # here: a zipapp compiles what it imports
+        from runner.approving import (
+            check_in_date,
+            load_operators,
+        )  # here: a zipapp compiles what it imports
         from runner.homing import after, judge
 
         operators = load_operators(host.directory.path, host.root)
+        if judgement.chosen.policy.enforce_root_expiry:  # the site's rule, as for the publisher's
+            check_in_date(operators, judgement.now)
         found = judge.verify(evidence, operators, looked)
         last_seen = judgement.known.last_seen if judgement.known else 0
         after.hold(found, wanted, target, clock, last_seen)
         return Unlocked(after.bound_of(found))
-    except (StagingMissing, StagingUnfit) as fault:
+    except (StagingMissing, StagingUnfit, RootExpired) as fault:
         policy, line = judgement.chosen.policy, looked.manifest.kit.line
         by = override_of(policy, fault.code, line, looked.kit_id, judgement.now)
         if not by:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from verifier.core.jsonstrict import compact
+from verifier.core.errors import KitError
+from verifier.core.jsonstrict import compact, parse_json
 from verifier.core.model import STATEMENT_TYPE, KitInfo
 from verifier.typed import Any
 
@@ -55,3 +56,12 @@ def encode_provenance(
         },
     }
     return compact(value) + b"\n"
+
+
+def version_in(data: bytes) -> str:
+    """Return the version of the builder that a provenance names; empty if it names none."""
+    try:
+        version = parse_json(data)["predicate"]["runDetails"]["builder"]["version"]["offline-kit"]
+    except (KitError, LookupError, TypeError, ValueError):
+        return ""
+    return version if isinstance(version, str) else ""

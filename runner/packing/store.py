@@ -145,7 +145,9 @@ def _index(
     """Return the members of the kit with their digests, and where their contents are."""
     payload = Index()
     data = _extend(payload, DATA, members)
-    evidence = _evidence(info, components, payload, spec)
+    evidence = {
+        path: Source(data) for path, data in own_evidence(info, components, payload, spec).items()
+    }
     sources_of = {f"verifier/{path}": Source(data) for path, data in verifier.items()}
     classes: dict[int, Mapping[str, Source]] = {
         SUMS: {"SHA256SUMS": Source(b"")},
@@ -176,10 +178,17 @@ def _extend(index: Index, rank: int, found: Mapping[str, Source]) -> list[Source
     return sources
 
 
-def _evidence(
+def own_evidence(
     info: KitInfo, components: tuple[Component, ...], payload: Index, spec: tuple[bytes, str]
-) -> dict[str, Source]:
-    """Return what a kit says of itself: its provenance, and the index of that (FORMAT 18)."""
+) -> dict[str, bytes]:
+    """Return what a kit says of itself: its provenance, and the index of that (FORMAT 18).
+
+    Args:
+        info: What the kit is.
+        components: What its members belong to.
+        payload: An index that has its payload.
+        spec: The spec that a builder would make it of, and the version of that builder.
+    """
     from verifier.evidence.components import component_digest
     from verifier.evidence.index import PATH, write_index
 
@@ -191,7 +200,7 @@ def _evidence(
     dependencies = [resource(SPEC, hashlib.sha256(text).hexdigest())]
     made = encode_provenance(info, subjects, dependencies, version)
     name = PROVENANCE.decode()
-    return {name: Source(made), PATH: Source(write_index({name: made}))}
+    return {name: made, PATH: write_index({name: made})}
 
 
 def _measure(source: Source) -> tuple[int, bytes]:

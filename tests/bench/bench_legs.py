@@ -219,13 +219,29 @@ def hand_legs(data: DataSet) -> list[Leg]:
 
 
 def clean(data: DataSet, leg: Leg) -> None:
-    """Remove what a run of a leg left behind; on a disk, to the end."""
+    """Remove what a run of a leg left behind; on a disk, put it aside."""
     (data.directory / "out").mkdir(exist_ok=True)
     for name in leg.makes:
         path = data.directory / name
-        if path.is_dir():
+        if os.path.isabs(name):
+            _put_aside(path, data)
+        elif path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-        if os.path.isabs(name):
-            _run(["sync", "-f", os.path.dirname(name)], data.directory)  # the next run's is its own
+
+
+def _put_aside(path: Path, data: DataSet) -> None:
+    """Rename a directory on the disk; remove it only where there is no room for more.
+
+    ext4 gives no inode out again for a minute or more after its removal, and looks at all of
+    these for each new file: after 29,000 removals `cp` of as many took 12 s instead of 3.
+    """
+    aside = path.with_name("aside")
+    aside.mkdir(exist_ok=True)
+    if shutil.disk_usage(aside).free < 4 * data.bytes:
+        shutil.rmtree(aside)
+        aside.mkdir()
+    if path.exists():
+        path.rename(aside / f"{data.name}-{path.name}-{len(os.listdir(aside))}")
+    _run(["sync", "-f", os.fspath(aside)], data.directory)  # the next run's is its own

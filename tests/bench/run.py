@@ -131,6 +131,8 @@ def main(arguments: Sequence[str]) -> None:
         ]
         results.append(Result(data, chosen, run_rounds(data, chosen, rounds, tries)))
     on_disk = place_of(disk) if disk is not None else ""
+    if disk is not None:
+        shutil.rmtree(disk)
     text = render(results, size=options.size, rounds=rounds, place=place_of(work), disk=on_disk)
     print(text, end="")
     if options.write_docs:

@@ -20,6 +20,7 @@ from runner.book.parse import parse_runbook
 from runner.chain import FIRST, Record, digest_of, line_of, read_chain
 from runner.here import sha256
 from runner.homing.layout import JOURNAL, components_of, info_of
+from runner.homing.spec import spec_text
 from runner.homing.statements import Output, Told, all_outputs, statements
 from runner.kitside import Looked, look_under, members_text, wanted
 from runner.packing.store import Source, write_store
@@ -81,12 +82,13 @@ def packed(
     members: Mapping[str, bytes],
     root: Root,
     sign: Callable[[bytes], Mapping[str, bytes]],
+    spec: bytes = b"",
 ) -> bytes:
     """Return a stored kit whose verifier is a stub."""
     with tempfile.TemporaryFile() as file:
         sources = {path: Source(data) for path, data in members.items()}
         number = file.fileno()
-        write_store(number, info, components, sources, STUB, chain_bytes([root]), (b"", "0"), sign)
+        write_store(number, info, components, sources, STUB, chain_bytes([root]), (spec, "0"), sign)
         return os.pread(number, os.fstat(number).st_size, 0)
 
 
@@ -205,6 +207,7 @@ class Draft:
         lines: The journal.
         truth: The journal that statements are made of; None for the same.
         change: From path to other contents; None removes it.
+        spec_more: What its provenance takes the spec to end with.
     """
 
     looked: Looked
@@ -215,6 +218,7 @@ class Draft:
     by: Ed25519PrivateKey | None = OPERATOR
     change: Mapping[str, bytes | None] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    spec_more: bytes = b""
 
     def members(self) -> tuple[dict[str, bytes], KitInfo]:
         """Return what is packed, and what the kit is called."""
@@ -245,13 +249,14 @@ class Draft:
     def bytes(self) -> bytes:
         """Return the evidence, sealed."""
         members, info = self.members()
-        by = self.by
+        by, components = self.by, components_of(info.version, list(members))
         return packed(
             info,
-            components_of(info.version, list(members)),
+            components,
             members,
             parse_root(operators()),
             lambda payload: {} if by is None else {"olga-key": by.sign(pae(payload))},
+            spec_text(info, components) + self.spec_more,
         )
 
 
@@ -382,6 +387,8 @@ def _false(good: Draft, records: list[Record]) -> Iterator[HomeCase]:
                 info={"version": "two"})  # fmt: skip
     yield false("later_sequence", "The sequence is not the time of the last record.",
                 info={"sequence": 1 << 39})  # fmt: skip
+    yield false("provenance_of_another", "Its provenance says that it was built of another spec.",
+                spec_more=b"\n")  # fmt: skip
 
     def excluded(name: str, why: str, code: str, changed: list[Record]) -> HomeCase:
         return HomeCase(name, "11.6", why, code, replace(good, lines=chained(changed)).bytes)

@@ -178,6 +178,8 @@ def test_the_release_team_reads_it_as_text_json_and_a_page(
     assert re.search(r"Z a: done \(exited 0\) after", said)
     value = json.loads(invoke(*words, "--json"))
     assert value["closed"]
+    good = {"expired": False, "expires": "2036-11-24T00:00:00Z", "version": 1}
+    assert value["operators"] == good
     assert [one["id"] for one in value["steps"]] == ["a", "open", "b"]
     assert "<td>gate:open: olga said yes" in page.read_text("utf-8")
 

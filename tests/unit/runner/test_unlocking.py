@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from runner.chain import Record
 from runner.errors import StagingUnfit
 from runner.homing.after import DAY, bound_of, hold
 from runner.homing.judge import Evidence, verify
+from runner.homing.unlock import unlock
 from runner.kitside import Looked
 from tests.support.homecases import (
     Draft,
@@ -24,8 +26,10 @@ from tests.support.homecases import (
     operators,
     run_records,
 )
+from tests.support.making import pinned
 from verifier.core.model import parse_time
 from verifier.core.trust import parse_root
+from verifier.host.errors import RootExpired
 
 ENDED = parse_time("2026-11-24T10:00:10Z") or 0
 AFTER = After("staging", 5)
@@ -117,3 +121,28 @@ def test_all_reasons_are_said_at_once(kit: Looked) -> None:
 def replace_days(after: After, days: int) -> After:
     """Return the same demand with another age."""
     return After(after.environment, days)
+
+
+@pytest.mark.parametrize("enforced", [True, False])
+def test_an_expired_root_of_operators_opens_as_the_policy_says(
+    kit: Looked, tmp_path: Path, *, enforced: bool
+) -> None:
+    (tmp_path / "operators.json").write_bytes(operators())
+    evidence = tmp_path / "evidence"
+    evidence.write_bytes(Draft(kit, chained(run_records(kit))).bytes())
+    end = parse_time(parse_root(operators()).expires) or 0
+
+    def enter(now: int) -> None:
+        policy = SimpleNamespace(enforce_root_expiry=enforced, overrides=())
+        judged = SimpleNamespace(chosen=SimpleNamespace(policy=policy), known=None, now=now)
+        place = SimpleNamespace(path=str(tmp_path))
+        host: Any = SimpleNamespace(judgement=judged, directory=place, root=pinned())
+        unlock(kit, host, "production", "the real one", str(evidence), ENDED)
+
+    enter(end - 1)
+    if not enforced:
+        enter(end)
+        return
+    with pytest.raises(RootExpired) as refused:
+        enter(end)
+    assert refused.value.where == "operators.json"

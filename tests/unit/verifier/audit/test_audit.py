@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from tests.support.assembler import Draft, assemble
+from tests.support.assembler import Draft, assemble, component
 from tests.support.auditing import (
     CVE,
     PROVENANCE,
@@ -52,6 +52,15 @@ def value_of(audit: Audit) -> dict[str, Any]:
     assert value == audit_value(audit)
     assert [error.message for error in VALIDATOR.iter_errors(value)] == []
     return value
+
+
+def test_audit_names_who_answers_for_a_component(tmp_path: Path) -> None:
+    path = tmp_path / "kit.tar.zst"
+    owned = component("tools", "tools", owner="DevOps Guild")
+    path.write_bytes(assemble(Draft(components=(owned,))))
+    audit = audit_kit(os.fspath(path), job())
+    assert [row["owner"] for row in value_of(audit)["components"]] == ["DevOps Guild"]
+    assert "DevOps Guild" in "".join(audit_text(audit))
 
 
 def test_audit_says_all_that_the_kit_holds(tmp_path: Path) -> None:
