@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.run import place_of
 from verifier import _compat
 
 
@@ -18,6 +17,8 @@ def test_the_host_is_believed(directory: str) -> None:
         pytest.skip(f"not run: this host has no {directory}")
     descriptor = os.open(directory, os.O_RDONLY)
     try:
+        from tests.bench.run import place_of  # here: a lesser host has not what it asks
+
         expected = place_of(Path(directory)) in {"tmpfs", "ramfs"}
         assert _compat.is_in_memory(descriptor) is expected
     finally:
