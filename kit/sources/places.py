@@ -7,12 +7,14 @@ must have the facts that were noted when it was found.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kit.errors import SourceChanged, show
 from kit.sources.packed import Packed
 from kit.spec.patterns import Exclude
 
@@ -102,9 +104,20 @@ class Directories:
             return os.stat(name, dir_fd=self._at(top, directory), follow_symlinks=False)
 
     def link(self, top: bytes, directory: bytes, name: bytes) -> bytes:
-        """Return what a link says."""
-        with self._lock:
-            return os.readlink(name, dir_fd=self._at(top, directory))
+        """Return what a link says.
+
+        Raises:
+            SourceChanged: It is none any more.
+            OSError: The host refuses.
+        """
+        try:
+            with self._lock:
+                return os.readlink(name, dir_fd=self._at(top, directory))
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # readlink(2): no link
+                raise
+            where = show(os.path.join(directory, name))
+            raise SourceChanged("has been exchanged", where=where) from None
 
     def entries(self, top: bytes, directory: bytes) -> Iterator[tuple[os.DirEntry[str], bytes]]:
         """Yield what is in a directory by its names in bytes, which are different."""

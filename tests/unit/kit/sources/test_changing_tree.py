@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit import errors
+from kit.sources.places import Directories
 from tests.support.collecting import Listing, data_of, tree
 from verifier.core.errors import ExitStatus
 
@@ -62,3 +63,12 @@ def test_a_directory_that_becomes_a_link_during_the_walk(
     with contextlib.suppress(errors.SourceChanged):
         found = data_of(tmp_path, 'dir = "t"')  # what was opened is still what was moved away
         assert found.inodes[1] == (tmp_path / "t-d/b").stat().st_ino
+
+
+def test_a_link_that_is_none_any_more_when_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "was-a-link").mkdir()
+    top = os.fsencode(tmp_path)
+    with pytest.raises(errors.SourceChanged, match="has been exchanged"):
+        Directories().link(top, top, b"was-a-link")
+    with pytest.raises(FileNotFoundError):
+        Directories().link(top, top, b"nothing")
