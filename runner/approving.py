@@ -101,7 +101,12 @@ def check_in_date(operators: Root, now: int) -> None:
     """
     if expired(operators, now):
         why = f"version {operators.version} is good until {operators.expires}"
-        raise RootExpired(f"{why}, and it is {format_time(now)}", where=OPERATORS)
+        raise RootExpired(
+            f"{why}, and it is {format_time(now)}",
+            where=OPERATORS,
+            fix="Have the operators make a newer operators.json; if the clock is wrong, set it; or"
+            " record an override.",
+        )
 
 
 def signer_of(message: bytes, signature: bytes, operators: Root) -> str:

@@ -38,7 +38,7 @@ class Upload:
     Args:
         where: The bucket and the key.
         asking: Turns what boto3 raises into our errors.
-        is_there: Whether the server has the file now, by its SHA-256; raises if it has another.
+        check: Raises if the server has another file than the one that was measured.
     """
 
     def __init__(

@@ -171,9 +171,8 @@ class _Reading:
         part = part_size(size)
         whole, done, number = hashlib.sha256(), 0, 0
         free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
-        for _ in range(
-            AT_ONCE + 1 if part else 1
-        ):  # used again: new memory costs as much as a copy
+        # buffers are used again: new memory costs as much as a copy
+        for _ in range(AT_ONCE + 1 if part else 1):
             free.put(bytearray(part or min(PART, size + 1)))
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="part") as pool:
             while not self.stop.is_set():

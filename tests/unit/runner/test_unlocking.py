@@ -15,7 +15,7 @@ from runner.chain import Record
 from runner.errors import StagingUnfit
 from runner.homing.after import DAY, bound_of, hold
 from runner.homing.judge import Evidence, verify
-from runner.homing.unlock import unlock
+from runner.homing.unlock import Unlocked, unlock
 from runner.kitside import Looked
 from tests.support.homecases import (
     Draft,
@@ -27,9 +27,11 @@ from tests.support.homecases import (
     run_records,
 )
 from tests.support.making import pinned
+from verifier.core.errors import KitError
 from verifier.core.model import parse_time
 from verifier.core.trust import parse_root
 from verifier.host.errors import RootExpired
+from verifier.host.policy import Override
 
 ENDED = parse_time("2026-11-24T10:00:10Z") or 0
 AFTER = After("staging", 5)
@@ -132,12 +134,12 @@ def test_an_expired_root_of_operators_opens_as_the_policy_says(
     evidence.write_bytes(Draft(kit, chained(run_records(kit))).bytes())
     end = parse_time(parse_root(operators()).expires) or 0
 
-    def enter(now: int) -> None:
-        policy = SimpleNamespace(enforce_root_expiry=enforced, overrides=())
+    def enter(now: int, *overrides: Override) -> Unlocked:
+        policy = SimpleNamespace(enforce_root_expiry=enforced, overrides=overrides)
         judged = SimpleNamespace(chosen=SimpleNamespace(policy=policy), known=None, now=now)
         place = SimpleNamespace(path=str(tmp_path))
         host: Any = SimpleNamespace(judgement=judged, directory=place, root=pinned())
-        unlock(kit, host, "production", "the real one", str(evidence), ENDED)
+        return unlock(kit, host, "production", "the real one", str(evidence), ENDED)
 
     enter(end - 1)
     if not enforced:
@@ -146,3 +148,13 @@ def test_an_expired_root_of_operators_opens_as_the_policy_says(
     with pytest.raises(RootExpired) as refused:
         enter(end)
     assert refused.value.where == "operators.json"
+    assert "operators.json" in refused.value.fix
+    # an override lets the date pass, and not the evidence
+    line = kit.manifest.kit.line
+    override = Override("late", "root-expired", "the ceremony is on Friday", line=line)
+    passed = enter(end, override)
+    assert passed.after["signers"] == ["olga"]
+    assert "the ceremony is on Friday" in passed.override
+    evidence.write_bytes(b"no evidence at all")
+    with pytest.raises(KitError):
+        enter(end, override)
