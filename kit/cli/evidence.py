@@ -35,16 +35,14 @@ def _verify(
     from runner.approving import expired
     from runner.homing.words import audit_lines, audit_value
     from verifier.audit.outputs import check_file, write_file
-    from verifier.rootfile import load_root
 
     inputs = [os.fspath(path) for path in (evidence, kit, root, operators)]
     if html is not None:
         check_file("--html", os.fspath(html), inputs, "")
-    found = held_evidence(
+    found, theirs = held_evidence(
         wanted(evidence, KIT), wanted(kit, KIT), wanted(root, ROOT), wanted(operators, ROOT)
     )
     value = audit_value(found)
-    theirs = load_root(os.fspath(operators))
     past = expired(theirs, now())
     value["operators"] = {"expired": past, "expires": theirs.expires, "version": theirs.version}
     if past:
