@@ -87,60 +87,68 @@ def by_python() -> Pieces | None:
 def by_library() -> Pieces | None:
     """Return what reads by libzstd; None where there is none."""
     library = load_library()
-    if library is None:
-        return None
-    from ctypes import (
-        POINTER,
-        Structure,
-        addressof,
-        byref,
-        c_char_p,
-        c_size_t,
-        c_uint,
-        c_void_p,
-        create_string_buffer,
-        string_at,
-    )
+    return None if library is None else _Library(library).pieces
 
-    class Buffer(Structure):
-        _fields_ = [("place", c_void_p), ("size", c_size_t), ("at", c_size_t)]
 
-    library.ZSTD_createDStream.restype = c_void_p
-    library.ZSTD_freeDStream.argtypes = [c_void_p]
-    library.ZSTD_isError.argtypes, library.ZSTD_isError.restype = [c_size_t], c_uint
-    library.ZSTD_getErrorName.argtypes = [c_size_t]
-    library.ZSTD_getErrorName.restype = c_char_p
-    decode = library.ZSTD_decompressStream
-    decode.argtypes, decode.restype = [c_void_p, POINTER(Buffer), POINTER(Buffer)], c_size_t
+class _Library:
+    """libzstd through ctypes."""
 
-    def pieces(file: BinaryIO) -> Iterator[bytes]:
-        stream = library.ZSTD_createDStream()
+    def __init__(self, library: Any) -> None:
+        import ctypes  # here: a Python without it comes by another way
+
+        class Buffer(ctypes.Structure):
+            """A ZSTD_inBuffer or ZSTD_outBuffer."""
+
+            _fields_ = [("place", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+            _fields_ += [("at", ctypes.c_size_t)]
+
+        self._ctypes, self._library, self._buffer = ctypes, library, Buffer
+        library.ZSTD_createDStream.restype = ctypes.c_void_p
+        library.ZSTD_freeDStream.argtypes = [ctypes.c_void_p]
+        library.ZSTD_isError.argtypes = library.ZSTD_getErrorName.argtypes = [ctypes.c_size_t]
+        library.ZSTD_isError.restype = ctypes.c_uint
+        library.ZSTD_getErrorName.restype = ctypes.c_char_p
+        pointer = ctypes.POINTER(Buffer)
+        library.ZSTD_decompressStream.argtypes = [ctypes.c_void_p, pointer, pointer]
+        library.ZSTD_decompressStream.restype = ctypes.c_size_t
+
+    def pieces(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield what is packed.
+
+        Raises:
+            NotZstd: It is damaged, or wants too large a window.
+            EOFError: It ends too early.
+        """
+        stream = self._library.ZSTD_createDStream()
         if not stream:
             raise MemoryError("libzstd could not make a context")
-        made, ended = create_string_buffer(_OUT), True
+        made, left = self._ctypes.create_string_buffer(_OUT), 0
+        target = self._buffer(self._ctypes.addressof(made), _OUT, 0)
         try:
-            while True:
-                data = file.read(_IN)
-                if not data:
-                    break
-                given = create_string_buffer(data, len(data))
-                source = Buffer(addressof(given), len(data), 0)
-                target = Buffer(addressof(made), _OUT, _OUT)
-                # what is left in it when the input is used up comes out with more room
-                while source.at < source.size or (target.at == _OUT and not ended):
+            for data in iter(lambda: file.read(_IN), b""):
+                given = self._ctypes.create_string_buffer(data, len(data))
+                source = self._buffer(self._ctypes.addressof(given), len(data), 0)
+                while True:
                     target.at = 0
-                    left = decode(stream, byref(target), byref(source))
-                    if library.ZSTD_isError(left):
-                        raise NotZstd(library.ZSTD_getErrorName(left).decode("ascii", "replace"))
-                    ended = left == 0
+                    left = self._step(stream, target, source)
                     if target.at:
-                        yield string_at(made, target.at)
-            if not ended:
+                        yield made.raw[: target.at]
+                    # a full buffer may not be all: more comes out when there is room
+                    if source.at == source.size and (target.at < _OUT or not left):
+                        break
+            if left:
                 raise EOFError("it ends within a frame")
         finally:
-            library.ZSTD_freeDStream(stream)
+            self._library.ZSTD_freeDStream(stream)
 
-    return pieces
+    def _step(self, stream: int, target: Any, source: Any) -> int:
+        """Return what the library says: 0 at the end of a frame."""
+        byref = self._ctypes.byref
+        left: int = self._library.ZSTD_decompressStream(stream, byref(target), byref(source))
+        if self._library.ZSTD_isError(left):
+            why = self._library.ZSTD_getErrorName(left).decode("ascii", "replace")
+            raise NotZstd(why)
+        return left
 
 
 def plain(file: BinaryIO) -> Iterator[bytes]:
