@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -32,6 +33,9 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 Handler = Callable[[int, FrameType | None], Any]
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WAIT = "Wait until the other run has ended, then run again."
+_PAUSE_SECONDS = 0.02
+_PAUSES = 500  # a small file is written in milliseconds
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
@@ -142,7 +146,7 @@ def _create(partial: Path, path: Path) -> int:
         if lock(descriptor) is not False and is_still(partial, descriptor):
             return descriptor
         os.close(descriptor)  # another run cleared up between our two calls
-    raise OutputExists("is being written by another run", where=show(path))
+    raise OutputExists("is being written by another run", where=show(path), fix=_WAIT)
 
 
 def lock(descriptor: int) -> bool | None:
@@ -264,16 +268,16 @@ def sync_directory(directory: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a small file, replacing one that is there.
+    """Write a small file, replacing one that is there; runs that do so take turns.
 
     Raises:
-        OutputExists: Another run is writing it.
+        OutputExists: Another run has been writing in the directory for too long.
         OutputForeign: Something that is not ours has the name of the unfinished file.
         OutputUnwritable: The host refuses.
         BuildDiskFull: The disk is full.
     """
     try:
-        with _unfinished(path) as (descriptor, partial):
+        with _turn(path), _unfinished(path) as (descriptor, partial):
             with open(descriptor, "wb", closefd=False) as stream:
                 stream.write(data)
             _compat.sync_file(descriptor)
@@ -283,3 +287,19 @@ def replace_file(path: Path, data: bytes) -> None:
             sync_directory(path.parent)
     except OSError as error:
         raise refused(error, path) from None
+
+
+@contextlib.contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Have the directory of a small file for oneself, where its file system has locks."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for _ in range(_PAUSES):
+            if lock(directory) is not False:
+                break
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            raise OutputExists("is being written by another run", where=show(path), fix=_WAIT)
+        yield
+    finally:
+        os.close(directory)
