@@ -129,7 +129,8 @@ ENGINES = (
 def made(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     """Return a site with a kit whose step is run in an image."""
     grounds = Grounds(tmp_path_factory.mktemp("site"))
-    layout = image_layout(grounds.top / "layout", [{"etc/image": b"old", "lost": b""}, files])
+    layers: list[Files] = [{"etc/image": b"old", "lost": b""}, files]
+    layout = image_layout(grounds.top / "layout", layers, packed="zstd")
     given = {"tools/step": STEP}
     for path in layout.rglob("*"):
         if path.is_file():

@@ -71,6 +71,7 @@ def step(name: str, *more: str, **fields: Any) -> str:
         f"{{ run = {json.dumps([*words, '--undo'])}, check = {json.dumps([*words, '--undone'])} }}"
     )
     fields.setdefault("undo", undo)
+    fields.setdefault("secrets", '["word"]')
     lines += [f"{key.replace('_', '-')} = {value}" for key, value in fields.items()]
     return "\n".join(lines) + "\n"
 
