@@ -12,7 +12,6 @@ import errno
 import os
 import signal
 import stat
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -34,8 +33,6 @@ _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 Handler = Callable[[int, FrameType | None], Any]
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WAIT = "Wait until the other run has ended, then run again."
-_PAUSE_SECONDS = 0.02
-_PAUSES = 500  # a small file is written in milliseconds
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
@@ -271,7 +268,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write a small file, replacing one that is there; runs that do so take turns.
 
     Raises:
-        OutputExists: Another run has been writing in the directory for too long.
+        OutputExists: Another run is writing it, where the file system has no locks.
         OutputForeign: Something that is not ours has the name of the unfinished file.
         OutputUnwritable: The host refuses.
         BuildDiskFull: The disk is full.
@@ -291,15 +288,11 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _turn(path: Path) -> Iterator[None]:
-    """Have the directory of a small file for oneself, where its file system has locks."""
+    """Have the directory of a small file for oneself: whoever has it writes for milliseconds."""
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for _ in range(_PAUSES):
-            if lock(directory) is not False:
-                break
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            raise OutputExists("is being written by another run", where=show(path), fix=_WAIT)
+        with contextlib.suppress(_compat.LocksMissing):
+            _compat.lock(directory, wait=True)
         yield
     finally:
         os.close(directory)
