@@ -125,7 +125,13 @@ def docker(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """Have a daemon of our own; return what asks it, as a site would name its program."""
     daemon, client = judge("dockerd"), judge("docker")
     place = Path(tempfile.mkdtemp(prefix="kit-docker-", dir="/var/tmp"))
-    words = [daemon, "--host", f"unix://{place}/socket", "--data-root", place / "data"]
+    words: list[str | Path] = [
+        daemon,
+        "--host",
+        f"unix://{place}/socket",
+        "--data-root",
+        place / "data",
+    ]
     words += ["--exec-root", place / "exec", "--pidfile", place / "pid", "--storage-driver", "vfs"]
     words += ["--bridge", "none", "--iptables=false", "--ip6tables=false"]
     words += ["--exec-opt", "native.cgroupdriver=cgroupfs"]
