@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.common import Json, app, now, say, user_store
-from kit.cli.defaults import SPEC, Chosen
+from kit.cli.common import Json, app, now, say
+from kit.cli.defaults import SPEC, Chosen, StoreOption
 from kit.cli.places import CaFile, PlainHttp, access
 from verifier.core.errors import ExitStatus
 
@@ -30,6 +30,7 @@ def _doctor(
     ] = False,
     plain_http: PlainHttp = [],  # noqa: B006
     ca_file: CaFile = None,
+    store_dir: StoreOption = None,
     json_: Json = False,
 ) -> None:
     """Say what this host has, what each missing part costs, and whether places can be reached.
@@ -52,7 +53,7 @@ def _doctor(
     found = [
         *look_at_host(),
         look_at_disk("out", chosen.out(None)),
-        look_at_disk("store", user_store().root),
+        look_at_disk("store", chosen.store(store_dir).root),
         *look_at_root(root, clock),
         *look_at_keys({name: one.value for name, one in defaults.keys.items()}),
     ]

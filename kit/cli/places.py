@@ -51,7 +51,7 @@ def access(
 ) -> Iterator[Access]:
     from kit.cli.lock import transfers
     from kit.net.client import Client, Ways
-    from kit.net.registry import Logins, login_files
+    from kit.net.logins import Logins, login_files
     from kit.places.choose import Access
 
     ways = Ways(

@@ -114,6 +114,12 @@ class DefaultFields(Table):
         description="the directory for releases: a path",
         examples=["out"],
     )
+    store_dir: HostPath | None = Field(
+        None,
+        alias="store-dir",
+        description="the directory of the store that `lock` fills and `build` takes from: a path",
+        examples=["store"],
+    )
     sums_key: HostPath | None = Field(
         None,
         alias="sums-key",

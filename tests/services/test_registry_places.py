@@ -14,7 +14,8 @@ import pytest
 
 from kit.net.artifacts import RegistryPlace
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins, parse_reference
+from kit.net.logins import Logins
+from kit.net.registry import parse_reference
 from kit.places.model import ARTIFACT, CONFIG, TITLE
 from kit.places.sending import measure
 from kit.publish import read_history
