@@ -146,7 +146,14 @@ OFFLINE: list[tuple[Sequence[str], str]] = [
 ]
 
 
-EVERYWHERE = {"--json", "--jobs", "--plain-http", "--ca-file", "--help"}  # they mean the same
+EVERYWHERE = {
+    "--json",
+    "--jobs",
+    "--plain-http",
+    "--ca-file",
+    "--store-dir",
+    "--help",
+}  # they mean the same
 ONE_CHANGE_EACH = "root rotate"  # ten: each is one change of a root, and any of them come together
 
 
