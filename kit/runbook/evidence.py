@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from runner.approving import check_apart
 from runner.homing.judge import Evidence, verify
 from runner.kitside import look_under
+from runner.operators import check_apart
 from verifier.audit.htmlform import page
 from verifier.audit.tables import Table, shown
 from verifier.core.trust import Root
@@ -65,6 +65,10 @@ def _head(value: Mapping[str, Any]) -> Iterator[str]:
             **value["expectations"]
         ),
     }
+    operators = value.get("operators", {})
+    if operators:
+        past = ", expired" if operators["expired"] else ""
+        facts["operators' root"] = f"version {operators['version']}, {operators['expires']}{past}"
     for name, text in facts.items():
         yield f"<div><dt>{name}</dt><dd><bdi>{escape(shown(text))}</bdi></dd></div>\n"
     yield "</dl>\n<p>Before the seal the host could write anything: who sealed it vouches.</p>\n"

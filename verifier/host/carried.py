@@ -188,7 +188,7 @@ def _finder(
 
 def _contents(index: Index, component: Component, layouts: Sequence[Layout]) -> Contents:
     from verifier.evidence.components import component_digest, members_of
-    from verifier.evidence.images import images_of
+    from verifier.evidence.imagelist import images_in
     from verifier.evidence.judgement import Contents
 
     units: set[str] = set()
@@ -204,7 +204,7 @@ def _contents(index: Index, component: Component, layouts: Sequence[Layout]) -> 
             layout.path.startswith(f"{path}/") or layout.path == f"{path}/"
             for path in component.paths
         )
-        images = images_of(layout) if here else []
+        images = images_in(layout.index, layout.blobs.get) if here else []
         if images is None:
             unread = f"the index of the images in {layout.path!r} was not read, or is none"
         units.update(images or ())

@@ -314,6 +314,37 @@ def planned(grounds: Grounds, evidence: Path, status: int) -> str:
     return said.getvalue()
 
 
+def test_an_expired_root_of_operators_seals_nothing_where_the_policy_says_so(
+    closed: Grounds, tmp_path: Path
+) -> None:
+    policy, theirs = closed.trust / "policy.json", closed.trust / "operators.json"
+    value = {
+        "type": "https://offline-kit.example/policy/v1",
+        "name": "hall 2",
+        "otherLines": "allow",
+        "rootExpiry": "enforce",
+    }
+    late = {"name": "late", "code": "root-expired", "line": "demo/stable", "reason": "on Friday"}
+    said, good = "warning: the operators' root, version 1, expired on", theirs.read_bytes()
+    key = ["--key", str(closed.top / "host" / "olga.pem"), "--yes"]
+    try:
+        keys = {"olga": ("ed25519", public_of(OPERATOR))}
+        theirs.write_bytes(operators_root(keys, expires="2026-01-01T00:00:00Z"))
+        assert said in export(closed, 0, tmp_path / "reported", *key)
+        policy.write_text(json.dumps(value), encoding="utf-8")
+        refused = export(closed, 3, tmp_path / "refused", *key)
+        assert said in refused
+        assert "error[root-expired]: operators.json" in refused
+        assert list((tmp_path / "refused").iterdir()) == []
+        assert "NOT SEALED" in export(closed, 6, tmp_path / "unsealed", "--yes")
+        policy.write_text(json.dumps({**value, "overrides": [late]}), encoding="utf-8")
+        passed = export(closed, 0, tmp_path / "passed", *key)
+        assert "let pass: root-expired: override 'late': on Friday" in passed
+    finally:
+        policy.unlink(missing_ok=True)
+        theirs.write_bytes(good)
+
+
 def test_an_override_lets_unfit_evidence_pass_and_no_foreign_one(
     closed: Grounds, evidence: Path, tmp_path: Path
 ) -> None:
