@@ -83,11 +83,12 @@ def words_of(grounds: Grounds, name: str) -> list[str]:
 @pytest.mark.long
 def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path) -> None:
     """From the first directory to the last record, and the whole way back."""
-    grounds = Grounds(tmp_path).make(step("a") + step("b"))
+    gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
+    grounds = Grounds(tmp_path).make(step("a") + step("b") + gate)
     line = grounds.runs / "demo" / "stable"
 
     def go(*words: str) -> None:
-        assert main(list(words)) == 0, words
+        assert main(list(words)) == (0 if words[0] == "rollback" else 6), words
 
     def again(*words: str) -> None:
         assert ended(fork(lambda: go(*words))) == 0
@@ -103,7 +104,7 @@ def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path) -
         name = f"forward{number}"
         killed_at(point, lambda name=name: go(*words_of(grounds, name)))  # type: ignore[misc]
         if (line / name / "journal").exists():
-            again("resume", str(line / name))
+            again("resume", str(line / name))  # to the gate
         else:  # no run has begun; what is left of it is in nobody's way
             assert grounds.log() == []
             again(*words_of(grounds, f"{name}-again"))
