@@ -20,8 +20,8 @@ from tests.support.program import Run
 from tests.support.reports import trx
 from tests.support.sigstoreserver import TOKEN_ISSUER, Services, sigstore_services, token
 from verifier.core.errors import KitError
-from verifier.evidence.errors import IdentityMismatch
 from verifier.evidence.sigstore.bundle import parse_bundle
+from verifier.evidence.sigstore.errors import IdentityMismatch
 from verifier.evidence.sigstore.identity import Identity
 from verifier.evidence.sigstore.roots import parse_trusted_root
 from verifier.evidence.sigstore.verify import Artifact, verify_bundle
