@@ -49,7 +49,12 @@ def _add_options(command: Parser, name: str) -> None:
             "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="the trust directory"
         )
         command.add_argument(
-            "--settings", metavar="FILE", required=True, help="the settings of the site, JSON"
+            "--settings",
+            metavar="FILE",
+            required=name == "run",
+            default="",
+            help="the settings of the site, JSON"
+            + ("; without them: what they must hold" if name == "plan" else ""),
         )
         command.add_argument(
             "--environment", metavar="NAME", default="", help="must be that of the settings"
