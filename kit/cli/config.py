@@ -77,6 +77,7 @@ def _pipeline(plan: Pipeline) -> Iterator[tuple[str, str]]:
         ("plain-http", plan.plain_http),
         ("ca-file", plan.ca_file),
         ("one-writer", str(plan.one_writer).lower()),
+        ("read-back", str(plan.read_back).lower()),
     ):
         yield name, value if isinstance(value, str) else ", ".join(value or ())
     tables: list[tuple[str, Table]] = [(f"step.{step.name}", step) for step in plan.steps]

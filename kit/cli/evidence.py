@@ -35,19 +35,18 @@ def _verify(
     from runner.homing.words import audit_lines, audit_value
     from runner.operators import dated
     from verifier.audit.outputs import check_file, write_file
-    from verifier.rootfile import load_root
 
     inputs = [os.fspath(path) for path in (evidence, kit, root, operators)]
     if html is not None:
         check_file("--html", os.fspath(html), inputs, "")
-    found = held_evidence(
+    found, theirs = held_evidence(
         wanted(evidence, KIT), wanted(kit, KIT), wanted(root, ROOT), wanted(operators, ROOT)
     )
     value = audit_value(found)
-    theirs = dated(load_root(os.fspath(operators)), now())
-    value["operators"] = theirs.value()
-    if theirs.expired:
-        note(theirs.warning())
+    judged = dated(theirs, now())
+    value["operators"] = judged.value()
+    if judged.expired:
+        note(judged.warning())
     if html is not None:
         write_file(os.fspath(html), evidence_html(value))
     if json_:

@@ -87,6 +87,7 @@ class Pipeline:
     plain_http: tuple[str, ...] = ()
     ca_file: str | None = None
     one_writer: bool = False
+    read_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,7 @@ def _stages(release: Release, path: Path, keys: Mapping[str, Default]) -> Iterat
         "plain_http": release.plain_http,
         "ca_file": release.ca_file and near(release.ca_file),
         "one_writer": release.one_writer,
+        "read_back": release.read_back,
     }
     return ((name, value) for name, value in ready.items() if value is not None)
 

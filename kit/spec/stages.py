@@ -218,3 +218,9 @@ class PipelineFields(DefaultFields):
         description="true to say that nobody else writes to these places",
         examples=[False],
     )
+    read_back: bool | None = Field(
+        None,
+        alias="read-back",
+        description="true to fetch and compare every file at a place before the entry is created",
+        examples=[True],
+    )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from runner.container import Box, make_places
 from runner.errors import PreflightFailed
+from runner.program import Start, surroundings
 from runner.settings import ENGINES
+from verifier.typed import replace
 
 PLAIN, SECRET = {"PATH": "/bin"}, {"SMALL_SECRET": "hunter2hunter2"}
 
@@ -51,6 +55,17 @@ def test_the_kit_is_read_and_data_is_written(by: str) -> None:
             volumes = [words[n + 1] for n in range(len(words)) if words[n] == "--volume"]
             modes = {v.split(":")[0]: "ro" if v.endswith(":ro") else "rw" for v in volumes}
     assert modes == {"/kit": "ro", "/data": "rw", "/scratch": "rw"}
+
+
+def test_engines_with_a_configuration_have_the_home_of_their_user() -> None:
+    homes = {by: box(by).home for by in ENGINES}
+    own = pwd.getpwuid(os.getuid()).pw_dir
+    assert homes == {"bwrap": "", "runc": "", "podman": own, "docker": own}
+    start = Start(["x"], {}, "/scratch", "mark", "/output", 1, home=own)
+    assert surroundings(start)["HOME"] == own
+    assert surroundings(replace(start, home=""))["HOME"] == "/scratch"
+    with box("podman").words(["x"], "name", "/s", {"HOME": "/s"}, SECRET) as words:
+        assert "HOME=/s" in words  # of the program, which is not where podman's things are
 
 
 def test_a_container_has_one_name_for_one_mark() -> None:

@@ -20,7 +20,7 @@ from kit.spec import load_spec
 from runner.cli import main
 from runner.homing.judge import Evidence, verify
 from runner.homing.spec import spec_text
-from runner.kitside import look_under
+from runner.kitside import Looked, look_under
 from tests.conftest import Judge
 from tests.support.authenticator import Authenticator
 from tests.support.homes import OPERATOR, STRANGER, operators_root, public_of, write_operators
@@ -28,7 +28,7 @@ from tests.support.making import REPOSITORY, ROOT_FILE, pinned
 from tests.support.running import HEAD, Grounds, step
 from verifier.core.errors import KitError
 from verifier.core.signature import SSHSIG_SK
-from verifier.core.trust import parse_root
+from verifier.core.trust import Root, parse_root
 
 pytestmark = pytest.mark.slow
 RUNS = REPOSITORY / "fixtures" / "runs"
@@ -182,6 +182,23 @@ def test_the_release_team_reads_it_as_text_json_and_a_page(
     assert value["operators"] == good
     assert [one["id"] for one in value["steps"]] == ["a", "open", "b"]
     assert "<td>gate:open: olga said yes" in page.read_text("utf-8")
+
+
+def test_what_is_said_of_operators_is_of_the_root_that_it_was_held_to(
+    closed: Grounds, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read a second time, it could be another one by then."""
+    operators = tmp_path / "operators.json"
+    operators.write_bytes((closed.trust / "operators.json").read_bytes())
+
+    def held_then_gone(path: str, root: Root, kit: Looked) -> Evidence:
+        operators.unlink()
+        return verify(path, root, kit)
+
+    monkeypatch.setattr("kit.runbook.evidence.verify", held_then_gone)
+    words = ["evidence", "verify", str(evidence), "--kit", str(closed.kit)]
+    said = invoke(*words, "--root", str(ROOT_FILE), "--operators", str(operators), "--json")
+    assert json.loads(said)["operators"]["version"] == 1
 
 
 def test_hardware_and_agents_seal_it(closed: Grounds, tmp_path: Path, judge: Judge) -> None:

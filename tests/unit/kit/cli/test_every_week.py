@@ -141,6 +141,7 @@ owners = ["Guild"]
 plain-http = ["127.0.0.1:1"]
 ca-file = "ca.pem"
 one-writer = true
+read-back = true
 [release.keys]
 alice = "a.pem"
 [[release.step]]
