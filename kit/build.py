@@ -356,6 +356,8 @@ def _kept_out(directory: Path, options: Options) -> dict[tuple[int, int], str]:
     what[directory] = "the directory that the kit goes to"
     if options.out is not None:
         what[options.out] = "the directory for releases (--out)"
+    if options.taken is not None:
+        what[options.taken.store.root] = "the store of what was fetched"
     found = {}
     for path, why in what.items():
         with contextlib.suppress(OSError):  # a key that no longer is there leaks nothing

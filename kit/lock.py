@@ -15,7 +15,7 @@ from kit.container.output import replace_file
 from kit.errors import SourcesCollide
 from kit.net.client import Client
 from kit.net.download import Downloads, Progress
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.sources.errors import LockMissing, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts
 from kit.sources.lockfile import Lock, load_lock, render
@@ -137,8 +137,10 @@ def _check_names(known: Sequence[Part], update: frozenset[str]) -> None:
     names = {name for part in known for name in (part.component, part.path) if name}
     unknown = sorted(update - names)
     if unknown:
-        there = ", ".join(sorted(part.component or part.path for part in known)) or "nothing"
-        raise NothingToUpdate(f"{', '.join(map(repr, unknown))}: fetched is {there}")
+        there = ", ".join(sorted(repr(part.component or part.path) for part in known)) or "none"
+        raise NothingToUpdate(
+            f"--update {', '.join(map(repr, unknown))}: no such part is fetched; there is {there}"
+        )
 
 
 def _still_true(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner import processes
 from runner.book.across import SITE
+from runner.book.asked import secrets_of
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
 from runner.masking import Masker
@@ -71,6 +72,7 @@ class Site:
     """The world of the engine; see `runner.work.World`.
 
     Args:
+        secrets: By their names; all are kept out of outputs, whoever is given them.
         plan: The digest of the first line of the journal: no other run has it.
     """
 
@@ -89,8 +91,8 @@ class Site:
         self._directory, self._book, self._settings = directory, book, settings
         self._around, self._box = around, box
         self._digests: dict[tuple[str, int, int, int], str] = {}
-        self._secrets = {book.inputs[name].variable: text for name, text in secrets.items()}
-        self._texts = list(secrets.values())
+        self._secrets, self._texts = secrets, list(secrets.values())
+        self._given = {step.id: secrets_of(book, step) for step in book.steps}
         self._rules = {name: Rule(probe) for name, probe in book.probes.items()}
         self.interrupted = ""
         self.asking = False  # a person, who may type Ctrl-C
@@ -184,7 +186,7 @@ class Site:
         scratch = os.path.join(place, "scratch")
         values = self._values(task, scratch)
         boxed = self._is_boxed(task)
-        argv, variables = self._argv(task, values, boxed), dict(self._secrets)
+        argv, variables = self._argv(task, values, boxed), self._secrets_for(task)
         if task.use:
             filled = {key: fill([word], values)[0] for key, word in task.arguments.items()}
             variables[ARGUMENTS] = json.dumps(filled, sort_keys=True)
@@ -214,6 +216,17 @@ class Site:
         facts.update(self._program(task))
         return replace(ended, evidence={**ended.evidence, **facts}), place
 
+    def _secrets_for(self, task: Task) -> dict[str, str]:
+        """Return the secrets that a task is given, by their variables: its own, and no others."""
+        what, _, name = task.what.partition(":")
+        if what == "probe":
+            names = self._book.probes[name].secrets
+        elif what == "way":
+            names = self._book.ways[name].secrets
+        else:
+            names = self._given[task.step]
+        return {self._book.inputs[one].variable: self._secrets[one] for one in names}
+
     def _is_boxed(self, task: Task) -> bool:
         """Whether a task is run in the image: what the runner or the site brings is not."""
         return self._box is not None and not task.use and not task.words[0].startswith(SITE)
@@ -225,11 +238,11 @@ class Site:
             yield start, {}
             return
         box, name = self._box, self._box.name(start.mark)
-        told = {**surroundings(start), **start.variables}
-        with box.words(start.argv, name, start.directory, told) as argv:
-            ending = box.ending(name)
+        given = box.words(start.argv, name, start.directory, surroundings(start), start.variables)
+        with given as argv:
             facts = {"container": {"by": box.by, "image": box.digest, "name": name}}
-            yield replace(start, argv=argv, ending=ending, contained=True), facts
+            ending = box.ending(name)
+            yield replace(start, argv=argv, ending=ending, contained=True, home=box.home), facts
 
     def _program(self, task: Task) -> dict[str, Any]:
         """Return which program of the site was started: its path and its digest."""

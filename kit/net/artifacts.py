@@ -16,7 +16,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from kit.net.client import Client
 from kit.net.download import Wanted
 from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized
-from kit.net.registry import OCI_MANIFEST, Logins, Reference, Registry
+from kit.net.logins import Logins
+from kit.net.registry import OCI_MANIFEST, Reference, Registry
 from kit.places.errors import (
     PlaceDiffers,
     PlaceFull,

@@ -296,7 +296,12 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise TlsRefused(f"holds no certificates: {error}", where=repr(str(ca_file))) from None
+            why = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+            raise TlsRefused(
+                str(why),
+                where=repr(str(ca_file)),
+                fix="Name a PEM file with the certificates of authorities.",
+            ) from None
     return context
 
 
@@ -308,7 +313,11 @@ def _netrc(path: Path | None) -> netrc.netrc | None:
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:
         # the text of the error may have a line of the file in it
         reason = error.strerror if isinstance(error, OSError) else "is not in the form of netrc"
-        raise FetchUnauthorized(str(reason), where=repr(str(path))) from None
+        raise FetchUnauthorized(
+            str(reason),
+            where=repr(str(path)),
+            fix="Mend the file, or name another in the variable NETRC.",
+        ) from None
 
 
 def _host(url: str) -> str:

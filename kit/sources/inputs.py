@@ -6,7 +6,13 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 
-from kit.errors import KitError, SourceChanged, SourceSecret, SourceUnreadable, show
+from kit.errors import (
+    KitError,
+    SourceChanged,
+    SourceSecret,
+    SourceUnreadable,
+    show,
+)
 from kit.sources.collect import Collected, Collection
 from kit.sources.notes import has_capabilities
 from kit.sources.packed import EXCHANGED

@@ -173,7 +173,7 @@ def _is_too_deep(values: object) -> bool:
 
 def _too_deep(line: int, where: str) -> SpecInvalid:
     found = f"arrays, tables or dotted keys are more than {MAX_DEPTH} deep"
-    return _not_toml(line, found, "write a spec as in manifests/examples/", where)
+    return _not_toml(line, found, "nest less: manifests/examples/ shows what is enough", where)
 
 
 def _not_toml(line: int, found: str, fix: str, where: str) -> SpecInvalid:

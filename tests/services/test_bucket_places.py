@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
@@ -315,6 +316,68 @@ def test_corruption_in_the_bucket_is_noticed_by_fetch(
     assert kit.name not in put(kit_of(made, "one"), where).outcomes[0].sent
     assert where.put(measure(kit_of(made, "one")))
     assert get(where, tmp_path / "low").new
+
+
+def turn_a_bit(store: Store, data: bytes) -> None:
+    """Turn one bit of a file on the disk of the store, below all that it says of it."""
+    piece = data[len(data) // 2 :][:256]
+    for volume in sorted((store.directory / "data").glob("*.dat")):
+        at = volume.read_bytes().find(piece)
+        if at >= 0:
+            with open(volume, "r+b") as stream:
+                stream.seek(at)
+                stream.write(bytes([piece[0] ^ 1]))
+            return
+    raise AssertionError("no volume has it")
+
+
+def test_a_bit_that_turned_on_the_disk_is_noticed_when_read_back(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server goes on saying that it has the SHA-256 that it once received."""
+    contents = noise(2 << 20)  # most of the kit, so that its middle is in no other file
+    kit = release(tmp_path / "r", "1.0", 7, contents)
+    where, client = place(store.url, "read-back"), store.client()
+    record = put(kit, where).entry.record  # and not read, or the server gives it from memory
+    turn_a_bit(store, contents)
+    name, entry = object_key(record.kit), entry_key(LINE, 1)
+    found = client.head_object(Bucket=BUCKET, Key=f"read-back/{name}", ChecksumMode="ENABLED")
+    assert base64.b64decode(found["ChecksumSHA256"]).hex() == record.kit.sha256
+    assert not put(kit, where).outcomes[0].created
+    client.delete_object(Bucket=BUCKET, Key=f"read-back/{entry}")
+    monkeypatch.setattr("kit.net.client.TRIES", 1)  # the store itself tries for many seconds
+    with pytest.raises(KitError) as caught:
+        put(kit, where, read=True)
+    assert caught.value.code in {"place-unreachable", "place-differs"}
+    assert kit.name in caught.value.where
+    assert "read back" in caught.value.message
+    assert where.entry(LINE, 1) is None
+    assert code(lambda: get(where, tmp_path / "low")) == "release-unknown"
+    client.delete_object(Bucket=BUCKET, Key=f"read-back/{name}")
+    again = put(kit, where, read=True).outcomes[0]
+    assert (again.created, again.sent) == (True, [kit.name])
+    assert get(where, tmp_path / "low").new
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_an_hour_off_is_named_by_a_real_store(
+    store: Store, made: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """And no request goes out that is signed with another time than the host's own."""
+    from botocore import auth  # type: ignore[import-untyped]  # has no stubs
+
+    def late(remove_tzinfo: bool = True) -> datetime:
+        asked.append(True)
+        moment = datetime.now(timezone.utc) + timedelta(hours=hours)
+        return moment.replace(tzinfo=None) if remove_tzinfo else moment
+
+    asked: list[bool] = []
+    monkeypatch.setattr(auth, "get_current_datetime", late)
+    with pytest.raises(KitError) as caught:
+        put(kit_of(made, "one"), place(store.url, "late"))
+    assert caught.value.code == "clock-skewed"
+    assert time.strftime("%d %b %Y", time.gmtime()) in caught.value.message
+    assert len(asked) == 1, "nothing is tried again with a guessed time"
 
 
 @pytest.mark.long

@@ -90,7 +90,7 @@ def test_images_are_sent_once_and_asked_back(tmp_path: Path, judge: Judge) -> No
 def test_a_changed_manifest_and_a_bad_name_are_refused(tmp_path: Path) -> None:
     place = layout(tmp_path / "layout")
     told = {"from": str(place), "registry": "127.0.0.1:1", "repository": "site/lnm"}
-    for name, value in (("repository", "../x"), ("login", "NOWHERE")):
+    for name, value in (("repository", "../x"), ("login", "NOWHERE"), ("plain", "true")):
         with pytest.raises(NotPossible):
             PushImages({**told, name: value})
     entry = json.loads((place / "index.json").read_bytes())["manifests"][0]

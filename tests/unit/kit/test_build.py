@@ -22,7 +22,7 @@ from verifier.core.errors import ExitStatus, KitError
 from verifier.core.limits import FRAME, KIB, MIB
 from verifier.core.pipeline import Job
 from verifier.run import run
-from verifier.show.report import report_value
+from verifier.show.reportvalue import report_value
 
 NAME = "demo-1.0.tar.zst"
 FILES = {

@@ -39,6 +39,66 @@ def test_what_may_be_said() -> None:
     assert found.limits == Limits(2 << 30, 1 << 20)
 
 
+def run_of(name: str, **more: Any) -> dict[str, Any]:
+    words = ["tools/x", f"--in={{{name}-in}}", f"--dir={{{name}-dir}}"]
+    return {"id": name, "apply": ["site:" + name], "check": words, **more}
+
+
+NAMES = ("both", "staged", "off", "back")
+NEEDY: dict[str, Any] = {
+    "schema": 1,
+    "id": "needy",
+    "environment": {"staging": {}, "production": {}},
+    "program": {name: {} for name in NAMES},
+    "input": {
+        **{f"{name}-in": {"type": "text"} for name in NAMES},
+        **{f"{name}-dir": {"type": "directory"} for name in NAMES},
+        **{f"{name}-key": {"type": "secret", "env": f"KEY_{at}"} for at, name in enumerate(NAMES)},
+    },
+    "way": {
+        "back": {
+            "run": ["site:back"],
+            "check": ["tools/x", "{back-in}", "{back-dir}"],
+            "secrets": ["back-key"],
+        }
+    },
+    "step": [
+        run_of("both", secrets=["both-key"], undo={"none": "x"}),
+        run_of("staged", secrets=["staged-key"], only=["staging"], undo={"way": "back"}),
+        run_of("off", secrets=["off-key"], enabled=False, undo={"none": "x"}),
+    ],
+}
+
+
+def given(*names: str) -> dict[str, dict[str, Any]]:
+    """Return what settings say of everything that steps of these names ask for."""
+    return {
+        "inputs": {
+            **{f"{name}-in": "x" for name in names},
+            **{f"{name}-dir": "/x" for name in names},
+        },
+        "secrets": {f"{name}-key": {"variable": "X"} for name in names},
+        "programs": dict.fromkeys(names, "/bin/x"),
+    }
+
+
+def test_only_what_is_run_asks_for_something() -> None:
+    parsed(NEEDY, environment="production", **given("both"))
+    parsed(NEEDY, environment="production", **given(*NAMES))  # more does no harm
+    parsed(NEEDY, **given("both", "staged", "back"))
+    who = {"both": "step 'both'", "staged": "step 'staged'", "back": "way 'back'"}
+    for name, asks in who.items():
+        others = given(*(other for other in who if other != name))
+        for kind, full in given(*who).items():
+            with pytest.raises(SettingsInvalid) as refused:
+                parsed(NEEDY, **{**given(*who), kind: others[kind]})
+            assert refused.value.message == f"is not given, and {asks} needs it"
+            assert str(refused.value.where).startswith(f"{kind}.{name}")
+            assert full != others[kind]
+    with pytest.raises(SettingsInvalid, match="not what the runbook asks for"):
+        parsed(NEEDY, **given(*NAMES, "more"))
+
+
 def test_what_runs_images_is_bound_and_who_is_told_is_not() -> None:
     bwrap = {"by": "bwrap", "program": "/usr/bin/bwrap"}
     assert parsed().bound != parsed(container=bwrap).bound
