@@ -27,7 +27,7 @@ from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
 from runner.values import NotFound, fill, look_up, read_report
 from runner.watching import Rule, Sample, Watch
-from runner.work import EXIT, Answer, Ended, Task
+from runner.work import EXIT, Answer, Ended, Heard, Task, nobody
 from verifier.typed import TYPE_CHECKING, Any, record, replace
 
 if TYPE_CHECKING:
@@ -99,19 +99,25 @@ class Site:
 
     # --- what the engine asks --------------------------------------------------------------------
 
-    def run(self, task: Task) -> Ended:
+    def run(self, task: Task, heard: Heard = nobody) -> Ended:
         """Run something to its end; see `World.run`."""
         if task.check:
             return self._look(task)
         rules = [Rule(self._book.probes[name]) for name in task.watch]
+
+        def asked() -> str:
+            for alert in watch.news():
+                heard(alert)
+            return self.interrupted or watch.stopping()
+
         with Watch(rules, self._take) as watch:
-            ended, place = self._start(task, lambda: self.interrupted or watch.stopping())
+            ended, place = self._start(task, asked)
+        for alert in watch.news():
+            heard(alert)
         missed = self._missed(task, place) if ended.why == EXIT and ended.status == 0 else []
         evidence = {**ended.evidence, "attempt-directory": os.path.basename(place)}
         evidence.update(self._kept(task, place))
-        return Ended(
-            ended.why, ended.status, tuple(missed), watch.alarm, tuple(watch.alerts), evidence
-        )
+        return Ended(ended.why, ended.status, tuple(missed), watch.alarm, evidence)
 
     def _look(self, task: Task) -> Ended:
         ended, place = self._start(task, lambda: self.interrupted)

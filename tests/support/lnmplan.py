@@ -292,7 +292,7 @@ PLAN: Mapping[str, Row] = {
     ),
     "accept": Row(
         "Prove it at the site, without a network, under a strict policy",
-        ("kit-verify.pyz KIT --trust TRUST",),
+        ("kit-verify.pyz verify KIT --trust TRUST",),
     ),
     "staging": Row(
         "Staging: backup, freeze ingest, 21-101 with its duration, 21-102 `--batch-size=500 "

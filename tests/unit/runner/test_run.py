@@ -363,6 +363,22 @@ def test_a_probe_stops_a_step_that_takes_hours(grounds: Grounds) -> None:
     assert grounds.state()["alerts"][0]["probe"] == "lag"
 
 
+def test_an_alert_in_a_long_step_is_told_while_it_runs(grounds: Grounds) -> None:
+    """It stands in the record before the step ends: the runner is killed within it."""
+    probe = '[probe.lag]\nrun = ["tools/lag.py", "{report}"]\nbreach = "/lag > 60"\n'
+    probe += 'every = "100ms"\nthen = "report"\n'
+    lag = b"import sys\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
+    grounds.make(probe + step("a", "--slow=20", watch='["lag"]'), {"tools/lag.py": lag})
+    journal = grounds.run_directory / "journal"
+    told = lambda: journal.exists() and b'"type":"alert"' in journal.read_bytes()  # noqa: E731
+    assert grounds.kill_when(grounds.new("run"), told) == -9
+    assert grounds.state()["alerts"][0] == {"probe": "lag", "why": "lag: /lag > 60"}
+    assert "ALERT lag: /lag > 60" in grounds.then("status").stdout
+    grounds.then("resume", 3, "--json")  # the step is still at work
+    (grounds.place / "a").touch()
+    grounds.then("resume", 0, "--end-survivors")
+
+
 def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
     """Each ended what bore the other's mark: runs of one name, in two lines or directories."""
     grounds.make(step("a", "--slow=60"))
