@@ -112,6 +112,15 @@ class RegistryPlace:
         place = self._begin()
         self._send("DELETE", place, {}, None, frozenset({*_MADE, 404, 405}))
 
+    def rights(self) -> tuple[str, ...]:
+        """See whether uploads can be begun; no tag has a condition.
+
+        Raises:
+            KitError: They cannot.
+        """
+        self.probe()
+        return ("create",)
+
     def put(self, measured: Measured) -> bool:
         """Put a file as a blob; return False if it was there.
 
