@@ -321,6 +321,7 @@ def build(
         if evidence is not None:
             evidence.check_attested(spec, inputs.index, draft)
         strangers = list(evidence.strangers(inputs.index, draft)) if evidence else []
+        strangers += evidence.unseen(inputs.index) if evidence else ()
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:
             report = self_check(output.partial_of(path), written, options, unchecked)

@@ -112,6 +112,15 @@ class RegistryPlace:
         place = self._begin()
         self._send("DELETE", place, {}, None, frozenset({*_MADE, 404, 405}))
 
+    def rights(self) -> tuple[str, ...]:
+        """See whether uploads can be begun; no tag has a condition.
+
+        Raises:
+            KitError: They cannot.
+        """
+        self.probe()
+        return ("create",)
+
     def put(self, measured: Measured) -> bool:
         """Put a file as a blob; return False if it was there.
 
@@ -190,8 +199,14 @@ class RegistryPlace:
         location = self._send("POST", url, {"Content-Length": "0"}, None, _MADE)
         if not location:
             raise PlaceUnreachable("the registry does not say where to send to", where=self.where)
-        target = urljoin(url, location)
-        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+        try:
+            target = urljoin(url, location)
+            plain = urlsplit(target).scheme != "https"
+        except ValueError:
+            raise PlaceUnreachable(
+                "the registry leads to what is no URL", where=self.where
+            ) from None
+        if urlsplit(url).scheme == "https" and plain:
             raise PlaceUnreachable(
                 "the registry leads from https to something else", where=self.where
             )

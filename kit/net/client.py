@@ -173,8 +173,12 @@ class Client:
                 return response
             response.drain_conn()
             response.release_conn()
-            target = urljoin(url, location)
-            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+            try:
+                target = urljoin(url, location)
+                plain = urlsplit(target).scheme != "https"
+            except ValueError:
+                raise FetchFailed("redirects to what is no URL", where=_shown(url)) from None
+            if urlsplit(url).scheme == "https" and plain:
                 raise UrlRefused("redirects from https to something else", where=_shown(url))
             url = target
         raise FetchFailed(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url))
@@ -204,14 +208,14 @@ class Client:
             host = parts.hostname or ""
             _ = parts.port
         except ValueError as error:
-            raise UrlRefused(str(error), where=repr(url)) from None
+            raise UrlRefused(f"is no URL: {error}", where=_shown(url)) from None
         if parts.username is not None or parts.password is not None:
             raise UrlRefused("has a user name or password in it", where=_shown(url))
         if parts.scheme not in {"http", "https"} or not host:
             raise UrlRefused("is neither http nor https", where=_shown(url))
         if any(ord(character) <= 0x20 or ord(character) >= 0x7F for character in url):
             raise UrlRefused(
-                "has a space, a control character or one outside ASCII", where=repr(url)
+                "has a space, a control character or one outside ASCII", where=_shown(url)
             )
         if parts.scheme == "http" and not (is_loopback(host) or host in self.ways.plain_http):
             raise UrlRefused("is without TLS", where=_shown(url))
@@ -326,8 +330,10 @@ def _host(url: str) -> str:
 
 def _shown(url: str) -> str:
     """Return a URL for a message: without user, password and query, which may hold secrets."""
-    parts = urlsplit(url)
-    return repr(f"{parts.scheme}://{_host(url)}{parts.path}")
+    plain = url.partition("#")[0].partition("?")[0]
+    scheme, separator, rest = plain.partition("://")
+    host, slash, path = rest.partition("/")
+    return repr(f"{scheme}{separator}{host.rpartition('@')[2].lower()}{slash}{path}")
 
 
 def _pause(attempt: int) -> float:

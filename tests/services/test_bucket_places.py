@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -25,8 +26,9 @@ from kit.places.sending import measure
 from kit.publish import publish, read_history
 from tests.support.making import noise
 from tests.support.placing import PUBLISHER, SIGNER, code, get, killed_in, put, race, there_and_back
+from tests.support.program import Run
 from tests.support.releases import LINE, kit_of, record, release
-from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
+from tests.support.seaweed import BUCKET, KEY, READER, SECRET, Store, seaweed
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
 
@@ -299,6 +301,25 @@ def test_wrong_credentials_are_named_and_are_in_no_message(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert code(lambda: place(store.url, "wrong").entry(LINE, 1)) == "place-unauthorized"
+
+
+def test_doctor_says_what_this_host_may_do_there(
+    store: Store, offline_kit: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.url)
+    words = ["doctor", "--place", f"s3://{BUCKET}/rights", "--probe-write", "--json"]
+    for who, state, said in (
+        (KEY, "ok", "this host may create, create once, send in parts, end uploads"),
+        (READER, "broken", "place-unauthorized: the server answers 403 'AccessDenied'"),
+    ):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", who)
+        _, out, _ = offline_kit(*words)
+        found = {one["name"]: one for one in json.loads(out)["findings"]}
+        assert found[f"read s3://{BUCKET}/rights"]["state"] == "ok"
+        wrote = found[f"write s3://{BUCKET}/rights"]
+        assert (wrote["state"], wrote["detail"]) == (state, said)
+    assert left(store, "rights") == ([f"rights/{PROBE}"], [])
 
 
 def test_corruption_in_the_bucket_is_noticed_by_fetch(

@@ -31,6 +31,7 @@ STATEMENT, BUNDLE, ENVELOPE, SBOM = "statement", "bundle", "envelope", "sbom"
 LAYOUT, LINK, VEX, REPORT, OTHER = "layout", "link", "vex", "report", "other"
 FORMS = (STATEMENT, BUNDLE, ENVELOPE, SBOM, LAYOUT, LINK, VEX, REPORT, OTHER)
 JSON_NAMES = (".json", ".jsonl", ".sigstore", ".intoto", ".attestation", ".link", ".layout")
+TRX = ".trx"  # test results of .NET, which are XML
 SPDX, CYCLONEDX = "https://spdx.dev/Document", "https://cyclonedx.org/bom"
 OPENVEX = "https://openvex.dev/ns"
 NONE = "-"  # no type, or no subject that is compared
@@ -86,7 +87,7 @@ def read_document(path: str, data: bytes) -> list[Claim]:
         EvidenceTooLarge: It is above a limit.
         CertificateMalformed: A certificate in it is none.
     """
-    if path.lower().endswith(".trx"):
+    if path.lower().endswith(TRX):
         return [Claim(REPORT, "trx", where=path)]
     if not looks_like_json(data) and not is_json_by_name(path):
         return [Claim(OTHER, where=path)]
