@@ -69,7 +69,8 @@ def place(
 def test_what_is_published_is_fetched_and_again_is_nothing(
     host: tuple[str, Path], made: Path, tmp_path: Path
 ) -> None:
-    there_and_back(place(host[0], "there/back"), made, tmp_path / "low")
+    where, other = (place(host[0], name) for name in ("there/back", "mirrored"))
+    there_and_back(where, other, made, tmp_path / "low")
 
 
 def test_skopeo_copies_it_byte_for_byte(
