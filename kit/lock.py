@@ -195,10 +195,8 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
         SourcesCollide: Two sources would land in one place.
     """
     ordered = sorted(known, key=lambda part: part.path)
-    artifacts = sorted(
-        (item for one in found.values() for item in one.artifacts), key=lambda item: item.path
-    )
-    for one, other in itertools.pairwise(artifacts):
+    artifacts = [item for one in found.values() for item in one.artifacts]
+    for one, other in itertools.pairwise(sorted(artifacts, key=lambda item: item.path)):
         if one.path == other.path:
             path = one.path.encode()
             raise SourcesCollide((path, path), (path, path), "they would be one file")
@@ -212,5 +210,5 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
         requirement=tuple(
             sorted(needed, key=lambda item: (item.path, item.name, item.version, item.marker or ""))
         ),
-        artifact=tuple(artifacts),
+        artifact=tuple(sorted(artifacts, key=lambda item: (item.component or "", item.path))),
     )

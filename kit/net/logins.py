@@ -17,13 +17,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from kit.net.errors import FetchUnauthorized
 from verifier.core.limits import MIB
 
 _MAX_SAID = MIB  # bytes that a helper may say
 _HELPER_SECONDS = 30.0
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair
 _BASE64 = re.compile("[A-Za-z0-9+/_=-]+")
 _FIX_LOGINS = "Mend the login files of Docker or podman: log in to the registry again."
 
@@ -84,7 +84,13 @@ class Logins:
             return None  # "credentials not found in native keychain"
         value = object_of(said)
         user, secret = value.get("Username"), value.get("Secret")
-        return f"{user}:{secret}" if isinstance(user, str) and isinstance(secret, str) else None
+        if not isinstance(user, str) or not isinstance(secret, str):
+            return None
+        pair = f"{user}:{secret}"
+        if _HALF.search(pair):  # Python would put all of it into its error
+            why = "said a user name or password that is no text"
+            raise FetchUnauthorized(why, where=program, fix=_FIX_LOGINS)
+        return pair
 
 
 def _bounded(command: list[str], given: bytes) -> tuple[int | None, bytes]:
@@ -175,8 +181,8 @@ def _entry(auths: Mapping[str, Any], host: str, repository: str) -> object:
         if name in auths:
             return auths[name]
         name = name.rpartition("/")[0]
-    urls = (key for key in auths if key.startswith(("https://", "http://")))
-    return next((auths[url] for url in urls if urlsplit(url).netloc == host), None)
+    older = re.compile(f"https?://{re.escape(host)}(/.*)?")
+    return next((auths[key] for key in auths if older.fullmatch(key)), None)
 
 
 def _basic(pair: str) -> str:

@@ -166,7 +166,7 @@ class Registry:
             match = _NEXT.search(response.headers.get("Link", ""))
             if not match:
                 return found
-            url = urljoin(url, match[1])
+            url = _joined(url, match[1])
             if urlsplit(url).netloc != urlsplit(self.url).netloc:
                 raise FetchFailed("its list of referrers leads elsewhere", where=repr(self._host))
         raise FetchFailed("its list of referrers has no end", where=repr(self._host))
@@ -215,7 +215,9 @@ class Registry:
                 if response.status != 401:
                     data = response.read(limit + 1)
                     if len(data) > limit:
-                        raise ArtifactTooLarge(f"more than {limit} bytes", where=repr(url))
+                        raise ArtifactTooLarge(
+                            f"answers more than {limit} bytes", where=repr(self._host)
+                        )
                     return data, response
                 challenge = response.headers.get("WWW-Authenticate", "")
             self.renew(challenge)
@@ -257,6 +259,14 @@ def _listed(data: bytes) -> list[str]:
     entries = object_of(data).get("manifests")
     found = [entry.get("digest") for entry in entries or () if isinstance(entry, dict)]
     return [one for one in found if isinstance(one, str) and _DIGEST.fullmatch(one)]
+
+
+def _joined(url: str, target: str) -> str:
+    """Return where a server leads to; empty if that is no URL."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str:

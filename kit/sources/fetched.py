@@ -128,7 +128,7 @@ class Kind(Protocol):
 
 
 NPM_FILES = ("package.json", "package-lock.json")
-DECIDES = {"wheels": "uv", "debs": "apt"}
+DECIDES = {"wheels": "uv", "debs": "apt", "git": "git"}
 
 
 def named_files(source: Source) -> list[str]:

@@ -1,9 +1,9 @@
 """The lock as a value: read strictly, written in one way, made for `git diff`.
 
-One ``[[artifact]]`` a file, sorted by path; one ``[[source]]`` a part of the spec with the digest
-of its source tables, so that a stale lock is named with what changed.  No URL is in it: the spec or
-the ecosystem's client gives that when a file is needed, so that mirrors serve as well and no
-credential can get in.
+One ``[[artifact]]`` a file, sorted by component and path; one ``[[source]]`` a part of the spec
+with the digest of its source tables, so that a stale lock is named with what changed.  No URL is in
+it: the spec or the ecosystem's client gives that when a file is needed, so that mirrors serve as
+well and no credential can get in.
 """
 
 from __future__ import annotations
@@ -236,12 +236,18 @@ def _twice(lock: Lock, lines: Lines) -> list[Problem]:
 
 
 def _place(entry: _Entry) -> str:
-    """Return what an entry is sorted by, and may be there once; UTF-8 sorts as code points do."""
+    """Return what an entry is known by, and may be there once; UTF-8 sorts as code points do."""
     if isinstance(entry, LockedImage):
         return f"{entry.path}\n{entry.name}"
     if isinstance(entry, LockedRequirement):
         return f"{entry.path}\n{entry.name}\n{entry.version}\n{entry.marker}"
     return entry.path
+
+
+def _order(entry: _Entry) -> tuple[str, str]:
+    """Return what an entry is sorted by: files of one component stand together."""
+    component = entry.component if isinstance(entry, LockedArtifact) else None
+    return component or "", _place(entry)
 
 
 def _arrays(lock: Lock) -> tuple[tuple[str, tuple[_Entry, ...]], ...]:
@@ -262,7 +268,7 @@ def render(lock: Lock) -> bytes:
         )
         parts.append(f"\n[tools]\n{tools}")
     for key, entries in _arrays(lock):
-        for entry in sorted(entries, key=_place):
+        for entry in sorted(entries, key=_order):
             parts.append(f"\n[[{key}]]\n{_fields(entry)}")
     return "".join(parts).encode()
 

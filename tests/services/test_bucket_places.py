@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -25,8 +26,9 @@ from kit.places.sending import measure
 from kit.publish import publish, read_history
 from tests.support.making import noise
 from tests.support.placing import PUBLISHER, SIGNER, code, get, killed_in, put, race, there_and_back
+from tests.support.program import Run
 from tests.support.releases import LINE, kit_of, record, release
-from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
+from tests.support.seaweed import BUCKET, KEY, READER, SECRET, Store, seaweed
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
 
@@ -62,7 +64,8 @@ def place(url: str, prefix: str, state: Path | None = None, **more: Any) -> Buck
 def test_what_is_published_is_fetched_and_again_is_nothing(
     store: Store, made: Path, tmp_path: Path
 ) -> None:
-    there_and_back(place(store.url, "there/and/back"), made, tmp_path / "low")
+    where, other = (place(store.url, prefix) for prefix in ("there/and/back", "mirrored"))
+    there_and_back(where, other, made, tmp_path / "low")
 
 
 def test_parts_have_the_composite_digest_that_we_compute(
@@ -301,6 +304,25 @@ def test_wrong_credentials_are_named_and_are_in_no_message(
     assert code(lambda: place(store.url, "wrong").entry(LINE, 1)) == "place-unauthorized"
 
 
+def test_doctor_says_what_this_host_may_do_there(
+    store: Store, offline_kit: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.url)
+    words = ["doctor", "--place", f"s3://{BUCKET}/rights", "--probe-write", "--json"]
+    for who, state, said in (
+        (KEY, "ok", "this host may create, create once, send in parts, end uploads"),
+        (READER, "broken", "place-unauthorized: the server answers 403 'AccessDenied'"),
+    ):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", who)
+        _, out, _ = offline_kit(*words)
+        found = {one["name"]: one for one in json.loads(out)["findings"]}
+        assert found[f"read s3://{BUCKET}/rights"]["state"] == "ok"
+        wrote = found[f"write s3://{BUCKET}/rights"]
+        assert (wrote["state"], wrote["detail"]) == (state, said)
+    assert left(store, "rights") == ([f"rights/{PROBE}"], [])
+
+
 def test_corruption_in_the_bucket_is_noticed_by_fetch(
     store: Store, made: Path, tmp_path: Path
 ) -> None:
@@ -330,7 +352,7 @@ def turn_a_bit(store: Store, data: bytes) -> None:
     raise AssertionError("no volume has it")
 
 
-def test_a_bit_that_turned_on_the_disk_is_noticed_when_read_back(
+def test_a_bit_that_turned_on_the_disk_is_noticed_by_fetch_and_when_read_back(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server goes on saying that it has the SHA-256 that it once received."""
@@ -343,8 +365,10 @@ def test_a_bit_that_turned_on_the_disk_is_noticed_when_read_back(
     found = client.head_object(Bucket=BUCKET, Key=f"read-back/{name}", ChecksumMode="ENABLED")
     assert base64.b64decode(found["ChecksumSHA256"]).hex() == record.kit.sha256
     assert not put(kit, where).outcomes[0].created
-    client.delete_object(Bucket=BUCKET, Key=f"read-back/{entry}")
     monkeypatch.setattr("kit.net.client.TRIES", 1)  # the store itself tries for many seconds
+    assert code(lambda: get(where, tmp_path / "low")) in {"fetch-failed", "artifact-differs"}
+    assert not (tmp_path / "low" / "demo-1.0").exists()
+    client.delete_object(Bucket=BUCKET, Key=f"read-back/{entry}")
     with pytest.raises(KitError) as caught:
         put(kit, where, read=True)
     assert caught.value.code in {"place-unreachable", "place-differs"}

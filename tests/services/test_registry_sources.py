@@ -451,6 +451,8 @@ def test_a_registry_that_lies_is_told_from_an_image(lie: str, lying: Lying, tmp_
     with pytest.raises(KitError) as caught:
         host.lock()
     assert caught.value.code == code
+    assert caught.value.where
+    assert caught.value.fix
     assert not (tmp_path / "h" / "kit.lock").exists()
     assert host.store.verify().damaged == ()
 

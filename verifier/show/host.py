@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # --- the report ----------------------------------------------------------------------------------
 
+_MAX_LISTING = 3  # image indexes named in one line
+
 
 def host_lines(host: Host) -> list[str]:
     """Return the part of a report that is about this host: sentences."""
@@ -71,6 +73,9 @@ def _proof_line(proof: Proof) -> str:
         how = "as it says" if proof.time_from == "stated" else f"proved by a {proof.time_from}"
         when = f", {format_time(proof.signed_at)} {how}"
     given = ", given beside the kit" if proof.given else ""
+    listing = ", ".join(f"sha256:{digest}" for digest in proof.listing[:_MAX_LISTING])
+    if listing:
+        given += f", about the image index {listing} that lists what the kit has"
     return f"by {proof.attester!r} ({quoted(proof.signer)}), {quoted(proof.document)}{given}{when}"
 
 
@@ -183,6 +188,8 @@ def _decision_value(decision: Decision) -> dict[str, Any]:
                 "signer": proof.signer,
                 "signedAt": None if proof.signed_at is None else format_time(proof.signed_at),
                 "timeFrom": proof.time_from or None,
+                "about": list(proof.about),
+                "listing": list(proof.listing),
             }
             for proof in decision.proofs
         ],

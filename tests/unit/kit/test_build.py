@@ -354,6 +354,27 @@ def test_a_file_that_cannot_be_read(
     assert names(out) == []
 
 
+def test_all_that_a_host_refuses_against_the_modes_is_named(
+    spec: KitSpec, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ACL or a label is seen when a file is opened; one at a time meant a build for each."""
+    barred = {b"p", b"r"}
+    for name in (b"p", b"q", b"r"):
+        (spec.base / "src" / "a" / os.fsdecode(name)).write_text("x")
+    opened = os.open
+
+    def opening(name: Any, *arguments: Any, **more: Any) -> int:
+        if name in barred and "dir_fd" in more:
+            raise PermissionError(13, "Permission denied")
+        return opened(name, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", opening)
+    error = refused(lambda: made(spec, out))
+    assert (error.code, error.status) == ("source-unreadable", ExitStatus.UNDECIDED)
+    assert ("a/p" in str(error), "a/q" in str(error), "a/r" in str(error)) == (True, False, True)
+    assert names(out) == []
+
+
 def test_a_link_is_refused_by_its_name(spec: KitSpec, out: Path) -> None:
     (spec.base / "src" / "a" / "link").symlink_to("first")
     error = refused(lambda: made(spec, out))

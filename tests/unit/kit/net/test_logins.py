@@ -50,6 +50,7 @@ def script(helper: Path, text: str) -> Logins:
         (f"{HOST}/ap", "app/runner", False),
         (f"https://{HOST}/v1/", "app/runner", True),
         (f"https://{HOST}", "app/runner", True),
+        ("https://[", "app/runner", False),
         ("https://registry.app.example/v1/", "app/runner", False),
         ("registry.app.example", "app/runner", False),
     ],

@@ -371,6 +371,10 @@ def test_evidence_that_came_later_counts_by_who_signed_it(host: Judged, tmp_path
     assert value["evidenceGiven"] == [sha256(later)]
     (proof,) = value["attestations"][0]["proofs"]
     assert (proof["given"], proof["sha256"], proof["attester"]) == (True, sha256(later), "alice")
+    subjects = {one["digest"]["sha256"] for one in GOOD["subject"]}
+    assert proof["about"]
+    assert set(proof["about"]) <= subjects
+    assert proof["listing"] == []
 
 
 def test_unsigned_file_that_came_later_is_nobodys_word(host: Judged) -> None:
