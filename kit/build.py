@@ -321,6 +321,7 @@ def build(
         if evidence is not None:
             evidence.check_attested(spec, inputs.index, draft)
         strangers = list(evidence.strangers(inputs.index, draft)) if evidence else []
+        strangers += evidence.unseen(inputs.index) if evidence else ()
         del inputs  # a million members: the verifier needs the memory
         if options.self_check:
             report = self_check(output.partial_of(path), written, options, unchecked)
@@ -356,6 +357,8 @@ def _kept_out(directory: Path, options: Options) -> dict[tuple[int, int], str]:
     what[directory] = "the directory that the kit goes to"
     if options.out is not None:
         what[options.out] = "the directory for releases (--out)"
+    if options.taken is not None:
+        what[options.taken.store.root] = "the store of what was fetched"
     found = {}
     for path, why in what.items():
         with contextlib.suppress(OSError):  # a key that no longer is there leaks nothing

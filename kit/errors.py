@@ -183,9 +183,11 @@ class SourcesCollide(Usage):
         self, sources: tuple[bytes, bytes], paths: tuple[bytes, bytes], why: str, *, where: str = ""
     ) -> None:
         one, other = (
-            f"{show(source)} (as {show(path)})" for source, path in zip(sources, paths, strict=True)
+            show(path) if source == path else f"{show(source)} (as {show(path)})"
+            for source, path in zip(sources, paths, strict=True)
         )
-        super().__init__(f"{one} and {other}: {why}", where=where)
+        named = f"{one} and {other}" if one != other else f"two sources bring {one}"
+        super().__init__(f"{named}: {why}", where=where)
         self.sources, self.paths = sources, paths
 
 
@@ -244,12 +246,13 @@ class SourceUnreadable(Undecided):
 
 
 class SourceSecret(_Sources):
-    """A tree holds what must not leave this host: a private key, or the directory for the output.
+    """A tree holds what must not leave this host: a private key, the output, or the store.
 
-    Keys given as options and the directory of `--out` are known by what they are, not by their
-    name; other private keys by their content (PEM, OpenSSH, cosign, PKCS #1 and #8, SEC 1, OpenPGP,
-    age, minisign, signify, PuTTY).  A key that is meant to be carried, such as one of a test, is
-    named by the spec: as a `file`, or by a pattern in `private_keys` of its `dir` or `glob`.
+    Keys given as options, the directory of `--out` and the store are known by what they are, not by
+    their name; other private keys by their content (PEM, OpenSSH, cosign, PKCS #1 and #8, SEC 1,
+    OpenPGP, age, minisign, signify, PuTTY).  A key that is meant to be carried, such as one of a
+    test, is named by the spec: as a `file`, or by a pattern in `private_keys` of its `dir` or
+    `glob`.
     """
 
     _fault = "must not leave this host"
@@ -310,56 +313,7 @@ class BuildDiskFull(Undecided):
     fix = "Free the space named, or give a directory on another disk with --out."
 
 
-# --- keys ------------------------------------------------------------------------------------
-
-
-class KeyUnreadable(Usage):
-    """A key file is missing, cannot be read, or holds nothing that is a key.
-
-    The file named is not there, is a directory, may not be read by this user, is empty or damaged.
-    """
-
-    code = "key-unreadable"
-    fix = "Check the path and the file; a key file begins with `-----BEGIN` and is PEM text."
-
-
-class KeyVariableUnset(Usage):
-    """A key was given as ``envvar:NAME``, and the variable is not set, or there is nothing in it.
-
-    Systems for continuous integration set no secrets for changes that come from elsewhere.
-    """
-
-    code = "key-variable-unset"
-    fix = "Set the variable to the private key: its PEM text, or that text in base64."
-
-
-class KeyUnsupported(Usage):
-    """The file holds a key, but not one that this command can use.
-
-    Private keys are PKCS#8 PEM, encrypted or not, or cosign's encrypted keys; public keys are
-    SubjectPublicKeyInfo PEM, or `ssh-ed25519` lines.  Roots may name Ed25519, ECDSA P-256 and
-    P-384, and RSA of 2,048 to 8,192 bits (FORMAT 5.4).  The message says what the file is.
-    """
-
-    code = "key-unsupported"
-    fix = "Give a key of a kind that a root may name; `offline-kit key new` makes both halves."
-
-
-class KeyNameInvalid(Usage):
-    """The name asked for a new key cannot be the name of its two files."""
-
-    code = "key-name-invalid"
-    fix = "Use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit."
-
-
-class PassphraseWrong(Usage):
-    """The passphrase does not open the key file, or the file is damaged: both look the same.
-
-    Nothing was signed or written.
-    """
-
-    code = "passphrase-wrong"
-    fix = "Run again with the right passphrase; if it is right, restore the file from its backup."
+# --- secrets, and files that are never written over ------------------------------------------
 
 
 class PassphraseMissing(Usage):
@@ -389,9 +343,6 @@ class FileUnwritable(Undecided):
     fix = "Check the directory, its permissions and the space left, then run again."
 
 
-# --- signers ---------------------------------------------------------------------------------
-
-
 class ModesMissing(Usage):
     """The file system keeps no modes, so that everybody on this host could read a private key.
 
@@ -402,98 +353,19 @@ class ModesMissing(Usage):
     fix = "Name a directory on a file system with modes, or protect the key with --encrypt."
 
 
-class SignerArgumentInvalid(Usage):
-    """What was given for ``--key`` does not say which key signs for whom.
-
-    A file key is found by its public half, so its path is enough.  Every other URI says nothing
-    about the person, and needs the name that the root gives to the signer.
-    """
-
-    code = "signer-argument-invalid"
-    fix = (
-        "Write --key SIGNER=URI with a name out of the root, or --key with the path of a key file."
-    )
-
-
-class SignerNotInRoot(Usage):
-    """The root names no signer, and no key, like the one before the ``=``."""
-
-    code = "signer-not-in-root"
-    fix = "Use one of the names listed, exactly as the root spells it."
-
-
-class KeyNotInRoot(Usage):
-    """The root does not name this key, so nobody who relies on it would count the signature."""
-
-    code = "key-not-in-root"
-    fix = "Sign with a key that the root names, or use the root that names this key."
-
-
-class KeyOfAnotherSigner(Usage):
-    """The root names this key, but for somebody else than the signer it was given for."""
-
-    code = "key-of-another-signer"
-    fix = "Give each signer's own key; leave out SIGNER= to have a key file matched by its key."
-
-
-class SignerUnsupported(Usage):
-    """This kind of signer cannot make a signature that counts for the key in the root.
-
-    Kits are signed over the DSSE encoding with one of the schemes of FORMAT 4.5, and the scheme is
-    the one that the root gives to the key.  GnuPG, TKey and sigstore's keyless signing make none
-    of these.
-    """
-
-    code = "signer-unsupported"
-    fix = "Sign with a key file, an SSH key, or an HSM or KMS key of a scheme that the root names."
-
-
-class SignerUnavailable(Undecided):
-    """The signer exists, but this host could not use it now.
-
-    A package or a library is missing, a token is not plugged in, a service did not answer.
-    """
-
-    code = "signer-unavailable"
-    fix = "Provide what the message says is missing, then sign again; nothing was changed."
-
-
-class SignatureSelfCheckFailed(Usage):
-    """The signer made a signature that is not valid under the key in the root; it was dropped.
-
-    The URI most likely names another slot, key or version than the one whose public half was put
-    into the root, or the service signs with another scheme than the root names.
-    """
-
-    code = "signature-self-check"
-    fix = "Check the key that the URI names; of a signer with several, choose with --key KEYID=URI."
-
-
 __all__ = [
     "BuildDiskFull",
     "ExemptionIdle",
     "HostUnsupported",
     "FileExists",
     "FileUnwritable",
-    "KeyNameInvalid",
-    "KeyNotInRoot",
-    "KeyOfAnotherSigner",
-    "KeyUnreadable",
-    "KeyUnsupported",
-    "KeyVariableUnset",
     "KitError",
     "KitTooLarge",
     "OutputExists",
     "OutputForeign",
     "OutputUnwritable",
     "PassphraseMissing",
-    "PassphraseWrong",
     "Problem",
-    "SignatureSelfCheckFailed",
-    "SignerArgumentInvalid",
-    "SignerNotInRoot",
-    "SignerUnavailable",
-    "SignerUnsupported",
     "SourceChanged",
     "SourceDirectoryEmpty",
     "SourceKindWrong",

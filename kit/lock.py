@@ -15,7 +15,7 @@ from kit.container.output import replace_file
 from kit.errors import SourcesCollide
 from kit.net.client import Client
 from kit.net.download import Downloads, Progress
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.sources.errors import LockMissing, NothingToUpdate
 from kit.sources.fetched import Kind, Means, Part, Resolved, parts
 from kit.sources.lockfile import Lock, load_lock, render
@@ -137,8 +137,10 @@ def _check_names(known: Sequence[Part], update: frozenset[str]) -> None:
     names = {name for part in known for name in (part.component, part.path) if name}
     unknown = sorted(update - names)
     if unknown:
-        there = ", ".join(sorted(part.component or part.path for part in known)) or "nothing"
-        raise NothingToUpdate(f"{', '.join(map(repr, unknown))}: fetched is {there}")
+        there = ", ".join(sorted(repr(part.component or part.path) for part in known)) or "none"
+        raise NothingToUpdate(
+            f"--update {', '.join(map(repr, unknown))}: no such part is fetched; there is {there}"
+        )
 
 
 def _still_true(
@@ -193,10 +195,8 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
         SourcesCollide: Two sources would land in one place.
     """
     ordered = sorted(known, key=lambda part: part.path)
-    artifacts = sorted(
-        (item for one in found.values() for item in one.artifacts), key=lambda item: item.path
-    )
-    for one, other in itertools.pairwise(artifacts):
+    artifacts = [item for one in found.values() for item in one.artifacts]
+    for one, other in itertools.pairwise(sorted(artifacts, key=lambda item: item.path)):
         if one.path == other.path:
             path = one.path.encode()
             raise SourcesCollide((path, path), (path, path), "they would be one file")
@@ -210,5 +210,5 @@ def _lock(known: Sequence[Part], found: Mapping[str, Resolved]) -> Lock:
         requirement=tuple(
             sorted(needed, key=lambda item: (item.path, item.name, item.version, item.marker or ""))
         ),
-        artifact=tuple(artifacts),
+        artifact=tuple(sorted(artifacts, key=lambda item: (item.component or "", item.path))),
     )

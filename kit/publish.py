@@ -38,19 +38,6 @@ from verifier.core.manifest import parse_manifest
 from verifier.core.signature import Key
 
 
-@dataclass(frozen=True)
-class Told:
-    """What the publisher says that no kit says.
-
-    Attributes:
-        lock: The ``kit.lock`` that the release was built with, if it has one.
-        owners: Who answers for the release.
-    """
-
-    lock: Path | None = None
-    owners: tuple[str, ...] = ()
-
-
 @dataclass
 class Outcome:
     """What happened at one place.
@@ -107,7 +94,7 @@ def publish(
     signer: KitSigner,
     publisher: Key,
     *,
-    told: Told | None = None,
+    owners: Sequence[str] = (),
     also: Sequence[Key] = (),
     dry_run: bool = False,
     workers: int = 0,
@@ -117,9 +104,11 @@ def publish(
     """Publish the release of a sealed kit, with all that lies beside it, at one or more places.
 
     A large kit is on its way to a bucket while it is proved and held to what was sealed; it becomes
-    a file there only if it is.  All else is sent after that.  Done again, everything is there.
+    a file there only if it is.  All else is sent after that.  Done again, everything is there, or
+    what is gone from a place is put back.
 
     Args:
+        owners: Who answers for the release; no kit says that.
         also: Publishers of earlier entries.
         dry_run: Look only; the outcomes are empty.
         read_back: Compares all files at a place with the record, before its entry is created.
@@ -145,7 +134,7 @@ def publish(
         if _check_early(note, histories):
             sending.drop()
         measured = [*_beside(kit, show_progress), sending.measured()]
-        base = _record(kit, note, measured, told or Told())
+        base = _record(kit, note, measured, owners)
         statement = release_statement(base, signer)
         base = _with_statement(base, statement)
         entry = _entry(base, histories, places, signer)
@@ -157,11 +146,11 @@ def publish(
     for place, history in zip(places, histories, strict=True):
         outcome = Outcome(place)
         outcomes.append(outcome)
-        if place in begun and len(history) < entry.record.n:
-            outcome.sent.append(kit.name)
         if len(history) < entry.record.n:
+            if place in begun:
+                outcome.sent.append(kit.name)
             place.probe()
-            _put(place, measured, entry, outcome, statement)
+        _put(place, measured, entry, outcome, statement)
         if read_back is not None:
             read_back(place, entry.record)
     for outcome, history in zip(outcomes, histories, strict=True):
@@ -241,7 +230,9 @@ def _beside(kit: Path, progress: Progress) -> list[Measured]:
     return found
 
 
-def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: Told) -> Record:
+def _record(
+    kit: Path, note: ReleaseNote, measured: Sequence[Measured], owners: Sequence[str]
+) -> Record:
     """Return what is to be said, but for its place in the line."""
     payload = parse_page(read_head(kit)[0]).payload
     if hashlib.sha256(payload).hexdigest() != note.kit_id:
@@ -263,9 +254,9 @@ def _record(kit: Path, note: ReleaseNote, measured: Sequence[Measured], told: To
         threshold=note.threshold,
         root_version=note.root_version,
         supersedes=note.kit.supersedes,
-        lock=measure(told.lock).file.sha256 if told.lock is not None else "",
+        lock=note.lock,
         evidence=evidence.digest["sha256"] if evidence is not None else "",
-        owners=told.owners,
+        owners=tuple(owners),
     )
 
 
@@ -312,14 +303,15 @@ def _new_entry(base: Record, history: Sequence[Entry], signer: KitSigner) -> Ent
 def _put(
     place: Writer, measured: Sequence[Measured], entry: Entry, outcome: Outcome, statement: bytes
 ) -> None:
-    file = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
-    for one in measured:
+    """Put what the entry names; what has other signatures here is not what was published."""
+    wanted = {file.name: file for file in entry.record.files}
+    made = next(file for file in entry.record.files if file.name.endswith(STATEMENT))
+    signed = File(made.name, len(statement), hashlib.sha256(statement).hexdigest())
+    for one in [*measured, Measured(Path(), signed, data=statement)]:
         if one.file.name in outcome.sent:
             continue  # it was sent while it was proved
-        (outcome.sent if place.put(one) else outcome.there).append(one.file.name)
-    (outcome.sent if place.put(Measured(Path(), file, data=statement)) else outcome.there).append(
-        file.name
-    )
+        if one.file == wanted.get(one.file.name):
+            (outcome.sent if place.put(one) else outcome.there).append(one.file.name)
 
 
 def _create(place: Writer, entry: Entry, publishers: Sequence[Key]) -> bool:

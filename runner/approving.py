@@ -8,21 +8,15 @@ on any machine, with an Ed25519 key or `ssh-keygen -Y sign`; the runner holds th
 from __future__ import annotations
 
 import base64
-import os
 
 from runner.book.model import Runbook
 from runner.chain import FIRST, Record, digest_of, line_of
-from runner.errors import ApprovalInvalid, OperatorsMissing, OperatorsShareKey
+from runner.errors import ApprovalInvalid
 from runner.state import DONE, RunState
-from verifier.core import limits
 from verifier.core.jsonstrict import compact
-from verifier.core.model import format_time, parse_time
-from verifier.core.trust import Root, parse_root
-from verifier.host import files
-from verifier.host.errors import RootExpired
+from verifier.core.trust import Root
 
 TYPE = "https://offline-kit.example/approval/v1"
-OPERATORS = "operators.json"
 MAX_SIGNATURE = 16 * 1024  # bytes
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----", b"-----END SSH SIGNATURE-----"
 
@@ -46,67 +40,6 @@ def statement(bound: Record, step: str, ask: str) -> bytes:
             "type": TYPE,
         }
     )
-
-
-def load_operators(trust: str, publisher: Root) -> Root:
-    """Return the root of those who may approve.
-
-    Raises:
-        OperatorsMissing: There is none.
-        OperatorsShareKey: It has a key of the publisher: one person could then both make a
-            release and let it in.
-        KitError: It is unsafe, or no root.
-    """
-    path = os.path.join(os.path.abspath(trust), OPERATORS)
-    try:
-        data = files.read(path, limits.MAX_ROOT)
-    except OSError as error:
-        raise OperatorsMissing(error.strerror or str(error), where=repr(path)) from None
-    if data is None:
-        raise OperatorsMissing("is not there", where=repr(path))
-    root = parse_root(data)
-    check_apart(root, publisher, path)
-    return root
-
-
-def check_apart(operators: Root, publisher: Root, path: str) -> None:
-    """See that no key stands in both roots, in whatever role.
-
-    Raises:
-        OperatorsShareKey: One does.
-    """
-    theirs = {key.material or key.public.encode() for key in publisher.keys.values()}
-    for key in operators.keys.values():
-        if (key.material or key.public.encode()) in theirs:
-            why = f"has a key of the publisher ({key.signer})"
-            raise OperatorsShareKey(why, where=repr(path))
-
-
-def expired(operators: Root, now: int) -> bool:
-    """Whether the root of operators is past its date; the moment itself is past, as in TUF.
-
-    Args:
-        operators: The root.
-        now: Seconds since the epoch.
-    """
-    end = parse_time(operators.expires)
-    return end is not None and now >= end
-
-
-def check_in_date(operators: Root, now: int) -> None:
-    """See that the root of operators is good at a time.
-
-    Raises:
-        RootExpired: It is past its date.
-    """
-    if expired(operators, now):
-        why = f"version {operators.version} is good until {operators.expires}"
-        raise RootExpired(
-            f"{why}, and it is {format_time(now)}",
-            where=OPERATORS,
-            fix="Have the operators make a newer operators.json; if the clock is wrong, set it; or"
-            " record an override.",
-        )
 
 
 def signer_of(message: bytes, signature: bytes, operators: Root) -> str:

@@ -13,6 +13,7 @@ from runner import standing, telling
 from runner.cli_teller import Teller, answers, around
 from runner.errors import RunStands
 from runner.here import Here
+from runner.operators import look_at
 from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
@@ -22,7 +23,10 @@ from verifier.core.manifest import NAME
 from verifier.core.model import format_time
 from verifier.options import check_no_file_is_an_option
 from verifier.streams import guarded
-from verifier.typed import NoReturn
+from verifier.typed import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from runner.kitside import Looked
 
 _INTERRUPTED = "STOPPED: interrupted; `kit-run status RUN` says where the run is"
 
@@ -93,16 +97,33 @@ def _host() -> str:
 def _plan(options: argparse.Namespace, here: Here) -> int:
     from runner import orders  # what proves kits is not loaded to resume
 
+    if not options.settings:
+        return _wanted(options, orders.look(options.kit, options.trust, here))
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     lines = list(telling.plan_lines(found.looked.book, found.settings))
+    operators = look_at(options.trust, found.now)
     if options.json:
-        print(telling.json_line({"kitId": found.looked.kit_id, "plan": lines}))
+        value = {"kitId": found.looked.kit_id, "plan": lines}
+        print(telling.json_line({**value, **telling.operators_value(operators)}))
     else:
-        print("\n".join(lines))
+        print("\n".join([*lines, *telling.operators_lines(operators)]))
     unlocked = orders.check(found, here, options.after)
     if not options.json:
         print("".join(telling.unlocked_lines(unlocked.after, unlocked.override)), end="")
         print("the site has what it needs; nothing was changed")
+    return RunStatus.DONE
+
+
+def _wanted(options: argparse.Namespace, looked: Looked) -> int:
+    """Say what the settings of a site must hold; nothing else is looked at."""
+    from runner.wanting import environment_of, pattern, wanted_lines
+
+    environment = environment_of(looked.book, options.environment)
+    if options.json:
+        value = {"kitId": looked.kit_id, "settings": pattern(looked.book, environment)}
+        print(telling.json_line(value))
+    else:
+        print("\n".join(wanted_lines(looked.book, environment)))
     return RunStatus.DONE
 
 
@@ -111,6 +132,7 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
 
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     unlocked = orders.check(found, here, options.after)
+    operators = look_at(options.trust, found.now)
     info = found.looked.manifest.kit
     moment = format_time(here.clock()).replace(":", "").replace("-", "").lower()
     name = options.name or f"{moment}-{secrets.token_hex(3)}"
@@ -119,6 +141,8 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
     place = os.path.join(options.runs, *info.line.split("/"), name)
     answers(options)  # a mistake in one is found before anything begins
     teller = Teller(options.json)
+    if operators is not None and operators.expired:
+        teller.say("warning", why=operators.warning())
     directory, journal = orders.begin(
         options.kit, found, here, place, name, unlocked, teller.proved
     )
@@ -166,10 +190,14 @@ def _status(options: argparse.Namespace, here: Here) -> int:
     place = os.path.abspath(options.run)
     if options.metrics:
         print("\n".join(telling.metrics_lines(state)))
-    elif options.json:
-        print(telling.json_line(telling.status_value(state, place)))
+        return RunStatus.DONE
+    operators = look_at(str(state.bound.get("trust", "")), here.clock())
+    if options.json:
+        value = telling.status_value(state, place)
+        print(telling.json_line({**value, **telling.operators_value(operators)}))
     else:
-        print("\n".join(telling.status_lines(state, place)))
+        lines = telling.status_lines(state, place)
+        print("\n".join([*lines, *telling.operators_lines(operators)]))
     return RunStatus.DONE
 
 
@@ -203,9 +231,13 @@ def _approve(options: argparse.Namespace, here: Here) -> int:
             standing.write_statement(run, step, options.out)
             print(f"wrote {options.out}")
             return RunStatus.DONE
-        signer = standing.approve(run, step, here, options.trust, options.signature)
+        signer, admitted = standing.approve(run, step, here, options.trust, options.signature)
         needed = step.people[run.settings.environment]
         signed = len(run.state.approvals[step.id])
+        for line in telling.operators_lines(admitted.dated):
+            print(line)
+        if admitted.override:
+            print(f"let pass: {admitted.override}")
         print(f"{step.id}: approved by {signer}, {signed} of {needed}")
     finally:
         run.close()

@@ -66,20 +66,34 @@ class Box:
 
     @contextlib.contextmanager
     def words(
-        self, command: Sequence[str], name: str, scratch: str, variables: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        name: str,
+        scratch: str,
+        plain: Mapping[str, str],
+        secrets: Mapping[str, str],
     ) -> Iterator[list[str]]:
         """Give what starts a command in the image.
 
         Args:
-            variables: What it gets; secrets are handed on, and stand in no command line.
+            plain: Variables that it gets.
+            secrets: More of them; they are handed on, and stand in no command line.
         """
         if self.by == "bwrap":
             yield self._bwrap(command, scratch)
         elif self.by == "runc":
-            with self._bundle(command, scratch, variables) as place:
+            with self._bundle(command, scratch, {**plain, **secrets}) as place:
                 yield [self.program, "run", "--bundle", place, name]
         else:
-            yield self._podman(command, name, scratch, variables)
+            yield self._podman(command, name, scratch, plain, secrets)
+
+    @property
+    def home(self) -> str:
+        """The home of what runs the image; empty if it is that of the program, too.
+
+        podman and docker have their configuration there, and podman without root all it knows.
+        """
+        return home_of_user() if self.by in ("podman", "docker") else ""
 
     def _bwrap(self, command: Sequence[str], scratch: str) -> list[str]:
         words = [self.program, "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
@@ -92,11 +106,18 @@ class Box:
         return [*words, "--chdir", scratch, "--", *command]
 
     def _podman(
-        self, command: Sequence[str], name: str, scratch: str, variables: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        name: str,
+        scratch: str,
+        plain: Mapping[str, str],
+        secrets: Mapping[str, str],
     ) -> list[str]:
         words = [self.program, "run", "--rm", "--name", name, "--network=host", "--read-only"]
         words += ["--workdir", scratch, "--tmpfs", "/tmp"]
-        for variable in sorted(variables):
+        for variable, value in sorted(plain.items()):
+            words += ["--env", f"{variable}={value}"]
+        for variable in sorted(secrets):
             words += ["--env", variable]  # its value is taken from ours
         for path in self.read:
             words += ["--volume", f"{path}:{path}:ro"]
@@ -171,6 +192,16 @@ class Box:
         }
 
 
+def home_of_user() -> str:
+    """Return the home of the user that runs this."""
+    import pwd  # here: hardly any run needs it
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -234,7 +265,7 @@ def hand_over(box: Box) -> None:
     Raises:
         PreflightFailed: It refuses.
     """
-    told = {"PATH": PATH, "HOME": "/root"}
+    told = {"PATH": PATH, "HOME": box.home}
     known = [box.program, "image", "inspect", box.tag]
     silent = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False, "env": told}
     if subprocess.run(known, timeout=_SECONDS, **silent).returncode == 0:  # type: ignore[call-overload]

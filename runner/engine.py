@@ -10,7 +10,7 @@ from runner.book.model import DONE as CHECKED
 from runner.book.model import TO_DO, Runbook, Step
 from runner.book.ways import back_of
 from runner.chain import Record
-from runner.errors import RunStands, StepAlive
+from runner.errors import OVER, RunStands, StepAlive
 from runner.state import BACK, BROKEN, DONE, GONE, UNKNOWN, RunState, StepState, take
 from runner.status import RunStatus
 from runner.work import EXIT, Answer, Ended, Journal, World, apply_of, backoff, check_of
@@ -80,8 +80,12 @@ class Forward(Steps):
             RunStands: The run is at its end, or on its way back.
             StepAlive: Something of an earlier attempt is at work.
         """
-        if self.state.phase in (*GONE, *BACK):
-            raise RunStands(f"the run is {self.state.phase}")
+        if self.state.phase in GONE:
+            raise RunStands(f"the run is {self.state.phase}", fix=OVER)
+        if self.state.phase in BACK:
+            raise RunStands(
+                f"the run is {self.state.phase}", fix="Go on with `kit-run rollback RUN`."
+            )
         if self.state.phase not in ("complete", "watching"):
             self.enter("running")
             for step in self.book.steps_in(self.environment):
@@ -146,7 +150,7 @@ class Forward(Steps):
             tries += 1
             attempt = state.attempts + 1
             self.note("intent", step=step.id, what="apply", attempt=attempt, **owner_of(step))
-            ended = self.world.run(apply_of(step, state.attempts))
+            ended = self._apply(step, state)
             if self._again(step, ended, tries):
                 self._outcome(step, state, "again", ended)
                 assert step.retry is not None
@@ -155,6 +159,15 @@ class Forward(Steps):
                     return self._stop(step, self.world.stopping())
                 continue
             return self._judge(step, state, ended)
+
+    def _apply(self, step: Step, state: StepState) -> Ended:
+        """Make an attempt; what its probes find is a record at once: a step may take hours."""
+
+        def heard(alert: Record) -> None:
+            back = back_of(self.book, step.id, alert["probe"])
+            self.note("alert", step=step.id, back=back[:300], **alert)
+
+        return self.world.run(apply_of(step, state.attempts), heard)
 
     def _unsure(self, step: Step, looked: Ended) -> RunStatus:
         if self.world.stopping():
@@ -191,9 +204,6 @@ class Forward(Steps):
     def _outcome(
         self, step: Step, state: StepState, result: str, ended: Ended, why: str = ""
     ) -> None:
-        for alert in ended.alerts:
-            back = back_of(self.book, step.id, alert["probe"])
-            self.note("alert", step=step.id, back=back[:300], **alert)
         facts = {"why": why or ended.words, **ended.evidence}
         if ended.missed:
             facts["missed"] = list(ended.missed)[:20]
@@ -207,7 +217,7 @@ class Forward(Steps):
             tries += 1
             attempt = state.attempts + 1
             self.note("intent", step=step.id, what="apply", attempt=attempt, **owner_of(step))
-            ended = self.world.run(apply_of(step, state.attempts))
+            ended = self._apply(step, state)
             if not self._again(step, ended, tries):
                 return self._judge(step, state, ended)
             self._outcome(step, state, "again", ended)

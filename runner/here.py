@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from verifier.typed import record
+from verifier.typed import field, record
 
 RUNS = "/var/lib/offline-kit/runs"
 Clock = Callable[[], int]
@@ -21,6 +21,7 @@ class Here:
     Attributes:
         environment: The variables that the runner was started with: for secrets only.
         top: The directory or zipapp that `runner` is imported from.
+        descriptors: What was read from descriptors by now: a pipe says it once.
     """
 
     operator: str
@@ -28,6 +29,7 @@ class Here:
     clock: Clock
     environment: Mapping[str, str]
     top: str
+    descriptors: dict[int, str] = field(default_factory=dict)
 
     @property
     def python(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
+from runner.book.asked import asked
 from runner.book.model import Runbook
 from runner.container import Box, digest_of, hand_over, make_places, note_digest
 from runner.errors import PreflightFailed
@@ -28,9 +29,9 @@ def make_box(directory: RunDirectory, book: Runbook, settings: Settings, layout:
     root = directory.place(IMAGE, "root")
     if not digest_of(directory.place(IMAGE)):
         _unpack(directory, layout)
-    kinds = {name: item.kind for name, item in book.inputs.items()}
-    read = [text for name, text in settings.inputs.items() if kinds[name] == "file"]
-    write = [text for name, text in settings.inputs.items() if kinds[name] == "directory"]
+    named = asked(book, settings.environment).inputs
+    read = [settings.inputs[name] for name in named if book.inputs[name].kind == "file"]
+    write = [settings.inputs[name] for name in named if book.inputs[name].kind == "directory"]
     read.append(directory.place(KIT))
     box = Box(
         by=settings.container.by,

@@ -14,14 +14,17 @@ import re
 import shutil
 import stat
 import tarfile
+import zlib
 from collections.abc import Mapping
 
 from runner.errors import PreflightFailed
-from verifier.typed import Any
+from runner.unzstd import NotZstd, unpacked
+from verifier.typed import Any, BinaryIO
 
 _DIGEST = re.compile("sha256:([0-9a-f]{64})")
 _MAX_DOCUMENT = 4 << 20  # bytes of a manifest, as in FORMAT 17.1
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le"}
+MAX_IMAGE = 64 << 30  # bytes of all layers, unpacked
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
@@ -41,11 +44,13 @@ def unpack_image(layout: str, target: str) -> str:
         ids, layers = config["rootfs"]["diff_ids"], manifest["layers"]
         if len(ids) != len(layers):
             raise PreflightFailed("the image names another number of layers than it has")
+        room = _Room(MAX_IMAGE)
         for wanted, layer in zip(ids, layers):
-            _unpack_layer(_blob(layout, layer["digest"]), str(layer["mediaType"]), wanted, target)
+            blob = _blob(layout, layer["digest"])
+            _unpack_layer(blob, str(layer["mediaType"]), wanted, target, room)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PreflightFailed(f"the image is not one of OCI: {error}") from None
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, NotZstd) as error:
         raise PreflightFailed(f"a layer of the image cannot be read: {error}") from None
     return digest
 
@@ -84,30 +89,55 @@ def _chosen(layout: str) -> tuple[str, Mapping[str, Any]]:
     return digest, value
 
 
+class _Room:
+    """How much an image may become: a few bytes can be packed that unpack to more than any disk."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        """Take some of it.
+
+        Raises:
+            PreflightFailed: There is not so much left.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise PreflightFailed(f"the image has more than {MAX_IMAGE} bytes when it is unpacked")
+
+
 class _Held:
-    """A file that is digested while it is read."""
+    """A file that is digested, and counted, while it is read."""
 
-    def __init__(self, file: Any) -> None:
-        self._file, self.digest = file, hashlib.sha256()
+    def __init__(self, file: Any, room: _Room) -> None:
+        self._file, self._room, self.digest = file, room, hashlib.sha256()
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = 1 << 20) -> bytes:
         data: bytes = self._file.read(size)
+        self._room.take(len(data))
         self.digest.update(data)
         return data
 
 
-def _unpack_layer(path: str, media: str, wanted: str, target: str) -> None:
-    if media.endswith("+zstd"):
-        raise PreflightFailed("a layer of the image is packed by zstd: pack it by gzip")
+def _unpack_layer(path: str, media: str, wanted: str, target: str, room: _Room) -> None:
     with open(path, "rb") as packed:
-        held = _Held(gzip.GzipFile(fileobj=packed) if media.endswith("gzip") else packed)
+        held = _Held(_plain(packed, media), room)
         with tarfile.open(fileobj=held, mode="r|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
             for entry in archive:
+                if entry.issparse():
+                    room.take(entry.size)  # its holes are in no byte that was read
                 _take(archive, entry, target)
         while held.read(1 << 20):
             pass
     if f"sha256:{held.digest.hexdigest()}" != wanted:
         raise PreflightFailed("a layer of the image is not what its configuration says")
+
+
+def _plain(packed: BinaryIO, media: str) -> Any:
+    """Return what is packed, as its media type says (OCI image spec 1.1, layer.md)."""
+    if media.endswith("gzip"):
+        return gzip.GzipFile(fileobj=packed)
+    return unpacked(packed) if media.endswith("zstd") else packed
 
 
 def _place(target: str, name: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner import __version__, kitside, preflight
+from runner.book.asked import asked
 from runner.here import Here, runner_sha256, sha256
 from runner.homing.unlock import Unlocked, unlock
 from runner.journal import JournalFile
 from runner.rundir import KIT, RunDirectory
-from runner.settings import Settings, load_settings, read_secrets
+from runner.secret import read_secrets
+from runner.settings import Settings, load_settings
 from verifier.core.model import format_time
 from verifier.core.pipeline import Opened
 from verifier.host.accept import Host
@@ -28,6 +30,21 @@ class Planned:
     settings: Settings
     settings_data: bytes
     host: Host
+
+    @property
+    def now(self) -> int:
+        """The moment judged by, in seconds since the epoch: never before what the line has seen."""
+        assert self.host.judgement is not None
+        return self.host.judgement.now
+
+
+def look(kit: str, trust: str, here: Here) -> kitside.Looked:
+    """Look at a kit alone; nothing is written.
+
+    Raises:
+        KitError: The kit is refused.
+    """
+    return kitside.look(kit, Host(TrustDirectory(trust), here.clock(), __version__))
 
 
 def plan(kit: str, trust: str, settings: str, environment: str, here: Here) -> Planned:
@@ -66,7 +83,8 @@ def check(planned: Planned, here: Here, evidence: str) -> Unlocked:
         evidence,
         here.clock(),
     )
-    secrets = read_secrets(settings, here.environment)
+    needed = asked(book, settings.environment)
+    secrets = read_secrets(settings.secrets, needed.secrets, here)
     created = planned.looked.manifest.kit.mtime
     preflight.check(book, settings, secrets, here.clock(), created)
     return unlocked

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 
 from runner import processes, reach, wheels
 from runner.book.across import SITE
+from runner.book.asked import asked
 from runner.book.model import Program, Runbook
-from runner.errors import PreflightFailed
+from runner.errors import PreflightFailed, listed
 from runner.program import PATH
 from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
@@ -44,11 +45,11 @@ def check(
     if clock < created - DAY:
         found.append(f"the clock says {format_time(max(0, clock))}, a day before the kit was made")
     values = {**settings.inputs, **secrets}
-    found += reach.problems(
-        {name: values[name] for name, item in book.inputs.items() if item.reachable}, clock
-    )
+    needed = asked(book, settings.environment)
+    reached = {name for name in (*needed.inputs, *needed.secrets) if book.inputs[name].reachable}
+    found += reach.problems({name: values[name] for name in sorted(reached)}, clock)
     if found:
-        raise PreflightFailed("; ".join(found))
+        raise PreflightFailed(listed(found))
 
 
 def problems(book: Runbook, settings: Settings) -> Iterator[str]:
@@ -58,14 +59,15 @@ def problems(book: Runbook, settings: Settings) -> Iterator[str]:
         yield f"programs of the kit need Python {wanted}, and this is {sys.version.split()[0]}"
     if not processes.can_look():
         yield "this host does not show environments of processes (/proc), so survivors are not seen"
-    for name, item in book.inputs.items():
-        path = settings.inputs.get(name, "")
+    needed = asked(book, settings.environment)
+    for name in needed.inputs:
+        item, path = book.inputs[name], settings.inputs[name]
         if item.kind == "directory":
             yield from _directory(name, path, item.free)
         elif item.kind == "file" and not os.access(path, os.R_OK):
             yield f"{name}: {path!r} cannot be read"
-    for name, program in book.programs.items():
-        yield from _program(program, settings.programs[name])
+    for name in needed.programs:
+        yield from _program(book.programs[name], settings.programs[name])
     if settings.container is not None:
         engine = settings.container
         yield from _program(Program(engine.by, version=("--version",)), engine.program)

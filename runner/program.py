@@ -45,6 +45,7 @@ class Start:
         ending: Commands that end the container that it runs, by its name; whoever waits for a
             container is not asked to end, since the container would not hear of it.
         contained: Whether it runs a container.
+        home: Its home; empty for `directory`.
     """
 
     argv: Sequence[str]
@@ -59,6 +60,7 @@ class Start:
     memory: int = 0
     ending: Sequence[Sequence[str]] = ()
     contained: bool = False
+    home: str = ""
 
 
 @record(frozen=True)
@@ -118,7 +120,7 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
     began = time.monotonic()
     output = _Output(start, masker, hooks.show)
     environment = {**start.variables, **surroundings(start)}
-    end_by_name(start.ending)  # what a runner that was killed has left; nothing of it is alive
+    end_by_name(start)  # what a runner that was killed has left; nothing of it is alive
     memory = _Memory(start)
     try:
         child = subprocess.Popen(
@@ -152,7 +154,7 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
         raise
     finally:
         child.stdout.close()
-        end_by_name(start.ending)
+        end_by_name(start)
     passed = int((time.monotonic() - began) * 1000)
     evidence = {"status": status, "durationMs": passed, "output": output.finish(), **memory.facts()}
     return Ended(why, status, evidence=evidence)
@@ -160,20 +162,21 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
 
 def surroundings(start: Start) -> dict[str, str]:
     """Return the variables that every program gets."""
-    made = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": start.directory, "TMPDIR": start.directory}
+    home = start.home or start.directory
+    made = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": home, "TMPDIR": start.directory}
     return {**made, processes.VARIABLE: start.mark}
 
 
-def end_by_name(commands: Sequence[Sequence[str]]) -> None:
+def end_by_name(start: Start) -> None:
     """End containers by their names: they are no children, and outlive who started them."""
-    for command in commands:
+    for command in start.ending:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             subprocess.run(
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/"},
+                env={"PATH": PATH, "LANG": "C.UTF-8", "HOME": start.home or "/"},
                 timeout=_ENDING,
                 check=False,
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from runner.book.asked import asked
 from runner.book.model import Input, Runbook
-from runner.errors import EnvironmentDiffers, SecretUnsafe, SettingsInvalid
+from runner.errors import EnvironmentDiffers, SettingsInvalid, listed
+from runner.secret import why_no_place
 from runner.values import parse_size, why_no_value
-from verifier import _compat
 from verifier.core.jsonstrict import NotStrict, compact, parse_json
 from verifier.core.manifest import MAX_SUMMARY
 from verifier.core.names import printable
@@ -20,8 +20,6 @@ from verifier.typed import Any, field, record
 
 TYPE = "https://offline-kit.example/run-settings/v1"
 MAX_SETTINGS = 1 << 20  # bytes
-MAX_SECRET = 1 << 16  # bytes
-SHORTEST = 6  # characters of a secret: a shorter one cannot be kept out of outputs
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9][0-9]{0,4})")
 _MEMBERS = frozenset(
@@ -159,24 +157,30 @@ def parse_settings(data: bytes, book: Runbook) -> Settings:
         raise SettingsInvalid(f"{environment!r} is not one of {known}", where="environment")
     if not isinstance(target, str) or not _is_text(target):
         raise SettingsInvalid("is no line that names what is changed", where="target")
+    needed = asked(book, str(environment))
     given = _table(value, "inputs", str)
     open_ = {name: item for name, item in book.inputs.items() if item.kind != "secret"}
     inputs = {name: item.default for name, item in open_.items() if item.default}
     inputs.update(given)
-    _same_names("inputs", inputs, open_)
-    for name, text in inputs.items():
-        why = why_no_value(text) or _why_not(open_[name], text)
-        if why:
-            raise SettingsInvalid(why, where=f"inputs.{name}")
+    wrong = [*_names("inputs", inputs, open_, needed.inputs)]
+    for name in sorted(set(inputs) & set(open_)):
+        why = why_no_value(inputs[name]) or _why_not(open_[name], inputs[name])
+        wrong += [(f"inputs.{name}", why)] if why else []
     secrets = _table(value, "secrets", dict)
-    _same_names("secrets", secrets, {n: i for n, i in book.inputs.items() if i.kind == "secret"})
-    for name, place in secrets.items():
-        _check_place(f"secrets.{name}", place)
+    kept = {name: item for name, item in book.inputs.items() if item.kind == "secret"}
+    wrong += _names("secrets", secrets, kept, needed.secrets)
+    for name, place in sorted(secrets.items()):
+        why = why_no_place(place)
+        wrong += [(f"secrets.{name}", why)] if why else []
     programs = _table(value, "programs", str)
-    _same_names("programs", programs, book.programs)
-    for name, path in programs.items():
+    wrong += _names("programs", programs, book.programs, needed.programs)
+    for name, path in sorted(programs.items()):
         if not os.path.isabs(path) or why_no_value(path):
-            raise SettingsInvalid("is no absolute path", where=f"programs.{name}")
+            wrong.append((f"programs.{name}", "is no absolute path"))
+    if len(wrong) == 1:
+        raise SettingsInvalid(wrong[0][1], where=wrong[0][0])
+    if wrong:  # all at once: else each is a try of its own
+        raise SettingsInvalid(listed([f"{where}: {why}" for where, why in wrong]))
     return Settings(
         str(environment),
         target,
@@ -231,7 +235,8 @@ def _alerts(value: Mapping[str, Any]) -> Alerts:
     if token or "token" in table:
         if not isinstance(token, dict):
             raise SettingsInvalid("is no table", where="alerts.token")
-        _check_place("alerts.token", token)
+        if why_no_place(token):
+            raise SettingsInvalid(why_no_place(token), where="alerts.token")
     return Alerts(url, texts["ca"], token, texts["metrics"])
 
 
@@ -257,10 +262,18 @@ def _table(value: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
     return dict(found)
 
 
-def _same_names(what: str, given: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name in sorted(set(given) ^ set(wanted)):
-        why = "is not given" if name in wanted else "is not what the runbook asks for"
-        raise SettingsInvalid(why, where=f"{what}.{name}")
+def _names(
+    what: str, given: Mapping[str, Any], known: Mapping[str, Any], needed: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield (place, why) for what is given and not known, and for what is needed and not given.
+
+    Args:
+        needed: From name to what needs it here; a step that is off needs nothing.
+    """
+    for name in sorted(set(given) - set(known)):
+        yield f"{what}.{name}", "is not what the runbook asks for"
+    for name in sorted(set(needed) & set(known) - set(given)):
+        yield f"{what}.{name}", f"is not given, and {needed[name]} needs it"
 
 
 def _why_not(item: Input, text: str) -> str:
@@ -280,68 +293,3 @@ def _why_not(item: Input, text: str) -> str:
             good = False
         return "" if good else "is no URL, or has a name and password in it: make it a secret"
     return ""
-
-
-def _check_place(name: str, place: Mapping[str, Any]) -> None:
-    kinds: Mapping[str, Callable[[Any], bool]] = {
-        "file": lambda one: isinstance(one, str) and os.path.isabs(one),
-        "variable": lambda one: isinstance(one, str) and bool(one),
-        "descriptor": lambda one: type(one) is int and 3 <= one < 1024,
-    }
-    if len(place) != 1 or not all(kind in kinds and kinds[kind](v) for kind, v in place.items()):
-        why = "must have one of file (an absolute path), variable, descriptor (from 3)"
-        raise SettingsInvalid(why, where=name)
-
-
-def read_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the secrets by name; a final line end is no part of one.
-
-    Raises:
-        SecretUnsafe: Others can read or change a file.
-        SettingsInvalid: One is missing, or too short to be kept out of outputs.
-    """
-    found = {}
-    for name, place in settings.secrets.items():
-        found[name] = read_secret(f"secrets.{name}", place, environment)
-    return found
-
-
-def read_secret(name: str, place: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-    """Return one secret.
-
-    Args:
-        name: Where the settings name it, for errors.
-
-    Raises:
-        SecretUnsafe: Others can read or change its file.
-        SettingsInvalid: It is missing, or too short to be kept out of outputs.
-    """
-    ((kind, where),) = place.items()
-    text = environment.get(where, "") if kind == "variable" else _from(name, kind, where)
-    if len(text) < SHORTEST or "\x00" in text:
-        why = f"is not there, or has fewer than {SHORTEST} characters"
-        raise SettingsInvalid(why, where=name)
-    return text
-
-
-def _from(name: str, kind: str, where: Any) -> str:
-    try:
-        descriptor = os.open(where, _compat.OPEN_TRUSTED) if kind == "file" else os.dup(where)
-        try:
-            if kind == "file":
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode):
-                    raise SettingsInvalid("is no file", where=name)
-                if _compat.others_read(status) or _compat.whoever_else_writes(status):
-                    raise SecretUnsafe("others can read or change it", where=repr(where))
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                data = file.read(MAX_SECRET + 1)
-        finally:
-            os.close(descriptor)
-        if len(data) > MAX_SECRET:
-            raise SettingsInvalid(f"has more than {MAX_SECRET} bytes", where=name)
-        return data.decode("utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise SettingsInvalid(error.strerror or str(error), where=name) from None
-    except UnicodeDecodeError:
-        raise SettingsInvalid("is no UTF-8", where=name) from None

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner import processes
 from runner.book.across import SITE
+from runner.book.asked import secrets_of
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
 from runner.masking import Masker
@@ -26,7 +27,7 @@ from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
 from runner.values import NotFound, fill, look_up, read_report
 from runner.watching import Rule, Sample, Watch
-from runner.work import EXIT, Answer, Ended, Task
+from runner.work import EXIT, Answer, Ended, Heard, Task, nobody
 from verifier.typed import TYPE_CHECKING, Any, record, replace
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Site:
     """The world of the engine; see `runner.work.World`.
 
     Args:
+        secrets: By their names; all are kept out of outputs, whoever is given them.
         plan: The digest of the first line of the journal: no other run has it.
     """
 
@@ -89,27 +91,33 @@ class Site:
         self._directory, self._book, self._settings = directory, book, settings
         self._around, self._box = around, box
         self._digests: dict[tuple[str, int, int, int], str] = {}
-        self._secrets = {book.inputs[name].variable: text for name, text in secrets.items()}
-        self._texts = list(secrets.values())
+        self._secrets, self._texts = secrets, list(secrets.values())
+        self._given = {step.id: secrets_of(book, step) for step in book.steps}
         self._rules = {name: Rule(probe) for name, probe in book.probes.items()}
         self.interrupted = ""
         self.asking = False  # a person, who may type Ctrl-C
 
     # --- what the engine asks --------------------------------------------------------------------
 
-    def run(self, task: Task) -> Ended:
+    def run(self, task: Task, heard: Heard = nobody) -> Ended:
         """Run something to its end; see `World.run`."""
         if task.check:
             return self._look(task)
         rules = [Rule(self._book.probes[name]) for name in task.watch]
+
+        def asked() -> str:
+            for alert in watch.news():
+                heard(alert)
+            return self.interrupted or watch.stopping()
+
         with Watch(rules, self._take) as watch:
-            ended, place = self._start(task, lambda: self.interrupted or watch.stopping())
+            ended, place = self._start(task, asked)
+        for alert in watch.news():
+            heard(alert)
         missed = self._missed(task, place) if ended.why == EXIT and ended.status == 0 else []
         evidence = {**ended.evidence, "attempt-directory": os.path.basename(place)}
         evidence.update(self._kept(task, place))
-        return Ended(
-            ended.why, ended.status, tuple(missed), watch.alarm, tuple(watch.alerts), evidence
-        )
+        return Ended(ended.why, ended.status, tuple(missed), watch.alarm, evidence)
 
     def _look(self, task: Task) -> Ended:
         ended, place = self._start(task, lambda: self.interrupted)
@@ -184,7 +192,7 @@ class Site:
         scratch = os.path.join(place, "scratch")
         values = self._values(task, scratch)
         boxed = self._is_boxed(task)
-        argv, variables = self._argv(task, values, boxed), dict(self._secrets)
+        argv, variables = self._argv(task, values, boxed), self._secrets_for(task)
         if task.use:
             filled = {key: fill([word], values)[0] for key, word in task.arguments.items()}
             variables[ARGUMENTS] = json.dumps(filled, sort_keys=True)
@@ -214,6 +222,17 @@ class Site:
         facts.update(self._program(task))
         return replace(ended, evidence={**ended.evidence, **facts}), place
 
+    def _secrets_for(self, task: Task) -> dict[str, str]:
+        """Return the secrets that a task is given, by their variables: its own, and no others."""
+        what, _, name = task.what.partition(":")
+        if what == "probe":
+            names = self._book.probes[name].secrets
+        elif what == "way":
+            names = self._book.ways[name].secrets
+        else:
+            names = self._given[task.step]
+        return {self._book.inputs[one].variable: self._secrets[one] for one in names}
+
     def _is_boxed(self, task: Task) -> bool:
         """Whether a task is run in the image: what the runner or the site brings is not."""
         return self._box is not None and not task.use and not task.words[0].startswith(SITE)
@@ -225,11 +244,11 @@ class Site:
             yield start, {}
             return
         box, name = self._box, self._box.name(start.mark)
-        told = {**surroundings(start), **start.variables}
-        with box.words(start.argv, name, start.directory, told) as argv:
-            ending = box.ending(name)
+        given = box.words(start.argv, name, start.directory, surroundings(start), start.variables)
+        with given as argv:
             facts = {"container": {"by": box.by, "image": box.digest, "name": name}}
-            yield replace(start, argv=argv, ending=ending, contained=True), facts
+            ending = box.ending(name)
+            yield replace(start, argv=argv, ending=ending, contained=True, home=box.home), facts
 
     def _program(self, task: Task) -> dict[str, Any]:
         """Return which program of the site was started: its path and its digest."""

@@ -11,18 +11,21 @@ import signal
 from collections.abc import Iterator, Mapping
 
 from runner import processes
-from runner.approving import MAX_SIGNATURE, again, load_operators, plan_digest, signer_of, statement
+from runner.approving import MAX_SIGNATURE, again, plan_digest, signer_of, statement
 from runner.back import Backward
+from runner.book.asked import asked
 from runner.book.model import Runbook, Step
 from runner.book.needs import way_back
 from runner.chain import Record
 from runner.engine import Forward
-from runner.errors import RunChanged, RunElsewhere, RunMissing, RunStands
+from runner.errors import OVER, RunChanged, RunElsewhere, RunMissing, RunStands
 from runner.here import Clock, Here, runner_sha256, sha256
 from runner.journal import JournalFile, read_journal
 from runner.masking import Masker
+from runner.operators import Admitted, admit, dated, load_operators
 from runner.rundir import SETTINGS, RunDirectory
-from runner.settings import Settings, load_settings, parse_settings, read_secret, read_secrets
+from runner.secret import read_secret, read_secrets
+from runner.settings import Settings, load_settings, parse_settings
 from runner.site import Site, Surroundings
 from runner.state import GONE, RunState, fold, take
 from runner.status import RunStatus
@@ -142,6 +145,8 @@ def _hold(state: RunState, settings: Settings, here: Here, allowed: Allowed) -> 
         "runner": bound["runner"]["sha256"],
     }
     other = [name for name in now if now[name] != then[name]]
+    if "python" in other:
+        other[other.index("python")] = f"python ({then['python']} then, {now['python']} now)"
     if other and not allowed.changed:
         raise RunChanged(f"not what the run began with: {', '.join(other)}")
 
@@ -154,7 +159,7 @@ def start(run: Run, here: Here, allowed: Allowed) -> Stamped:
         JournalUnwritable: The host refuses.
     """
     if run.state.phase in GONE:
-        raise RunStands(f"the run is {run.state.phase}")
+        raise RunStands(f"the run is {run.state.phase}", fix=OVER)
     stamped = Stamped(run.journal, here.clock)
     facts: Record = {
         "type": "start",
@@ -192,22 +197,25 @@ def write_statement(run: Run, step: Step, out: str) -> None:
         raise UsageError(error.strerror or str(error), where=repr(out)) from None
 
 
-def approve(run: Run, step: Step, here: Here, trust: str, signature: str) -> str:
-    """Record the signature of a person at a gate, and return who it is.
+def approve(run: Run, step: Step, here: Here, trust: str, signature: str) -> tuple[str, Admitted]:
+    """Record the signature of a person at a gate; return who it is, and the root that says so.
 
     Raises:
         ApprovalInvalid: It is no operator's over this run, step and plan.
+        RootExpired: Their root is past its date, and the policy enforces that.
         KitError: There is no root of operators, or the host refuses.
     """
-    publisher = TrustDirectory(trust).load().root
-    operators = load_operators(trust, publisher)
+    line, kit_id = str(run.bound["kit"]["line"]), str(run.bound["kitId"])
+    admitted = admit(trust, here.clock(), line, kit_id)
     raw = read_file(signature, MAX_SIGNATURE)
-    signer = signer_of(statement(run.bound, step.id, step.ask), raw, operators)
+    signer = signer_of(statement(run.bound, step.id, step.ask), raw, admitted.root)
     stamped = start(run, here, Allowed())
+    if admitted.override:
+        note(run, stamped, {"type": "override", "reason": admitted.override[:500]})
     text = raw.decode("ascii", "replace")
     what = {"type": "approval", "step": step.id, "signer": signer, "signature": text}
-    note(run, stamped, {**what, "operatorsVersion": operators.version})
-    return signer
+    note(run, stamped, {**what, "operatorsVersion": admitted.root.version})
+    return signer, admitted
 
 
 def go(
@@ -225,11 +233,15 @@ def go(
     Raises:
         KitError: Something is not as it must be; the journal says how far it came.
     """
-    secrets = read_secrets(run.settings, here.environment)
+    needed = asked(run.book, run.settings.environment).secrets
+    secrets = read_secrets(run.settings.secrets, needed, here)
     if run.state.approvals and not back:
         trust = allowed.trust or str(run.bound["trust"])
         operators = load_operators(trust, TrustDirectory(trust).load().root)
         again(run.bound, run.book, run.state, operators)
+        warning = dated(operators, here.clock()).warning()
+        if warning:
+            around.say("warning", why=warning)
     if run.book.wheels:
         from runner import preflight  # zip files and their like are loaded by who needs them
 
@@ -267,7 +279,7 @@ def _alerting(run: Run, here: Here, secrets: Mapping[str, str]) -> Alerting | No
     if alerts.webhook:
         token = ""
         if alerts.token:
-            token = read_secret("alerts.token", alerts.token, here.environment)
+            token = read_secret("alerts.token", alerts.token, here)
             texts.append(token)
         caller = Caller(Webhook(alerts.webhook, alerts.ca), token)
     return Alerting(run.state, here.clock, caller, alerts.metrics, Masker(texts))

@@ -11,7 +11,10 @@ from runner.book.ways import back_lines
 from runner.settings import Settings
 from runner.state import PHASES, STATUSES, RunState
 from verifier.show.plain import plain
-from verifier.typed import Any
+from verifier.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.operators import Dated
 
 _NEXT = {
     "stopped": "resume, or rollback, or abort",
@@ -53,6 +56,8 @@ def event_line(event: str, facts: dict[str, Any]) -> str:
         return f"{facts['phase']}" + (f": {facts['why']}" if facts.get("why") else "")
     if event == "untold":
         return f"  {facts['why']}"
+    if event == "warning":
+        return f"warning: {facts['why']}"
     if event == "alive":
         return f"  {step}: waiting for process {', '.join(map(str, facts['processes']))}"
     if event == "ended":
@@ -107,6 +112,17 @@ def _what(book: Runbook, step: Step, environment: str) -> str:
     return f"{verb} {' '.join(words)}"
 
 
+def operators_value(operators: Dated | None) -> dict[str, Any]:
+    """Return what ``--json`` says of the root of the operators; nothing if there is none."""
+    return {} if operators is None else {"operators": operators.value()}
+
+
+def operators_lines(operators: Dated | None) -> Iterator[str]:
+    """Yield that the root of the operators is past its date, if it is."""
+    if operators is not None and operators.expired:
+        yield f"warning: {operators.warning()}"
+
+
 def unlocked_lines(after: Mapping[str, Any], override: str) -> Iterator[str]:
     """Yield why an environment may be entered that asks for another one before it."""
     if after:
@@ -152,7 +168,8 @@ def status_lines(state: RunState, directory: str) -> Iterator[str]:
     yield f"run {value['run']} of {kit['name']} {kit['version']}, kitId {value['kitId']}"
     yield f"environment {value['environment']}, changes {value['target']}"
     holder = value["holder"]
-    yield f"started {state.epoch} times, last by {holder['by']} on {holder['host']}"
+    times = "once" if state.epoch == 1 else f"{state.epoch} times"
+    yield f"started {times}, last by {holder['by']} on {holder['host']}"
     for name, step in state.steps.items():
         undo = f", {step.undo}" if step.undo else ""
         how = f" ({step.how})" if step.how and step.how != step.status else ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 from runner.book.model import Probe
 from runner.chain import Record
@@ -72,7 +73,7 @@ class Watch:
         self._ended = threading.Event()
         self._breach = threading.Event()
         self._alarm = ""
-        self.alerts: list[Record] = []
+        self._alerts: deque[Record] = deque()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Watch:
@@ -88,6 +89,11 @@ class Watch:
     def stopping(self) -> str:
         """Return `BREACH` when the step shall stop now."""
         return BREACH if self._breach.is_set() else ""
+
+    def news(self) -> Iterator[Record]:
+        """Yield the alerts that came up since this was asked last, each a record."""
+        while self._alerts:
+            yield self._alerts.popleft()
 
     @property
     def alarm(self) -> str:
@@ -108,7 +114,7 @@ class Watch:
         why = rule.judge(self._take(rule.probe))
         if not why:
             return
-        self.alerts.append({"probe": rule.probe.name, "why": why})
+        self._alerts.append({"probe": rule.probe.name, "why": why})
         if rule.probe.then == "stop-step":
             self._breach.set()
         if rule.probe.then != "report":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runner.book.model import Retry, Step, Stop, Words
 from runner.chain import Record
@@ -59,7 +59,6 @@ class Ended:
         status: Its exit status; a negative number is a signal.
         missed: What of `Task.expect` and `Task.capture` does not hold, in words.
         alarm: What a probe found meanwhile, where the run shall stop behind this step.
-        alerts: What probes found meanwhile, each a record.
         evidence: What goes into the journal.
     """
 
@@ -67,7 +66,6 @@ class Ended:
     status: int = 0
     missed: tuple[str, ...] = ()
     alarm: str = ""
-    alerts: tuple[Record, ...] = ()
     evidence: Record = field(default_factory=dict)
 
     @property
@@ -91,6 +89,14 @@ class Answer:
     why: str = ""
 
 
+Heard = Callable[[Record], None]
+"""Told of an alert: the probe, and why."""
+
+
+def nobody(alert: Record) -> None:
+    """Tell nobody of an alert."""
+
+
 class Journal(Protocol):
     """Where records go; each is durable when `append` returns."""
 
@@ -101,8 +107,12 @@ class Journal(Protocol):
 class World(Protocol):
     """What surrounds the engine: programs, time, people."""
 
-    def run(self, task: Task) -> Ended:
-        """Run something to its end."""
+    def run(self, task: Task, heard: Heard = ...) -> Ended:
+        """Run something to its end.
+
+        Args:
+            heard: Told of each alert of the probes that watch it, when it comes up.
+        """
 
     def alive(self, step: str, what: str) -> Sequence[int]:
         """Return processes of an earlier attempt that are still there, after waiting for them."""

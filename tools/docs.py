@@ -54,7 +54,7 @@ from kit.spec import (
 from kit.spec.stages import SiteTable, StepTable, TestTable, VerifyTable
 from tools import dochosts
 from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
-from verifier.cli import COMMANDS
+from verifier.arguments import COMMANDS
 from verifier.core.errors import KitError, all_errors
 from verifier.rootfile import load_root
 

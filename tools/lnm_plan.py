@@ -236,6 +236,9 @@ def site_half(drill: Carried) -> None:
                 "refused without evidence; stopped by the lag alert; killed, resumed without the "
                 "medium; closed by two people; evidence sealed by bob"
             )
+        with drill.row("move") as said:
+            drill.run("plan", one, 0, "not run here: 21-103")
+            said.append("planned, and not run: the runbook has it off")
         with drill.row("rollback") as said:
             wake(one)
             lnm_site.back(drill, one)

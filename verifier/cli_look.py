@@ -16,7 +16,8 @@ from verifier.show.changes import lines_of
 from verifier.show.diff import Compared, Difference, compare, member_value, members, value
 from verifier.show.difftext import text
 from verifier.show.listing import json_text, listed, long_line, short_line
-from verifier.show.report import Report, report_value
+from verifier.show.report import Report
+from verifier.show.reportvalue import report_value
 from verifier.source import kit_in
 from verifier.typed import Any
 

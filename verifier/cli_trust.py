@@ -12,21 +12,16 @@ from verifier.core import limits
 from verifier.core.container import Container
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.trust import Root, parse_chain
-from verifier.host.directory import MAX_TRUSTED_ROOT, TrustDirectory, parse_digits
+from verifier.host.directory import MAX_TRUSTED_ROOT, TrustDirectory
 from verifier.host.errors import PolicyUnmeetable
+from verifier.host.fingerprint import parse_digits
 from verifier.host.policy import MAX_POLICY, parse_policy
 from verifier.host.state import told_time
 from verifier.options import Parser
 from verifier.rootfile import load_root, load_roots, read_file, read_other
-from verifier.show.host import (
-    memory_lines,
-    policy_lines,
-    receipt_lines,
-    trusted_lines,
-    trusted_root_lines,
-    unmeetable,
-)
+from verifier.show.host import memory_lines, receipt_lines, trusted_lines, trusted_root_lines
 from verifier.show.people import root_changes
+from verifier.show.policy import policy_lines, unmeetable
 from verifier.source import open_source
 
 _TRUST = """\

@@ -229,7 +229,8 @@ def _python() -> Callable[[], Decoder] | None:
     return lambda: Seconded(PythonDecoder(module))
 
 
-def _library() -> Callable[[], Decoder] | None:
+def load_library() -> ctypes.CDLL | None:
+    """Return libzstd by absolute path; None where this Python or this host has no way to it."""
     if ctypes is None:
         return None
     for path in LIBRARIES:
@@ -239,8 +240,13 @@ def _library() -> Callable[[], Decoder] | None:
                 LibraryDecoder(library)
             except (OSError, AttributeError, MemoryError):
                 continue  # of another architecture, or not what its name says
-            return lambda: Seconded(LibraryDecoder(library))
+            return library
     return None
+
+
+def _library() -> Callable[[], Decoder] | None:
+    library = load_library()
+    return None if library is None else lambda: Seconded(LibraryDecoder(library))
 
 
 def _program() -> Callable[[], Decoder] | None:

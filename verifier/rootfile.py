@@ -97,7 +97,7 @@ def load_root(path: str, fingerprint: str = "") -> Root:
     data = _read_root(path)
     if not fingerprint:
         return _parse(data, path)[-1]
-    from verifier.host.directory import check_fingerprint  # here: seldom asked for
+    from verifier.host.fingerprint import check_fingerprint  # here: seldom asked for
 
     if not _is_chain(data):
         check_fingerprint(data, fingerprint)

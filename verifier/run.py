@@ -61,8 +61,8 @@ def check_itself(fingerprint: str) -> None:
         source.read_into(0, [memoryview(data)])
     finally:
         source.close()
-    from verifier.host.directory import check_fingerprint
     from verifier.host.errors import FingerprintMismatch
+    from verifier.host.fingerprint import check_fingerprint
 
     try:
         check_fingerprint(bytes(data), fingerprint, option="--self-fingerprint")

@@ -12,7 +12,8 @@ from typing import Any
 from kit.attest.errors import AttestationExists, AttestationTooLarge
 from kit.attest.model import Made
 from kit.container.newfiles import create_files
-from kit.errors import FileExists, SignerArgumentInvalid, SignerUnsupported, show
+from kit.errors import FileExists, show
+from kit.signing.errors import SignerArgumentInvalid, SignerUnsupported
 from kit.signing.model import KitSigner
 from kit.stock.bundle import dsse_bundle
 from verifier.core.envelope import PAYLOAD_TYPE, pae

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.common import KeyArguments, OptionalRoot, app, note, say, secret
-from kit.cli.defaults import Chosen
+from kit.cli.defaults import Chosen, StoreOption
 from verifier.core.errors import UsageError
 from verifier.core.lists import Index
 from verifier.core.model import Component as Part
@@ -56,6 +56,7 @@ def _attest(
             help="Sign with an identity at these services; its token is asked for.",
         ),
     ] = None,
+    store_dir: StoreOption = None,
 ) -> None:
     """Make an in-toto Statement of what tools reported, and sign it as a DSSE envelope."""
     from kit.attest.inputs import read_input
@@ -65,7 +66,7 @@ def _attest(
 
     _check_signing(key, bundle, keyless)
     made = make_predicate(kind, [read_input(path) for path in files])
-    subjects = read_subjects(subject, _components(within))
+    subjects = read_subjects(subject, _components(within, store_dir))
     payload = statement_bytes(subjects, made)
     data, signed = _signed(payload, key, root, bundle, keyless)
     write_attestation(out, data)
@@ -121,7 +122,7 @@ def _signers(keys: list[str], root: Path | None) -> list[KitSigner]:
     return [load_attester(each, targets, secrets=secret) for each in chosen.named_keys(keys)]
 
 
-def _components(within: Path | None) -> Component | None:
+def _components(within: Path | None, store_dir: Path | None) -> Component | None:
     """Return how components of a spec or kit are found; they are read when one is asked for."""
     if within is None:
         return None
@@ -131,7 +132,7 @@ def _components(within: Path | None) -> Component | None:
         from verifier.evidence.components import component_digest
 
         if not found:
-            found.append(components_of(within))
+            found.append(components_of(within, store_dir))
         components, index = found[0]
         return component_digest(index, named_component(components, name))
 

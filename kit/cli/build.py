@@ -23,12 +23,12 @@ from kit.cli.common import (
     progress,
     say,
     secret,
-    user_store,
 )
-from kit.cli.defaults import SPEC, Chosen, SpecArgument, kit_in
+from kit.cli.defaults import SPEC, Chosen, SpecArgument, StoreOption, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.cli.wanted import KIT, ROOT, wanted
 from kit.cli.wanted import SPEC as SPEC_FILE
+from kit.errors import show as shown
 from kit.pipeline.numbers import numbered
 from kit.rebuild import rebuild
 from kit.releases.layout import kit_path, new_release
@@ -41,6 +41,7 @@ from kit.signing import KitSigner, SumsSigner, key_files, load_signer, load_sums
 from kit.sources.taken import take
 from kit.spec import KitSpec, load_spec
 from kit.spec.settings import parse_settings
+from verifier.core.errors import UsageError
 from verifier.core.trust import Root
 
 SetOptions = Annotated[
@@ -97,15 +98,21 @@ def _build(
     store: Annotated[
         bool, typer.Option("--store", help="Do not compress: raw frames only.")
     ] = False,
+    store_dir: StoreOption = None,
     jobs: Jobs = 0,
     json_: Json = False,
 ) -> None:
     """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
+    if store and spec.is_dir():
+        raise UsageError(
+            f"--store means raw frames and takes no value, so {shown(spec)} is read as the spec",
+            fix="Name the store with --store-dir DIR.",
+        )
     chosen = Chosen(spec)
     order = _order(chosen, spec, root, out, key, sums_key, after, set_)
     _warn(order.warnings)
     with (
-        take(order.spec, user_store()) as taken,
+        take(order.spec, chosen.store(store_dir)) as taken,
         progress(json_) as show,
         new_release(order.kit),
     ):
@@ -275,6 +282,7 @@ def _rebuild(
     after: After = None,
     set_: SetOptions = [],  # noqa: B006 - typer reads it, nobody changes it
     root: OptionalRoot = None,
+    store_dir: StoreOption = None,
     jobs: Jobs = 0,
     json_: Json = False,
 ) -> None:
@@ -290,7 +298,7 @@ def _rebuild(
         loaded = following(loaded, previous, settings)
     else:
         loaded = numbered(loaded, settings)
-    with take(loaded, user_store(), whole=False) as taken, progress(json_) as show:
+    with take(loaded, Chosen(spec).store(store_dir), whole=False) as taken, progress(json_) as show:
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         options = Options(workers=jobs, epoch=epoch, taken=taken, progress=show)
         same = rebuild(kit, loaded, options, root=trusted)

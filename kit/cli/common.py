@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,9 +19,6 @@ from kit.errors import show
 from verifier.core.errors import KitError, Rejected
 from verifier.core.trust import Root
 from verifier.show.plain import plain, shell
-
-if TYPE_CHECKING:
-    from kit.store import Store
 
 app = App(
     name="offline-kit",
@@ -161,10 +157,3 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield show
-
-
-def user_store() -> Store:
-    """Return the store of this user, or the one that OFFLINE_KIT_STORE names."""
-    from kit.store import Store, default_root  # here: only some commands need it
-
-    return Store(default_root(os.environ))

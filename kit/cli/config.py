@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from kit.cli.common import Json, app, say
-from kit.cli.defaults import SPEC, SpecArgument
+from kit.cli.defaults import SPEC, Chosen, SpecArgument
 from kit.cli.options import App
 from kit.cli.wanted import SPEC as SPEC_FILE
 from kit.cli.wanted import wanted
 from kit.errors import SpecMissing, show
-from kit.spec.release import CONFIG, Default, Pipeline, load_defaults
+from kit.spec.release import CONFIG, Default, Pipeline
 from kit.spec.table import Table
 
 config_app = App(help="Show what the commands take where nothing is given.", no_args_is_help=True)
@@ -28,11 +28,13 @@ def _show(spec: SpecArgument = SPEC, json_: Json = False) -> None:
     """Show each default, and the file and line that it comes from; an option wins over all."""
     if spec != SPEC and not spec.exists():
         raise SpecMissing("no spec here: No such file or directory", where=show(spec))
-    defaults = load_defaults(wanted(spec, SPEC_FILE))
-    named = {"root": defaults.root, "out": defaults.out, "sums-key": defaults.sums_key}
-    rows = {name: _row(value) for name, value in named.items()}
+    chosen = Chosen(wanted(spec, SPEC_FILE))
+    defaults = chosen.defaults
+    rows = {"root": _row(defaults.root), "out": _row(defaults.out)}
     if rows["out"] is None:
         rows["out"] = (".", "nobody: the directory where you stand")
+    rows["store-dir"] = chosen.store_row()
+    rows["sums-key"] = _row(defaults.sums_key)
     rows |= {f"keys.{signer}": _row(value) for signer, value in sorted(defaults.keys.items())}
     rows |= {
         name: (_hidden(value), defaults.origins[name])
@@ -75,6 +77,7 @@ def _pipeline(plan: Pipeline) -> Iterator[tuple[str, str]]:
         ("plain-http", plan.plain_http),
         ("ca-file", plan.ca_file),
         ("one-writer", str(plan.one_writer).lower()),
+        ("read-back", str(plan.read_back).lower()),
     ):
         yield name, value if isinstance(value, str) else ", ".join(value or ())
     tables: list[tuple[str, Table]] = [(f"step.{step.name}", step) for step in plan.steps]
@@ -90,12 +93,19 @@ def _pipeline(plan: Pipeline) -> Iterator[tuple[str, str]]:
 
 def _lines(rows: dict[str, tuple[str, str] | None]) -> Iterator[str]:
     width = max(map(len, rows))
-    longest = max((len(row[0]) for row in rows.values() if row), default=0)
-    for name, row in rows.items():
+    shown = {name: row and (_short(row[0]), row[1]) for name, row in rows.items()}
+    longest = max((len(row[0]) for row in shown.values() if row), default=0)
+    for name, row in shown.items():
         if row is not None:
             yield f"{name:<{width}}  {row[0]:<{longest}}  from {row[1]}"
         elif name != "created":
             yield f"{name:<{width}}  not set"
+
+
+def _short(value: str) -> str:
+    """Return a value for people, with ``~`` for the home of this user, as shells have it."""
+    home = os.path.expanduser("~").rstrip("/")
+    return f"~{value.removeprefix(home)}" if home and value.startswith(f"{home}/") else value
 
 
 def _value(rows: dict[str, tuple[str, str] | None], files: tuple[Any, ...]) -> dict[str, Any]:

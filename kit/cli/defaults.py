@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from kit.releases.layout import ENDING
 from kit.releases.previous import noted_releases, open_releases
 from kit.spec.release import Defaults, load_defaults
 from verifier.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from kit.store import Store
 
 SPEC = Path("kit.toml")
 
@@ -28,6 +31,12 @@ KitArgument = Annotated[
         metavar="[KIT]", help="The kit, or its directory; if not given, the one kit not sealed yet."
     ),
 ]
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store-dir", metavar="DIR", help="The store of what `lock` fetched."),
+]
+STORE_VARIABLE = "OFFLINE_KIT_STORE"
 
 
 class Chosen:
@@ -72,6 +81,25 @@ class Chosen:
         if given is None and self.defaults.out is not None:
             return Path(self.defaults.out.value)
         return given or Path(".")
+
+    def store(self, given: Path | None) -> Store:
+        """Return the store of what was fetched: as an option, a variable or a file names it.
+
+        Where nobody names one, it is that of this user.
+        """
+        from kit.store import Store  # here: only some commands need it
+
+        return Store(given if given is not None else Path(self.store_row()[0]))
+
+    def store_row(self) -> tuple[str, str]:
+        """Return where the store is if no option says so, and who says so."""
+        from kit.store import default_root
+
+        if named := os.environ.get(STORE_VARIABLE):
+            return named, f"the variable {STORE_VARIABLE}"
+        if (default := self.defaults.store_dir) is not None:
+            return default.value, default.where
+        return os.fspath(default_root(os.environ)), "nobody: that of this user"
 
     def sums_key(self, given: str | None) -> str | None:
         """Return who signs SHA256SUMS, if anybody does."""

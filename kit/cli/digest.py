@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, app, say, user_store
+from kit.cli.common import Json, app, say
+from kit.cli.defaults import Chosen, StoreOption
 from kit.cli.wanted import SPEC, kind_of
 from verifier.core.errors import UsageError
 from verifier.core.lists import Index
@@ -30,12 +31,13 @@ def _digest(
     list_: Annotated[
         bool, typer.Option("--list", help="Print the list alone: its SHA-256 is the digest.")
     ] = False,
+    store_dir: StoreOption = None,
     json_: Json = False,
 ) -> None:
     """Print the digest of a component and the list that it is over, for tools that attest."""
     if list_ and (component is None or json_):
         raise UsageError("--list is the list of one component, and goes with no --json")
-    components, index = components_of(what)
+    components, index = components_of(what, store_dir)
     if component is not None:
         components = [named_component(components, component)]
     if json_:
@@ -50,9 +52,13 @@ def _digest(
             typer.echo(text, nl=False)  # bytes as they are: their SHA-256 is the digest
 
 
-def components_of(path: Path) -> tuple[Sequence[Component], Index]:
-    """Return the components of a kit or a spec, and the index that their digests are over."""
-    return _of_spec(path) if kind_of(path) == SPEC else _of_kit(path)
+def components_of(path: Path, store_dir: Path | None) -> tuple[Sequence[Component], Index]:
+    """Return the components of a kit or a spec, and the index that their digests are over.
+
+    Args:
+        store_dir: The store for what a spec fetches, where an option names it.
+    """
+    return _of_spec(path, store_dir) if kind_of(path) == SPEC else _of_kit(path)
 
 
 def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
@@ -62,7 +68,7 @@ def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
     return head.manifest.components, index
 
 
-def _of_spec(path: Path) -> tuple[Sequence[Component], Index]:
+def _of_spec(path: Path, store_dir: Path | None) -> tuple[Sequence[Component], Index]:
     from kit.build import created_of, draft_manifest  # here: a kit does not need them
     from kit.sources.digests import payload_index
     from kit.sources.taken import take
@@ -70,7 +76,7 @@ def _of_spec(path: Path) -> tuple[Sequence[Component], Index]:
 
     spec = load_spec(path)
     created = created_of(spec, os.environ.get("SOURCE_DATE_EPOCH"))
-    with take(spec, user_store()) as taken:
+    with take(spec, Chosen(path).store(store_dir)) as taken:
         index = payload_index(spec, taken, parse_time(created) or 0)
     return draft_manifest(spec, created).components, index
 

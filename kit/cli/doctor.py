@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.common import Json, app, now, say, user_store
-from kit.cli.defaults import SPEC, Chosen
+from kit.cli.common import Json, app, now, say
+from kit.cli.defaults import SPEC, Chosen, StoreOption
 from kit.cli.places import CaFile, PlainHttp, access
 from verifier.core.errors import ExitStatus
 
@@ -30,6 +30,7 @@ def _doctor(
     ] = False,
     plain_http: PlainHttp = [],  # noqa: B006
     ca_file: CaFile = None,
+    store_dir: StoreOption = None,
     json_: Json = False,
 ) -> None:
     """Say what this host has, what each missing part costs, and whether places can be reached.
@@ -52,14 +53,15 @@ def _doctor(
     found = [
         *look_at_host(),
         look_at_disk("out", chosen.out(None)),
-        look_at_disk("store", user_store().root),
+        look_at_disk("store", chosen.store(store_dir).root),
         *look_at_root(root, clock),
         *look_at_keys({name: one.value for name, one in defaults.keys.items()}),
     ]
     plan = defaults.pipeline
     found += look_at_publisher(plan.publisher)
     ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
-    with access([*plain_http, *plan.plain_http], ca_file, True) as ways:
+    plain_http = [*plain_http, *plan.plain_http]
+    with access(plain_http, ca_file, True, one_writer=plan.one_writer) as ways:
         for text in dict.fromkeys([*plan.to, *place]):
             found += look_at_place(text, ways, clock, write=probe_write)
     found += look_at_clock(found, clock)

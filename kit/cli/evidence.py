@@ -32,23 +32,21 @@ def _verify(
 ) -> None:
     """Hold evidence to its kit: chain, seal, who, which host, every step; print a timeline."""
     from kit.runbook.evidence import evidence_html, held_evidence
-    from runner.approving import expired
     from runner.homing.words import audit_lines, audit_value
+    from runner.operators import dated
     from verifier.audit.outputs import check_file, write_file
-    from verifier.rootfile import load_root
 
     inputs = [os.fspath(path) for path in (evidence, kit, root, operators)]
     if html is not None:
         check_file("--html", os.fspath(html), inputs, "")
-    found = held_evidence(
+    found, theirs = held_evidence(
         wanted(evidence, KIT), wanted(kit, KIT), wanted(root, ROOT), wanted(operators, ROOT)
     )
     value = audit_value(found)
-    theirs = load_root(os.fspath(operators))
-    past = expired(theirs, now())
-    value["operators"] = {"expired": past, "expires": theirs.expires, "version": theirs.version}
-    if past:
-        note(f"the operators' root, version {theirs.version}, expired on {theirs.expires}")
+    judged = dated(theirs, now())
+    value["operators"] = judged.value()
+    if judged.expired:
+        note(judged.warning())
     if html is not None:
         write_file(os.fspath(html), evidence_html(value))
     if json_:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, app, say, user_store
+from kit.cli.common import Json, app, say
+from kit.cli.defaults import Chosen
 from kit.cli.options import App
 from kit.spec import load_spec
-from kit.store import Store
 from kit.store.errors import StoreDamaged
 from verifier.core.errors import UsageError
 
@@ -29,15 +29,12 @@ app.add_typer(store_app, name="store")
 
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="The store; otherwise that of this user."),
+    typer.Option(
+        "--store-dir", "--store", metavar="DIR", help="The store; otherwise that of this user."
+    ),
 ]
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DAY_SECONDS = 86_400
-
-
-def open_store(given: Path | None) -> Store:
-    """Return the store that was named, or that of this user."""
-    return Store(given) if given is not None else user_store()
 
 
 @app.command("lock")
@@ -68,7 +65,7 @@ def _lock(
     from kit.lock import LockOptions, lock
     from kit.net.certs import cert_directories
     from kit.net.client import Client, Ways
-    from kit.net.registry import Logins, login_files
+    from kit.net.logins import Logins, login_files
 
     ways = Ways(
         plain_http=frozenset(plain_http),
@@ -80,7 +77,7 @@ def _lock(
     with transfers(json_) as progress:
         locked = lock(
             load_spec(spec),
-            open_store(store),
+            Chosen(spec).store(store),
             Client(ways),
             Logins(login_files(os.environ)),
             options,
@@ -186,7 +183,7 @@ def _path(
     store: StoreOption = None,
 ) -> None:
     """Print where the store is, or a file in it."""
-    opened = open_store(store)
+    opened = Chosen().store(store)
     if not digest:
         say(os.fspath(opened.root))
         return
@@ -200,7 +197,7 @@ def _path(
 @store_app.command("verify")
 def _verify(store: StoreOption = None, json_: Json = False) -> None:
     """Read every file of the store and remove those that are damaged."""
-    found = open_store(store).verify()
+    found = Chosen().store(store).verify()
     if json_:
         value = {"checked": found.checked, "size": found.size, "damaged": list(found.damaged)}
         say(json.dumps(value, indent=2, sort_keys=True))
@@ -226,9 +223,13 @@ def _gc(
     """Remove files that were not needed for long; never those that a running process needs."""
     if days is None and keep is None:
         raise UsageError("say what goes: --older-than DAYS, --keep SIZE, or both")
-    removed = open_store(store).collect_garbage(
-        older_than_seconds=None if days is None else days * _DAY_SECONDS,
-        keep_bytes=None if keep is None else _bytes(keep),
+    removed = (
+        Chosen()
+        .store(store)
+        .collect_garbage(
+            older_than_seconds=None if days is None else days * _DAY_SECONDS,
+            keep_bytes=None if keep is None else _bytes(keep),
+        )
     )
     if json_:
         value = {"files": removed.files, "size": removed.size, "held": removed.held}

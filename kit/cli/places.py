@@ -51,7 +51,7 @@ def access(
 ) -> Iterator[Access]:
     from kit.cli.lock import transfers
     from kit.net.client import Client, Ways
-    from kit.net.registry import Logins, login_files
+    from kit.net.logins import Logins, login_files
     from kit.places.choose import Access
 
     ways = Ways(
@@ -122,6 +122,8 @@ def release_of(text: str) -> tuple[str, str]:
 
 
 def entry_value(entry: Entry) -> dict[str, Any]:
+    from kit.releases.record import file_value  # slow to load
+
     one = entry.record
     return {
         "line": one.line,
@@ -134,11 +136,15 @@ def entry_value(entry: Entry) -> dict[str, Any]:
         "created": one.created,
         "kitId": one.kit_id,
         "contentId": one.content_id,
+        "kitFile": one.kit_file,
         "signers": list(one.signers),
+        "threshold": one.threshold,
         "rootVersion": one.root_version,
-        "files": [
-            {"name": file.name, "size": file.size, "sha256": file.sha256} for file in one.files
-        ],
+        "supersedes": list(one.supersedes),
+        "lock": one.lock or None,
+        "evidence": one.evidence or None,
+        "owners": list(one.owners),
+        "files": [file_value(file) for file in one.files],
     }
 
 

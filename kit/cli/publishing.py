@@ -6,7 +6,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,11 +32,8 @@ from kit.cli.places import (
 from verifier.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from kit.places.choose import Access
-    from kit.places.model import Writer
     from kit.publish import Published
     from kit.releases.entry import Entry
-    from kit.releases.record import Record
 
 OneWriter = Annotated[
     bool, typer.Option("--one-writer", help="Nobody else writes there, and the server cannot tell.")
@@ -58,14 +54,6 @@ def _publish(
         str | None,
         typer.Option("--key", metavar="URI", help="The publisher's key; PUB=URI for hardware."),
     ] = None,
-    publisher: Publisher = [],  # noqa: B006 - typer reads it, nobody changes it
-    lock: Annotated[
-        Path | None, typer.Option("--lock", help="The kit.lock that it was built with.")
-    ] = None,
-    owner: Annotated[
-        list[str], typer.Option("--owner", help="Who answers for the release; several times.")
-    ] = [],  # noqa: B006
-    one_writer: OneWriter = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
@@ -77,9 +65,13 @@ def _publish(
     jobs: Jobs = 0,
     json_: Json = False,
 ) -> None:
-    """Publish a sealed release: its files under their digests, then the line's next entry."""
+    """Publish a sealed release: its files under their digests, then the line's next entry.
+
+    Earlier publishers, owners, one-writer and read-back stand in [release].
+    """
     from kit.places.choose import open_writer
-    from kit.publish import Told, publish
+    from kit.places.readback import reading_back
+    from kit.publish import publish
     from kit.releases.publisher import load_publisher, load_publishers
 
     chosen = Chosen()
@@ -93,19 +85,18 @@ def _publish(
     signer, own = load_publisher(key, secrets=secret)
     plain_http = [*plain_http, *plan.plain_http]
     ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
-    one_writer = one_writer or plan.one_writer
-    with access(plain_http, ca_file, json_, one_writer=one_writer) as ways:
+    with access(plain_http, ca_file, json_, one_writer=plan.one_writer) as ways:
         done = publish(
             path,
             [open_writer(text, ways) for text in to],
             signer,
             own,
-            told=Told(lock, tuple(owner) or plan.owners),
-            also=load_publishers([*publisher, *map(Path, plan.publishers)]),
+            owners=plan.owners,
+            also=load_publishers(map(Path, plan.publishers)),
             dry_run=dry_run,
             workers=jobs,
             progress=ways.progress,
-            read_back=partial(_read_back, ways) if read_back else None,
+            read_back=reading_back(ways) if read_back or plan.read_back else None,
         )
     for outcome in done.outcomes:
         if outcome.place.alone and not dry_run:
@@ -120,12 +111,6 @@ def _publish(
     if not dry_run:
         words = ("releases", "verify", done.entry.record.line, "--from", to[0], "--publisher")
         say_next("offline-kit", *words, "FILE")
-
-
-def _read_back(ways: Access, place: Writer, record: Record) -> None:
-    from kit.places.readback import read_back
-
-    read_back(place, record, ways.client, ways.progress or (lambda name, done, total: None))
 
 
 def _value(done: Published, dry_run: bool) -> dict[str, Any]:
@@ -154,8 +139,9 @@ def _say_published(done: Published, dry_run: bool) -> None:
             say(f"{outcome.place.where}: would get {len(record.files)} files, {record.size} bytes")
             continue
         what = "published" if outcome.created else "was published already"
-        sent = f"; {len(outcome.sent)} files sent, {len(outcome.there)} were there"
-        say(f"{outcome.place.where}: {what}{sent if outcome.sent or outcome.there else ''}")
+        files = "file" if len(outcome.sent) == 1 else "files"
+        sent = f"; {len(outcome.sent)} {files} sent, {len(outcome.there)} were there"
+        say(f"{outcome.place.where}: {what}{sent if outcome.created or outcome.sent else ''}")
 
 
 @app.command("fetch")

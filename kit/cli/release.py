@@ -21,9 +21,8 @@ from kit.cli.common import (
     say,
     seconds,
     secret,
-    user_store,
 )
-from kit.cli.defaults import SPEC, Chosen, SpecArgument
+from kit.cli.defaults import SPEC, Chosen, SpecArgument, StoreOption
 from kit.cli.places import access
 from kit.cli.wanted import SPEC as SPEC_FILE
 from kit.cli.wanted import wanted
@@ -34,6 +33,7 @@ from verifier.core.errors import UsageError
 if TYPE_CHECKING:
     from kit.pipeline.model import Event, Order
     from kit.pipeline.release import Released
+    from kit.store import Store
 
 _WIDTH = 9  # of "unchanged"
 
@@ -72,6 +72,7 @@ def _release(
         typer.Option("--as-site", metavar="TRUST", help="Ask the policy of this site too."),
     ] = [],  # noqa: B006
     set_: SetOptions = [],  # noqa: B006
+    store_dir: StoreOption = None,
     json_: Json = False,
 ) -> None:
     """Run the stages of a release that are not done: steps, lock, ..., sign, verify, publish."""
@@ -79,7 +80,7 @@ def _release(
     from kit.pipeline.release import release
 
     chosen = Chosen(spec)
-    order = _order(chosen, wanted(spec, SPEC_FILE), as_site, set_, json_)
+    order = _order(chosen, wanted(spec, SPEC_FILE), chosen.store(store_dir), as_site, set_, json_)
     which = Wanted(frozenset(one.value for one in only), until.value if until else "", resume)
     tell = (lambda event: None) if json_ else _say
     done = release(order, which, tell, dry_run=dry_run)
@@ -94,7 +95,14 @@ def _release(
         raise done.ran.ended_by
 
 
-def _order(chosen: Chosen, spec: Path, as_site: list[Path], set_: list[str], quiet: bool) -> Order:
+def _order(
+    chosen: Chosen,
+    spec: Path,
+    store: Store,
+    as_site: list[Path],
+    set_: list[str],
+    quiet: bool,
+) -> Order:
     from kit.pipeline.model import Host, Order
 
     defaults = chosen.defaults
@@ -106,7 +114,7 @@ def _order(chosen: Chosen, spec: Path, as_site: list[Path], set_: list[str], qui
             raise UsageError(f"--as-site: there are two sites {name!r}")
         sites[name] = trust
     host = Host(
-        store=user_store(),
+        store=store,
         access=lambda: access(
             list(plan.plain_http),
             Path(plan.ca_file) if plan.ca_file is not None else None,

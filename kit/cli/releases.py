@@ -141,13 +141,15 @@ def _show(
         ("contentId", one.content_id),
         ("signers", f"{', '.join(one.signers)} (threshold {one.threshold})"),
         ("root", f"version {one.root_version}"),
+        ("supersedes", ", ".join(one.supersedes) or "none"),
         ("lock", one.lock or "none"),
         ("evidence", one.evidence or "none"),
         ("owners", ", ".join(one.owners) or "none"),
     ):
         say(f"{what:<10} {text}")
     for file in one.files:
-        say(f"  {file.sha256}  {file.size:>12}  {file.name}")
+        parts = f"  in parts of {file.part_size}" if file.part_size else ""
+        say(f"  {file.sha256}  {file.size:>12}  {file.name}{parts}")
 
 
 @releases_app.command("diff")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.common import Json, app, say, user_store
-from kit.cli.defaults import SPEC, SpecArgument
+from kit.cli.common import Json, app, say
+from kit.cli.defaults import SPEC, Chosen, SpecArgument, StoreOption
 from kit.cli.options import App, Group
 from kit.spec import load_spec
 from verifier.core.errors import ExitStatus
@@ -124,13 +124,14 @@ def _write(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if something would be written.")
     ] = False,
+    store_dir: StoreOption = None,
 ) -> None:
     """Write an SBOM for each component that has files no other one describes, and list it."""
     from kit.sbom.generate import check_plan, plan_sboms, write_sboms
     from kit.sources.taken import take
 
     loaded = load_spec(spec)
-    with take(loaded, user_store()) as taken:
+    with take(loaded, Chosen(spec).store(store_dir)) as taken:
         plan = plan_sboms(loaded, taken)
     if check:
         check_plan(loaded, plan)

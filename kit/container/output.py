@@ -32,6 +32,7 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 Handler = Callable[[int, FrameType | None], Any]
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WAIT = "Wait until the other run has ended, then run again."
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
@@ -142,7 +143,7 @@ def _create(partial: Path, path: Path) -> int:
         if lock(descriptor) is not False and is_still(partial, descriptor):
             return descriptor
         os.close(descriptor)  # another run cleared up between our two calls
-    raise OutputExists("is being written by another run", where=show(path))
+    raise OutputExists("is being written by another run", where=show(path), fix=_WAIT)
 
 
 def lock(descriptor: int) -> bool | None:
@@ -264,16 +265,16 @@ def sync_directory(directory: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a small file, replacing one that is there.
+    """Write a small file, replacing one that is there; runs that do so take turns.
 
     Raises:
-        OutputExists: Another run is writing it.
+        OutputExists: Another run is writing it, where the file system has no locks.
         OutputForeign: Something that is not ours has the name of the unfinished file.
         OutputUnwritable: The host refuses.
         BuildDiskFull: The disk is full.
     """
     try:
-        with _unfinished(path) as (descriptor, partial):
+        with _turn(path), _unfinished(path) as (descriptor, partial):
             with open(descriptor, "wb", closefd=False) as stream:
                 stream.write(data)
             _compat.sync_file(descriptor)
@@ -283,3 +284,15 @@ def replace_file(path: Path, data: bytes) -> None:
             sync_directory(path.parent)
     except OSError as error:
         raise refused(error, path) from None
+
+
+@contextlib.contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Have the directory of a small file for oneself: whoever has it writes for milliseconds."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(_compat.LocksMissing):
+            _compat.lock(directory, wait=True)
+        yield
+    finally:
+        os.close(directory)

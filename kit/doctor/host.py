@@ -26,7 +26,10 @@ _PROGRAMS = (  # name, how it says its version, what is lost without it
     ("git", ("--version",), "no `git` sources"),
     ("ssh-keygen", (), "no SSH keys as signers (ssh:PATH), no SSH signature of SHA256SUMS"),
     ("cosign", ("version",), "none but our own check of SHA256SUMS.sig at the release host"),
-    ("apt-get", ("--version",), "nothing: Debian packages are resolved without it"),
+    ("apt-get", ("--version",), "no `debs` sources in `lock`"),
+    ("npm", ("--version",), "its registry is not asked for: `npm` sources name theirs in the lock"),
+    ("unshare", ("--version",), "`release` cannot take the network away from the shipped verifier"),
+    ("sha256sum", ("--version",), "none but our own check of SHA256SUMS at the release host"),
     ("skopeo", ("--version",), "nothing: images are fetched without it"),
     ("openssl", ("version",), "no second opinion on P-256 (`verify --openssl`)"),
 )

@@ -104,12 +104,13 @@ def look_at_place(text: str, access: Access, now: int, *, write: bool) -> Iterat
         return
     try:
         writer = open_writer(text, access)
-        writer.probe()
+        rights = writer.rights()
     except KitError as error:
         yield Finding(f"write {text}", BROKEN, f"{error.code}: {error.message}")
         return
-    alone = "; a tag has no condition, so one writer at a time is yours to keep"
-    yield Finding(f"write {text}", OK, f"can create{alone if writer.alone else ''}")
+    alone = "; nothing decides between two writers there, so one at a time is yours to keep"
+    may = f"this host may {', '.join(rights)}"
+    yield Finding(f"write {text}", OK, f"{may}{alone if writer.alone else ''}")
 
 
 def _clock(text: str, reader: object, client: Client, now: int) -> Finding | None:

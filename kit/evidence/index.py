@@ -13,12 +13,21 @@ from kit.errors import SourceChanged, show
 from kit.evidence.errors import AttestationElsewhere, EvidenceRefused
 from kit.sources.inputs import Inputs
 from kit.spec import KitSpec
+from verifier.catch import MEMBER
 from verifier.core.errors import KitError
 from verifier.core.limits import BIG
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component, Manifest
 from verifier.evidence.components import component_digest, members_of
-from verifier.evidence.documents import Claim, read_document
+from verifier.evidence.documents import (
+    BUNDLE,
+    ENVELOPE,
+    LAYOUT,
+    LINK,
+    STATEMENT,
+    Claim,
+    read_document,
+)
 from verifier.evidence.index import PATH, join, lines_of
 
 INDEX = PATH.encode()
@@ -130,6 +139,23 @@ class Evidence:
                 about = [text for text in claim.subjects if text.startswith("sha256:")]
                 if about and all(text[7:] in wanted for text in about):
                     yield f"{path} attests nothing that this kit carries, but {about[0]}"
+
+    def unseen(self, index: Index) -> Iterator[str]:
+        """Yield a sentence for each document that is too large for a site to look into.
+
+        A policy that asks for what one attests stays undecided; for anything, if it is the index.
+
+        Args:
+            index: Of the kit, complete.
+        """
+        signed = (STATEMENT, BUNDLE, ENVELOPE, LAYOUT, LINK)
+        for rank, first, last in index.runs():
+            for member in range(first, last) if rank == EVIDENCE else ():
+                if index.sizes[member] <= MEMBER:
+                    continue
+                name = index.path(member)
+                if name == PATH or any(one.form in signed for one in self._claims.get(name, ())):
+                    yield f"{name} has more than {MEMBER} bytes: no site looks into it"
 
 
 def _members(index: Index) -> Iterator[tuple[int, bytes]]:

@@ -12,11 +12,11 @@ from typing import Any
 
 from kit.attest.inputs import Input, read_input
 from kit.container.output import replace_file
-from kit.errors import SignerUnsupported
 from kit.intoto.errors import LayoutInvalid
 from kit.intoto.library import check_name, library, short
 from kit.keys.kinds import material_of, tuf_key
 from kit.keys.public import load_with_scheme
+from kit.signing.errors import SignerUnsupported
 from kit.signing.model import KitSigner
 from verifier.core.envelope import PAYLOAD_TYPE, pae
 from verifier.core.errors import KitError

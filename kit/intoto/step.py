@@ -18,9 +18,10 @@ from typing import IO, Any
 
 from kit.attest.statement import envelope_bytes, write_attestation
 from kit.container.output import replace_file
-from kit.errors import SignerUnsupported, show
+from kit.errors import show
 from kit.intoto.errors import StepUnusable
 from kit.intoto.library import check_name, library, short
+from kit.signing.errors import SignerUnsupported
 from kit.signing.model import KitSigner
 from verifier.core.jsonstrict import compact
 from verifier.core.signature import SSH_SCHEMES

@@ -8,13 +8,11 @@ SubjectPublicKeyInfo (RFC 5280 4.1) or a line of OpenSSH.
 from __future__ import annotations
 
 from kit.container.newfiles import create_files
-from kit.errors import (
-    FileExists,
-    FileUnwritable,
+from kit.errors import FileExists, FileUnwritable, PassphraseMissing
+from kit.keys.errors import (
     KeyNameInvalid,
     KeyUnreadable,
     KeyUnsupported,
-    PassphraseMissing,
     PassphraseWrong,
 )
 from kit.keys.kinds import (

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from kit.errors import KeyUnreadable
+from kit.keys.errors import KeyUnreadable
 from kit.keys.reading import unsupported, wrong_passphrase
 
 LABEL = "ENCRYPTED SIGSTORE PRIVATE KEY"

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kit.container.newfiles import create_files
-from kit.errors import KeyNameInvalid
 from kit.keys import cosign
+from kit.keys.errors import KeyNameInvalid
 from kit.keys.kinds import PrivateKey, public_pem, tuf_key
 
 Kind = Literal["ed25519", "ecdsa-p256"]

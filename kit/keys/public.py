@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key, load_ssh_public_key
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # no __all__ there
 
-from kit.errors import KeyUnreadable, show
+from kit.errors import show
+from kit.keys.errors import KeyUnreadable
 from kit.keys.kinds import PublicKey, describe, schemes_of, tuf_key
 from kit.keys.reading import MAKE, label, parse, read, unsupported
 from verifier.core.signature import KEYTYPES, SSHSIG, SSHSIG_SK

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from kit.errors import (
+from kit.errors import PassphraseMissing, show
+from kit.keys.errors import (
     KeyUnreadable,
     KeyUnsupported,
     KeyVariableUnset,
-    PassphraseMissing,
     PassphraseWrong,
-    show,
 )
 from kit.keys.kinds import Ask
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from kit.net.client import Client
+from kit.net.client import Client, pause
 from kit.net.download import Wanted
 from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized
-from kit.net.registry import OCI_MANIFEST, Logins, Reference, Registry
+from kit.net.logins import Logins
+from kit.net.registry import OCI_MANIFEST, Reference, Registry
 from kit.places.errors import (
     PlaceDiffers,
     PlaceFull,
@@ -38,7 +39,7 @@ from kit.store.errors import ArtifactDiffers
 from verifier.core.jsonstrict import NotStrict, compact, parse_json
 
 _MADE = frozenset({200, 201, 202, 204})
-_TRIES = 3  # of one blob; each begins anew, since registries do not go on reliably
+_TRIES = 5  # of one blob; each begins anew, since registries do not go on reliably
 
 
 class RegistryPlace:
@@ -111,6 +112,15 @@ class RegistryPlace:
         place = self._begin()
         self._send("DELETE", place, {}, None, frozenset({*_MADE, 404, 405}))
 
+    def rights(self) -> tuple[str, ...]:
+        """See whether uploads can be begun; no tag has a condition.
+
+        Raises:
+            KitError: They cannot.
+        """
+        self.probe()
+        return ("create",)
+
     def put(self, measured: Measured) -> bool:
         """Put a file as a blob; return False if it was there.
 
@@ -169,13 +179,15 @@ class RegistryPlace:
 
     def _put_blob(self, sha256: str, size: int, body: Callable[[], IO[bytes]]) -> None:
         last: Exception | None = None
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            if attempt:
+                self._client.ways.sleep(pause(attempt - 1))
             place = self._begin()
             joint = "&" if urlsplit(place).query else "?"
             url = f"{place}{joint}{urlencode({'digest': f'sha256:{sha256}'})}"
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
             try:
-                self._send("PUT", url, headers, body, _MADE)
+                self._send("PUT", url, headers, body, _MADE, once=True)
             except PlaceUnreachable as error:
                 last = error
                 continue
@@ -189,8 +201,14 @@ class RegistryPlace:
         location = self._send("POST", url, {"Content-Length": "0"}, None, _MADE)
         if not location:
             raise PlaceUnreachable("the registry does not say where to send to", where=self.where)
-        target = urljoin(url, location)
-        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+        try:
+            target = urljoin(url, location)
+            plain = urlsplit(target).scheme != "https"
+        except ValueError:
+            raise PlaceUnreachable(
+                "the registry leads to what is no URL", where=self.where
+            ) from None
+        if urlsplit(url).scheme == "https" and plain:
             raise PlaceUnreachable(
                 "the registry leads from https to something else", where=self.where
             )
@@ -203,8 +221,14 @@ class RegistryPlace:
         headers: Mapping[str, str],
         body: Callable[[], IO[bytes]] | None,
         accept: frozenset[int],
+        *,
+        once: bool = False,
     ) -> str:
-        """Send once with the credentials of the registry; return the Location of the answer."""
+        """Send with the credentials of the registry; return the Location of the answer.
+
+        Args:
+            once: It ends an upload: what was sent in part stays in it, and is not sent there again.
+        """
         for attempt in range(2):
             taken = accept | ({401} if attempt == 0 else set())
             try:
@@ -215,6 +239,7 @@ class RegistryPlace:
                     accept=frozenset({*taken, 413, 507}),
                     authorize=self._registry.authorize,
                     body=body,
+                    tries=1 if once else 0,
                 ) as response:
                     if response.status in {413, 507}:
                         said = (
@@ -228,11 +253,17 @@ class RegistryPlace:
             except FetchUnauthorized as error:
                 raise PlaceUnauthorized(error.message, where=self.where) from None
             except ArtifactGone as error:
+                if once:
+                    said = "the registry no longer knows the upload"
+                    raise PlaceUnreachable(said, where=self.where) from None
                 raise PlaceInvalid(
                     f"{error.message}: no such repository", where=self.where
                 ) from None
             except FetchFailed as error:
-                raise PlaceUnreachable(error.message, where=self.where) from None
+                said = error.message
+                if said.endswith(" 500"):  # docker-registry has no other word for it
+                    said += ", which may also mean that its disk is full"
+                raise PlaceUnreachable(said, where=self.where) from None
         raise AssertionError("the second answer is taken or an error")
 
     def _at(self, tag: str) -> str:

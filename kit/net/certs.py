@@ -15,6 +15,8 @@ from pathlib import Path
 
 from kit.net.errors import TlsRefused
 
+_FIX = "Mend or remove the file named; NAME.cert needs NAME.key beside it, both PEM and open."
+
 
 @dataclass(frozen=True)
 class HostCerts:
@@ -47,8 +49,10 @@ def _using(file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ssl.SSLError) as error:
-        why = "is none" if isinstance(error, ssl.SSLError) else error.strerror
-        raise TlsRefused(f"cannot be used: {why}", where=repr(os.fspath(file))) from None
+        why = "is no PEM of its kind, or its key wants a passphrase"
+        if not isinstance(error, ssl.SSLError):
+            why = f"cannot be read: {error.strerror}"
+        raise TlsRefused(why, where=repr(os.fspath(file)), fix=_FIX) from None
 
 
 def certs_of(directories: Sequence[Path], host: str) -> HostCerts | None:
@@ -69,13 +73,17 @@ def certs_of(directories: Sequence[Path], host: str) -> HostCerts | None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise TlsRefused(str(error.strerror), where=repr(os.fspath(place))) from None
+            raise TlsRefused(
+                f"cannot be read: {error.strerror}", where=repr(os.fspath(place)), fix=_FIX
+            ) from None
         pairs = []
         for name in names:
             if name.endswith(".cert"):
                 key = f"{name[:-5]}.key"
                 if key not in names:
-                    raise TlsRefused(f"has no {key} beside it", where=repr(f"{place / name}"))
+                    raise TlsRefused(
+                        f"has no {key} beside it", where=repr(f"{place / name}"), fix=_FIX
+                    )
                 pairs.append((place / name, place / key))
         found = tuple(place / name for name in names if name.endswith(".crt"))
         return HostCerts(found, tuple(pairs))

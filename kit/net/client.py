@@ -93,6 +93,7 @@ class Client:
         accept: frozenset[int] = frozenset({200}),
         authorize: Authorize | None = None,
         body: Body | None = None,
+        tries: int = 0,
     ) -> Iterator[Response]:
         """Ask for ``url`` and give the answer, whose body is still to be read.
 
@@ -101,6 +102,7 @@ class Client:
             accept: Statuses that the caller knows what to do with.
             authorize: Who gives credentials; None: netrc.
             body: Opens what is sent, anew for each try: a body that was read is not rewound.
+            tries: In all; 0 for as many as usual.  Once, where a server keeps half of what it got.
 
         Raises:
             UrlRefused: The URL, or one that it leads to, is not one that we fetch.
@@ -109,7 +111,8 @@ class Client:
             TlsRefused: The certificate is not trusted.
             FetchFailed: Anything else, after a few tries.
         """
-        response = self._answer(url, dict(headers or {}), method, accept, authorize, body)
+        sent = dict(headers or {})
+        response = self._answer(url, sent, method, accept, authorize, body, tries or TRIES)
         try:
             yield response
         finally:
@@ -124,15 +127,16 @@ class Client:
         accept: frozenset[int],
         authorize: Authorize | None,
         body: Body | None,
+        tries: int,
     ) -> Response:
-        for attempt in range(TRIES):
-            last = attempt == TRIES - 1
+        for attempt in range(tries):
+            last = attempt == tries - 1
             try:
                 response = self._follow(url, headers, method, authorize, body)
             except (HTTPError, OSError) as error:
                 if last or isinstance(_cause(error), ssl.SSLCertVerificationError):
                     raise _unreachable(error, url) from None
-                self.ways.sleep(_pause(attempt))
+                self.ways.sleep(pause(attempt))
                 continue
             if response.status in accept:
                 return response
@@ -141,7 +145,7 @@ class Client:
             response.release_conn()
             if response.status not in _AGAIN or last or wait > MAX_WAIT_SECONDS:
                 raise _refusal(response.status, url, wait)
-            self.ways.sleep(max(wait, _pause(attempt)))
+            self.ways.sleep(max(wait, pause(attempt)))
         raise AssertionError("the last try returns or raises")
 
     def _follow(
@@ -173,8 +177,12 @@ class Client:
                 return response
             response.drain_conn()
             response.release_conn()
-            target = urljoin(url, location)
-            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+            try:
+                target = urljoin(url, location)
+                plain = urlsplit(target).scheme != "https"
+            except ValueError:
+                raise FetchFailed("redirects to what is no URL", where=_shown(url)) from None
+            if urlsplit(url).scheme == "https" and plain:
                 raise UrlRefused("redirects from https to something else", where=_shown(url))
             url = target
         raise FetchFailed(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url))
@@ -204,14 +212,14 @@ class Client:
             host = parts.hostname or ""
             _ = parts.port
         except ValueError as error:
-            raise UrlRefused(str(error), where=repr(url)) from None
+            raise UrlRefused(f"is no URL: {error}", where=_shown(url)) from None
         if parts.username is not None or parts.password is not None:
             raise UrlRefused("has a user name or password in it", where=_shown(url))
         if parts.scheme not in {"http", "https"} or not host:
             raise UrlRefused("is neither http nor https", where=_shown(url))
         if any(ord(character) <= 0x20 or ord(character) >= 0x7F for character in url):
             raise UrlRefused(
-                "has a space, a control character or one outside ASCII", where=repr(url)
+                "has a space, a control character or one outside ASCII", where=_shown(url)
             )
         if parts.scheme == "http" and not (is_loopback(host) or host in self.ways.plain_http):
             raise UrlRefused("is without TLS", where=_shown(url))
@@ -296,7 +304,12 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise TlsRefused(f"holds no certificates: {error}", where=repr(str(ca_file))) from None
+            why = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+            raise TlsRefused(
+                str(why),
+                where=repr(str(ca_file)),
+                fix="Name a PEM file with the certificates of authorities.",
+            ) from None
     return context
 
 
@@ -308,7 +321,11 @@ def _netrc(path: Path | None) -> netrc.netrc | None:
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:
         # the text of the error may have a line of the file in it
         reason = error.strerror if isinstance(error, OSError) else "is not in the form of netrc"
-        raise FetchUnauthorized(str(reason), where=repr(str(path))) from None
+        raise FetchUnauthorized(
+            str(reason),
+            where=repr(str(path)),
+            fix="Mend the file, or name another in the variable NETRC.",
+        ) from None
 
 
 def _host(url: str) -> str:
@@ -317,12 +334,14 @@ def _host(url: str) -> str:
 
 def _shown(url: str) -> str:
     """Return a URL for a message: without user, password and query, which may hold secrets."""
-    parts = urlsplit(url)
-    return repr(f"{parts.scheme}://{_host(url)}{parts.path}")
+    plain = url.partition("#")[0].partition("?")[0]
+    scheme, separator, rest = plain.partition("://")
+    host, slash, path = rest.partition("/")
+    return repr(f"{scheme}{separator}{host.rpartition('@')[2].lower()}{slash}{path}")
 
 
-def _pause(attempt: int) -> float:
-    """Return seconds to wait before the next try."""
+def pause(attempt: int) -> float:
+    """Return the seconds to wait before the next try, after the first one (0) and so on."""
     return 0.5 * float(2**attempt)
 
 

@@ -159,7 +159,8 @@ class Downloads:
         there = partial.artifact()
         if wanted.other is not None and partial.other_digest(wanted.other[0]) != wanted.other[1]:
             partial.restart()
-            raise ArtifactDiffers(f"has another {wanted.other[0]}", where=wanted.name)
+            kind = wanted.other[0].upper().replace("SHA", "SHA-")
+            raise ArtifactDiffers(f"has another {kind} than its lock names", where=wanted.name)
         size = there.size if wanted.size is None else wanted.size
         artifact = Artifact(wanted.sha256 or there.sha256, size)
         try:
@@ -229,7 +230,7 @@ class Downloads:
                         raise _too_large(partial.size + len(data), most, wanted)
                     partial.write(data)
         except FileNotFoundError:
-            raise ArtifactGone("there is no such file", where=repr(url)) from None
+            raise ArtifactGone("there is no such file on this host", where=repr(url)) from None
         except OSError as error:
             raise FetchFailed(error.strerror or str(error), where=repr(url)) from None
 
@@ -255,6 +256,12 @@ def _follows(response: Response, partial: Partial) -> bool:
 
 
 def _too_large(size: int, most: int, wanted: Wanted) -> ArtifactTooLarge:
+    if wanted.size is None:
+        return ArtifactTooLarge(
+            f"has at least {size} bytes, and more than {most} are not carried",
+            where=wanted.name,
+            fix="Check the source; what is larger than a member may be is carried in parts.",
+        )
     return ArtifactTooLarge(f"has at least {size} bytes, not {most}", where=wanted.name)
 
 
@@ -263,7 +270,7 @@ def _named(error: KitError, wanted: Wanted) -> KitError:
     if not isinstance(error, ArtifactGone):
         return error
     digest = f" (sha256:{wanted.sha256})" if wanted.sha256 else ""
-    return ArtifactGone(f"{error.message}: {wanted.name!r}{digest}", where=error.where)
+    return ArtifactGone(f"{error.message}; it is {wanted.name!r}{digest}", where=error.where)
 
 
 def _worst(failures: Sequence[KitError]) -> KitError:

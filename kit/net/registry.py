@@ -1,33 +1,26 @@
 """Container registries by the distribution protocol (OCI distribution-spec 1.1), as a reader.
 
-Credentials are those that `docker login` and `podman login` wrote: entries of ``auths``, and helper
-programs, which run bounded and see nothing but the name of the registry.
+Credentials are those of `kit.net.logins`.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import os
 import re
-import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from kit.net.client import Client, Response, is_loopback
 from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized, ReferenceInvalid
+from kit.net.logins import Logins, object_of
 from kit.store.errors import ArtifactDiffers, ArtifactTooLarge
 from verifier.core.limits import MIB
 
 MAX_MANIFEST = 4 * MIB  # what registries take (distribution-spec 1.1, "Pushing Manifests")
 _MAX_TOKEN = MIB
-_HELPER_SECONDS = 30
 _TOKEN_SECONDS = 60.0  # a token lives at least so long (distribution's token specification)
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -119,7 +112,9 @@ class Registry:
         """
         data, response = self._read(f"{self.url}/manifests/{name}", MAX_MANIFEST)
         if name.startswith("sha256:") and name != f"sha256:{hashlib.sha256(data).hexdigest()}":
-            raise ArtifactDiffers("the registry gives another manifest", where=repr(name))
+            raise ArtifactDiffers(
+                "the registry gives a manifest with another digest", where=repr(name)
+            )
         return data, response.headers.get("Content-Type", "").partition(";")[0].strip()
 
     def tagged(self, tag: str) -> tuple[bytes, str] | None:
@@ -136,10 +131,14 @@ class Registry:
             ArtifactDiffers: It has another digest.
         """
         if not _DIGEST.fullmatch(digest):
-            raise ArtifactDiffers("is no SHA-256 digest", where=repr(digest[:100]))
+            raise ArtifactDiffers(
+                "a manifest names a blob by this, which is no SHA-256", where=repr(digest[:100])
+            )
         data, _ = self._read(self.blob_url(digest), MAX_MANIFEST)
         if hashlib.sha256(data).hexdigest() != digest[7:]:
-            raise ArtifactDiffers("the registry gives another blob", where=repr(digest))
+            raise ArtifactDiffers(
+                "the registry gives a blob with another digest", where=repr(digest)
+            )
         return data
 
     def referrers(self, digest: str) -> list[str]:
@@ -167,7 +166,7 @@ class Registry:
             match = _NEXT.search(response.headers.get("Link", ""))
             if not match:
                 return found
-            url = urljoin(url, match[1])
+            url = _joined(url, match[1])
             if urlsplit(url).netloc != urlsplit(self.url).netloc:
                 raise FetchFailed("its list of referrers leads elsewhere", where=repr(self._host))
         raise FetchFailed("its list of referrers has no end", where=repr(self._host))
@@ -216,7 +215,9 @@ class Registry:
                 if response.status != 401:
                     data = response.read(limit + 1)
                     if len(data) > limit:
-                        raise ArtifactTooLarge(f"more than {limit} bytes", where=repr(url))
+                        raise ArtifactTooLarge(
+                            f"answers more than {limit} bytes", where=repr(self._host)
+                        )
                     return data, response
                 challenge = response.headers.get("WWW-Authenticate", "")
             self.renew(challenge)
@@ -225,7 +226,7 @@ class Registry:
     def _answer(self, challenge: str) -> None:
         """Get what the registry wants to see (RFC 7617; the registry's token specification)."""
         kind = challenge.partition(" ")[0].lower()
-        login = self._logins.of(self._host)
+        login = self._logins.of(self._host, self._repository)
         if kind == "basic":
             if login is None:
                 raise FetchUnauthorized("wants a user name and a password", where=repr(self._host))
@@ -233,7 +234,9 @@ class Registry:
             return
         fields = dict(_CHALLENGE.findall(challenge))
         if kind != "bearer" or not fields.get("realm"):
-            raise FetchUnauthorized("asks for a login of no known kind", where=repr(self._host))
+            raise FetchUnauthorized(
+                "asks for a login that is neither Basic nor Bearer", where=repr(self._host)
+            )
         scope = fields.get("scope") or f"repository:{self._repository}:pull"
         query = urlencode({"service": fields.get("service", ""), "scope": scope})
         headers = {"Authorization": login} if login else {}
@@ -241,110 +244,29 @@ class Registry:
             f"{fields['realm']}?{query}", authorize=lambda _: headers
         ) as response:
             data = response.read(_MAX_TOKEN)
-        value = _object(data)
+        value = object_of(data)
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise FetchFailed("gives no token", where=repr(self._host))
+            raise FetchFailed("its token server answers without a token", where=repr(self._host))
         seconds = value.get("expires_in")
         lives = float(seconds) if isinstance(seconds, int) and 0 < seconds < 1 << 20 else 0.0
         self._header = {"Authorization": f"Bearer {token}"}
         self._until = time.monotonic() + max(lives, _TOKEN_SECONDS) * 0.6
 
 
-class Logins:
-    """User names and passwords for registries, out of the files of Docker and podman.
-
-    Args:
-        files: In the order of looking; those that are not there are passed over.
-    """
-
-    def __init__(self, files: Sequence[Path] = ()) -> None:
-        self._files = [_config(file) for file in files]
-
-    def of(self, host: str) -> str | None:
-        """Return the value of the header ``Authorization`` for a registry, if there is one.
-
-        Raises:
-            FetchUnauthorized: A helper program failed, or a file is none.
-        """
-        for config in self._files:
-            helper = _table(config, "credHelpers").get(host) or config.get("credsStore")
-            if isinstance(helper, str):
-                pair = self._ask(helper, host)
-                if pair:
-                    return _basic(pair)
-            entry = _table(config, "auths").get(host)
-            if isinstance(entry, dict) and isinstance(entry.get("auth"), str) and entry["auth"]:
-                return f"Basic {entry['auth']}"
-        return None
-
-    def _ask(self, helper: str, host: str) -> str | None:
-        """Ask ``docker-credential-HELPER get`` (docker-credential-helpers' protocol)."""
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", helper):
-            raise FetchUnauthorized("a credential helper has no name", where=repr(helper))
-        try:
-            done = subprocess.run(
-                [f"docker-credential-{helper}", "get"],
-                input=host.encode(),
-                capture_output=True,
-                timeout=_HELPER_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            why = type(error).__name__
-            raise FetchUnauthorized(f"the helper does not answer ({why})", where=helper) from None
-        if done.returncode:
-            return None  # "credentials not found in native keychain"
-        value = _object(done.stdout[:_MAX_TOKEN])
-        user, secret = value.get("Username"), value.get("Secret")
-        return f"{user}:{secret}" if isinstance(user, str) and isinstance(secret, str) else None
-
-
-def login_files(environment: Mapping[str, str]) -> list[Path]:
-    """Return where Docker and podman keep logins (containers-auth.json(5), docker login)."""
-    home = environment.get("HOME", "/")
-    docker = environment.get("DOCKER_CONFIG") or f"{home}/.docker"
-    config = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
-    files = [environment.get("REGISTRY_AUTH_FILE", "")]
-    if environment.get("XDG_RUNTIME_DIR"):
-        files.append(f"{environment['XDG_RUNTIME_DIR']}/containers/auth.json")
-    files += [f"{config}/containers/auth.json", f"{docker}/config.json"]
-    return [Path(file) for file in files if file]
-
-
-def _config(file: Path) -> dict[str, Any]:
-    try:
-        data = file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise FetchUnauthorized(f"cannot be read: {why}", where=repr(os.fspath(file))) from None
-    return _object(data)
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _listed(data: bytes) -> list[str]:
     """Return the digests that an index lists; what else is in it counts for nothing."""
-    entries = _object(data).get("manifests")
+    entries = object_of(data).get("manifests")
     found = [entry.get("digest") for entry in entries or () if isinstance(entry, dict)]
     return [one for one in found if isinstance(one, str) and _DIGEST.fullmatch(one)]
 
 
-def _table(config: dict[str, Any], name: str) -> dict[str, Any]:
-    value = config.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _basic(pair: str) -> str:
-    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+def _joined(url: str, target: str) -> str:
+    """Return where a server leads to; empty if that is no URL."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str:

@@ -162,6 +162,25 @@ class BucketPlace:
             raise NoConditionalWrite("created one object twice", where=self.where)
         self._probed = True
 
+    def rights(self) -> tuple[str, ...]:
+        """Create the probe, look at it, and begin, look at and end an upload in parts.
+
+        Raises:
+            KitError: One of these is not permitted, or does not hold.
+        """
+        self.probe()
+        self._look(PROBE)
+        where = {"Bucket": self._bucket, "Key": self._prefix + PROBE}
+        with self._asking(f"{PROBE} in parts"):
+            upload = self._client.create_multipart_upload(
+                **where, ChecksumAlgorithm="SHA256", ChecksumType="COMPOSITE"
+            )["UploadId"]
+            try:
+                self._client.list_parts(**where, UploadId=upload, MaxParts=1)
+            finally:
+                self._client.abort_multipart_upload(**where, UploadId=upload)
+        return ("create", *(() if self.alone else ("create once",)), "send in parts", "end uploads")
+
     def put(self, measured: Measured) -> bool:
         """Put a file under its digest; return False if it was there.
 

@@ -18,6 +18,7 @@ from typing import Any
 from kit.container.head import check_same_root, read_head, sealed_marker
 from kit.container.pyz import verifier_tool
 from kit.errors import show
+from kit.sources.taken import LOCK_PATH
 from verifier.core import limits
 from verifier.core.errors import KitError, KitUnreadable, Rejected, RootInvalid, Usage
 from verifier.core.model import KitInfo
@@ -69,6 +70,7 @@ class ReleaseNote:
         root: SHA-256 of the file ``root.json`` that a new site pins: the second number.
         root_version: The version of that root: the newest of the kit's chain.
         held: That root itself.
+        lock: SHA-256 of the ``kit.lock`` that the kit carries; empty if it was built of none.
         file_digest: SHA-256 of the kit; for transport only.
     """
 
@@ -84,6 +86,7 @@ class ReleaseNote:
     held: Root
     signers: tuple[str, ...]
     threshold: int
+    lock: str = ""
 
     @property
     def sums(self) -> str:
@@ -140,6 +143,7 @@ def release_note(
     file = _file_digest(path) if hashed else marker["file"]["sha256"]
     outputs = marker["outputs"]
     verifier = opened.index.digest(verifier_tool(opened.index)).hex()
+    lock = opened.index.find(LOCK_PATH)
     _compare(path, marker["kitId"], str(opened.kit_id), "kitId")
     _compare(path, marker["file"]["sha256"], file, "SHA-256")
     _compare(path, outputs.get(VERIFIER), verifier, f"SHA-256 of {VERIFIER}")
@@ -159,6 +163,7 @@ def release_note(
         held=root,
         signers=tuple(opened.signing.signers),
         threshold=root.targets.threshold,
+        lock=opened.index.digest(lock).hex() if lock is not None else "",
     )
 
 

@@ -12,11 +12,10 @@ from kit.pipeline.model import Digests, Order
 from kit.pipeline.state import DONE, State
 from kit.pipeline.verifying import VerifyTask
 from kit.places.choose import open_writer
-from kit.publish import Told, publish
+from kit.places.readback import reading_back
+from kit.publish import publish
 from kit.releases.publisher import load_publishers
 from kit.releases.same import STATEMENT
-from kit.sources.fetched import parts
-from kit.sources.taken import lock_path
 from verifier.core.errors import KitError
 
 
@@ -70,8 +69,6 @@ class PublishTask:
         order, plan, path = self._order, self._order.plan, self._order.kit
         if plan.stages is None or "verify" in plan.stages:
             self._check_verified()
-        spec = order.load()
-        lock = lock_path(spec) if any(parts(spec)) else None
         signer = order.signer(self._publisher())
         with order.host.access() as ways:
             done = publish(
@@ -79,10 +76,11 @@ class PublishTask:
                 [open_writer(text, ways) for text in plan.to],
                 signer,
                 signer.key,
-                told=Told(lock, plan.owners),
+                owners=plan.owners,
                 also=load_publishers(map(Path, plan.publishers)),
                 workers=order.host.workers,
                 progress=ways.progress,
+                read_back=reading_back(ways) if plan.read_back else None,
             )
         record = done.entry.record
         places = [

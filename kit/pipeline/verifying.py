@@ -124,7 +124,7 @@ class VerifyTask:
                 host.store,
                 host.workers,
             )
-            checks = [check_seal(ground), check_shipped(ground), *check_sums(ground)]
+            checks = [check_seal(ground), *check_shipped(ground), *check_sums(ground)]
             checks += [*check_blobs(ground), check_again(ground)]
             checks += [check_site(ground, *site) for site in self._order.sites.items()]
         finally:

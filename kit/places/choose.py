@@ -7,7 +7,8 @@ from pathlib import Path
 
 from kit.attest.errors import ExtraMissing
 from kit.net.client import Client
-from kit.net.registry import Logins, parse_reference
+from kit.net.logins import Logins
+from kit.net.registry import parse_reference
 from kit.net.web import WebPlace
 from kit.places.directory import DirectoryPlace
 from kit.places.errors import PlaceInvalid

@@ -73,6 +73,16 @@ class DirectoryPlace:
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PlaceUnauthorized("this user may not write there", where=self.where)
 
+    def rights(self) -> tuple[str, ...]:
+        """See whether files can be made there, and names taken exclusively.
+
+        Raises:
+            KitError: They cannot.
+        """
+        self.probe()
+        self._check_links(self.path)
+        return ("create", "create once")
+
     def put(self, measured: Measured) -> bool:
         """Copy a file under its digest; return False if it was there.
 

@@ -52,7 +52,10 @@ class PlaceDiffers(Rejected):
     """
 
     code = "place-differs"
-    fix = "Run the same command again; if it stays, do not trust the disks of the place named."
+    fix = (
+        "Remove the file at the place named and publish again, which puts it back; if it stays, "
+        "do not trust the disks there."
+    )
 
 
 class NoConditionalWrite(Usage):
@@ -64,7 +67,10 @@ class NoConditionalWrite(Usage):
     """
 
     code = "no-conditional-write"
-    fix = "Give --one-writer if nobody else publishes there meanwhile, or take another server."
+    fix = (
+        "Write `one-writer = true` in [release] (for `mirror`: --one-writer) if nobody else "
+        "publishes there meanwhile, or take another server."
+    )
 
 
 class ClockSkewed(Undecided):

@@ -144,6 +144,13 @@ class Writer(Reader, Protocol):
             KitError: It cannot be written.
         """
 
+    def rights(self) -> tuple[str, ...]:
+        """Try all that publishing needs, leave nothing, and return what this host may do there.
+
+        Raises:
+            KitError: It may not do something, which is named.
+        """
+
     def put(self, measured: Measured) -> bool:
         """Put a file under its digest; return False if it was there.
 

@@ -123,7 +123,7 @@ def render_record(record: Record) -> bytes:
             "contentId": record.content_id,
             "file": record.kit_file,
         },
-        "files": [_file_value(file) for file in record.files],
+        "files": [file_value(file) for file in record.files],
         "signers": list(record.signers),
         "threshold": record.threshold,
         "rootVersion": record.root_version,
@@ -150,7 +150,8 @@ def _optional(record: Record) -> Iterator[tuple[str, str]]:
     yield "evidence", record.evidence
 
 
-def _file_value(file: File) -> dict[str, Any]:
+def file_value(file: File) -> dict[str, Any]:
+    """Return what an entry says of one file (RELEASES 2.4)."""
     value: dict[str, Any] = {"name": file.name, "size": file.size, "sha256": file.sha256}
     if file.part_size:
         value.update({"partSize": file.part_size, "parts": file.parts})

@@ -198,7 +198,11 @@ def _new_directory(path: Path) -> Iterator[Path]:
 
 def _lock(descriptor: int, path: Path) -> None:
     if lock(descriptor) is False:
-        raise OutputExists("is being written by another run", where=show(path))
+        raise OutputExists(
+            "is being written by another run",
+            where=show(path),
+            fix="Wait until the other run has ended, then run again.",
+        )
 
 
 def _make(staging: Path) -> bool:

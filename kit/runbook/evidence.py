@@ -8,18 +8,19 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from runner.approving import check_apart
 from runner.homing.judge import Evidence, verify
 from runner.kitside import look_under
+from runner.operators import check_apart
 from verifier.audit.htmlform import page
 from verifier.audit.tables import Table, shown
+from verifier.core.trust import Root
 from verifier.rootfile import load_root
 
 _GOOD = {"done": "good"}
 
 
-def held_evidence(evidence: Path, kit: Path, root: Path, operators: Path) -> Evidence:
-    """Return evidence that is sealed by operators and of a run of a kit.
+def held_evidence(evidence: Path, kit: Path, root: Path, operators: Path) -> tuple[Evidence, Root]:
+    """Return evidence that is sealed by operators and of a run of a kit, and their root.
 
     Args:
         evidence: What `kit-run export` wrote.
@@ -34,7 +35,7 @@ def held_evidence(evidence: Path, kit: Path, root: Path, operators: Path) -> Evi
     publisher, theirs = load_root(os.fspath(root)), load_root(os.fspath(operators))
     check_apart(theirs, publisher, os.fspath(operators))
     looked = look_under(os.fspath(kit), publisher)
-    return verify(os.fspath(evidence), theirs, looked)
+    return verify(os.fspath(evidence), theirs, looked), theirs
 
 
 def evidence_html(value: Mapping[str, Any]) -> bytes:
@@ -64,6 +65,10 @@ def _head(value: Mapping[str, Any]) -> Iterator[str]:
             **value["expectations"]
         ),
     }
+    operators = value.get("operators", {})
+    if operators:
+        past = ", expired" if operators["expired"] else ""
+        facts["operators' root"] = f"version {operators['version']}, {operators['expires']}{past}"
     for name, text in facts.items():
         yield f"<div><dt>{name}</dt><dd><bdi>{escape(shown(text))}</bdi></dd></div>\n"
     yield "</dl>\n<p>Before the seal the host could write anything: who sealed it vouches.</p>\n"

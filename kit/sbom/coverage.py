@@ -19,15 +19,14 @@ from verifier.evidence.coverage import (
     Link,
     Uncovered,
     compare,
-    images_in,
     units,
 )
-from verifier.evidence.foreign import NotForeign, read_foreign
+from verifier.evidence.imagelist import ReadBlob, images_in
 from verifier.evidence.links import why_broken
 from verifier.evidence.sbom import Sbom
 
 MAX_SHOWN = 20  # files named in one message; the rest is counted
-MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json that are read
+MAX_LAYOUT_INDEX = 4 << 20  # bytes of an index.json, or a manifest, that are read
 _LAYOUT = "/oci-layout"
 
 
@@ -152,21 +151,21 @@ def _layouts(inputs: Inputs) -> dict[str, list[str]]:
         path = index.path(member)
         if path.endswith(_LAYOUT):
             directory = path[: -len(_LAYOUT) + 1]
-            images = _images(inputs, f"{directory}index.json")
+            images = images_in(_small(inputs, f"{directory}index.json"), _blobs(inputs, directory))
             if images is not None:
                 found[directory] = images
     return found
 
 
-def _images(inputs: Inputs, path: str) -> list[str] | None:
-    """Return the images that an index.json names; None if it is none."""
+def _blobs(inputs: Inputs, directory: str) -> ReadBlob:
+    return lambda digest: _small(inputs, f"{directory}blobs/sha256/{digest}")
+
+
+def _small(inputs: Inputs, path: str) -> bytes | None:
+    """Return a member that may be an index or a manifest; None if it is not there, or is large."""
     member = inputs.index.find(path.encode())
     if member is None or inputs.index.sizes[member] > MAX_LAYOUT_INDEX:
         return None
     buffer = bytearray(inputs.index.sizes[member] + 1)
     inputs.read_whole(member, path.encode(), memoryview(buffer))
-    try:
-        value = read_foreign(bytes(buffer[:-1]))
-    except NotForeign:
-        return None
-    return images_in(value)
+    return bytes(buffer[:-1])

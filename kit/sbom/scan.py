@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kit.net.registry import INDEXES, MANIFESTS
+from kit.net.registry import INDEXES, MANIFESTS, MAX_MANIFEST
 from kit.sbom.errors import SbomScanFailed
 from kit.sources.errors import ToolMissing
-from verifier.evidence.coverage import BESIDE
 from verifier.evidence.foreign import MAX_BYTES, NotForeign, read_foreign
+from verifier.evidence.imagelist import is_image
 from verifier.evidence.sbom import objects, text
 
 _SECONDS = 1800.0
@@ -69,9 +69,9 @@ def images_of(layout: Mapping[str, Path]) -> Iterator[Image]:
         SbomScanFailed: A document of the layout is none.
     """
     for _, entry in objects(_json(layout, "index.json").get("manifests")):
-        notes = entry.get("annotations")
-        if isinstance(notes, dict) and BESIDE in notes:
+        if not is_image(entry, lambda digest: _small(layout, f"blobs/sha256/{digest}")):
             continue  # a signature, or what else speaks of an image
+        notes = entry.get("annotations")
         name = text(notes.get(_REF_NAME)) if isinstance(notes, dict) else ""
         name = name or text(entry.get("digest"))[7:19]
         digest = text(entry.get("digest"))
@@ -84,6 +84,16 @@ def images_of(layout: Mapping[str, Path]) -> Iterator[Image]:
             parts = [text(words.get(key)) for key in ("os", "architecture", "variant")]
             if text(child.get("mediaType")) in MANIFESTS and "unknown" not in parts:
                 yield Image("-".join(filter(None, [name, *parts])), child, digest)
+
+
+def _small(layout: Mapping[str, Path], name: str) -> bytes | None:
+    """Return a file of a layout that may be a manifest; None if it cannot be one."""
+    try:
+        with open(layout[name], "rb") as file:
+            data = file.read(MAX_MANIFEST + 1)
+    except (KeyError, OSError):
+        return None
+    return data if len(data) <= MAX_MANIFEST else None
 
 
 def _json(layout: Mapping[str, Path], name: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ it: a wrong slot of a hardware module gives a signature too.
 
 from __future__ import annotations
 
-from kit.errors import (
+from kit.keys.kinds import Ask as SecretsHandler
+from kit.signing.errors import (
     KeyNotInRoot,
     KeyOfAnotherSigner,
     SignatureSelfCheckFailed,
@@ -18,7 +19,6 @@ from kit.errors import (
     SignerUnavailable,
     SignerUnsupported,
 )
-from kit.keys.kinds import Ask as SecretsHandler
 from kit.signing.load import key_files, load_signer
 from kit.signing.model import KitSigner, RootKeyLike, Targets
 from kit.signing.sums import SumsSigner, load_sums_signer

@@ -10,7 +10,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
     SIGNER_FOR_URI_SCHEME,
 )
 
-from kit.errors import SignerArgumentInvalid, SignerNotInRoot
+from kit.signing.errors import SignerArgumentInvalid, SignerNotInRoot
 from kit.signing.model import Targets
 
 SSH = "ssh"

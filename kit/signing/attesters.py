@@ -10,11 +10,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.errors import KeyUnreadable, SignerArgumentInvalid, show
+from kit.errors import show
+from kit.keys.errors import KeyUnreadable
 from kit.keys.kinds import Ask, material_of, tuf_key
 from kit.keys.private import Variable, load_private
 from kit.keys.public import load_with_scheme
 from kit.signing.arguments import SSH, VARIABLE, parse_uri
+from kit.signing.errors import SignerArgumentInvalid
 from kit.signing.files import maker
 from kit.signing.load import load_signer
 from kit.signing.model import KitSigner, Targets, evaluated, signer_of

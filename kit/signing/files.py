@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v1
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
-from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, SignerUnavailable, show
+from kit.errors import show
 from kit.keys.kinds import Ask, PrivateKey, material_of
 from kit.keys.private import Variable, load_private
+from kit.signing.errors import KeyNotInRoot, KeyOfAnotherSigner, SignerUnavailable
 from kit.signing.model import KitSigner, Make, Targets, evaluated, signer_of
 from verifier.core.signature import P256, RSA_PKCS1, SSHSIG, SSHSIG_SK
 from verifier.crypto import sshsig

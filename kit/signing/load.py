@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.errors import SignerArgumentInvalid
 from kit.keys.kinds import Ask
 from kit.keys.private import Variable
 from kit.signing.arguments import SSH, VARIABLE, parse_uri, split
+from kit.signing.errors import SignerArgumentInvalid
 from kit.signing.files import file_signer
 from kit.signing.model import KitSigner, Targets
 from kit.signing.services import service_signer

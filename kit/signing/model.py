@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kit.errors import SignatureSelfCheckFailed
+from kit.signing.errors import SignatureSelfCheckFailed
 from verifier.core.signature import KEYTYPES, P256, P384, Key, parse_material
 from verifier.crypto import ecdsa
 

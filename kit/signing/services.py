@@ -12,9 +12,10 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
     SSlibKey,
 )
 
-from kit.errors import KitError, SignerUnavailable, SignerUnsupported
+from kit.errors import KitError
 from kit.keys.kinds import Ask
 from kit.signing.arguments import FILES, REFUSED, SSH, VARIABLE
+from kit.signing.errors import SignerUnavailable, SignerUnsupported
 from kit.signing.model import KitSigner, Targets, evaluated, signer_of
 from verifier.core.signature import ED25519, KEYTYPES, P256, P384, RSA_PKCS1, RSA_PSS, SSH_SCHEMES
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, KeyUnreadable, show
+from kit.errors import show
+from kit.keys.errors import KeyUnreadable
 from kit.keys.kinds import material_of
 from kit.keys.public import load_with_scheme
+from kit.signing.errors import KeyNotInRoot, KeyOfAnotherSigner
 from kit.signing.model import KitSigner, Make, Targets, evaluated, signer_of
 from kit.stock import sshsig
 from verifier.core.signature import SSH_SCHEMES, SSHSIG

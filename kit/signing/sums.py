@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from kit.errors import KeyUnsupported, SignerUnsupported
+from kit.keys.errors import KeyUnsupported
 from kit.keys.kinds import Ask, describe, public_pem
 from kit.keys.private import Variable, load_private
 from kit.signing.arguments import VARIABLE, parse_uri
+from kit.signing.errors import SignerUnsupported
 from kit.signing.files import place_of, rfc_6979
 from kit.signing.model import with_low_s
 from verifier.crypto import ecdsa

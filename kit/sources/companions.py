@@ -18,11 +18,11 @@ from typing import Any, Protocol
 
 from kit.net.registry import INDEXES, MAX_MANIFEST, OCI_INDEX
 from kit.sources.errors import CompanionAbsent, ImageMalformed
-from kit.sources.images import Descriptor, children, media_type_of, parse_manifest
+from kit.sources.images import Descriptor, at, children, media_type_of, parse_manifest
 from kit.sources.lockfile import Lock, LockedImage
 from kit.spec import KitSpec, Source
 from kit.store import Artifact, Store
-from verifier.evidence.coverage import BESIDE
+from verifier.evidence.imagelist import BESIDE
 
 MAX_REFERRERS = 1_000  # of one image
 MAX_PAYLOADS = 100  # of one manifest of signatures, in the older form
@@ -112,7 +112,7 @@ def _by_tag(subject: str, wanted: Sequence[str], origin: Beside, where: str) -> 
         if got is None:
             continue
         data, media = got[0], media_type_of(*got)
-        value = parse_manifest(data, media, where)
+        value = parse_manifest(data, media, at(where, tag))
         if kind == "signatures" and not _signs(value, subject, origin):
             raise CompanionAbsent(f"{tag} signs another image than its name says", where=where)
         digest = hashlib.sha256(data).hexdigest()
@@ -145,7 +145,7 @@ def _by_subject(
     for digest in sorted(set(listed)):
         data, declared = origin.manifest(digest)
         media = media_type_of(data, declared)
-        value = parse_manifest(data, media, where)
+        value = parse_manifest(data, media, at(where, digest))
         if _subject_of(value) != f"sha256:{subject}":
             raise CompanionAbsent(f"{digest} is listed and speaks of another image", where=where)
         kinds = _kinds(_artifact_type(value), value.get("annotations"))
@@ -167,7 +167,7 @@ def _in_index(
             digest = str(entry.get("digest"))
             data, declared = origin.manifest(digest)
             media = media_type_of(data, declared)
-            parse_manifest(data, media, where)
+            parse_manifest(data, media, at(where, digest))
             tag = f"sha256-{subject}.index-{digest[7:19]}"
             descriptor = Descriptor(media, digest, len(data))
             yield Companion(subject, "attestations", tag, descriptor, data)
@@ -292,9 +292,9 @@ def check_companions(spec: KitSpec, lock: Lock, store: Store) -> None:
         CompanionAbsent: It is not in the lock, or speaks of another image.
     """
     for number, component in enumerate(spec.components):
-        for at, source in enumerate(component.sources):
+        for index, source in enumerate(component.sources):
             if source.beside:
-                where = spec.where("component", number, "source", at, "beside")
+                where = spec.where("component", number, "source", index, "beside")
                 mine = [one for one in lock.images if one.reference == source.oci]
                 _check_beside(
                     [one for one in mine if one.path == component.path], source, store, where
@@ -306,10 +306,14 @@ def _check_beside(images: Sequence[LockedImage], source: Source, store: Store, w
     for kind in source.beside:
         there = [one for one in images if one.beside == kind]
         if not there:
-            raise CompanionAbsent(f"the lock has no {kind}", where=where)
+            raise CompanionAbsent(
+                f"the lock has no {kind}",
+                where=where,
+                fix="Lock the component again with --update.",
+            )
         for one in there:
             data = store.read(Artifact(one.sha256, one.size), MAX_MANIFEST)
-            said = _subject_of(parse_manifest(data, one.media, where))
+            said = _subject_of(parse_manifest(data, one.media, at(where, f"sha256:{one.sha256}")))
             by_subject = ".ref-" in one.name
             if one.subject not in subjects or (by_subject and said != f"sha256:{one.subject}"):
                 raise CompanionAbsent(f"{one.name!r} speaks of another image", where=where)
@@ -321,7 +325,7 @@ def _subjects(images: Sequence[LockedImage], store: Store, where: str) -> set[st
     for one in images:
         if one.media in INDEXES:
             data = store.read(Artifact(one.sha256, one.size), MAX_MANIFEST)
-            value = parse_manifest(data, one.media, where)
+            value = parse_manifest(data, one.media, at(where, f"sha256:{one.sha256}"))
             found |= {child.sha256 for child in children(value, one.media, where)}
     return found - {None}
 

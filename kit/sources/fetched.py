@@ -24,7 +24,7 @@ from kit.store import Store
 if TYPE_CHECKING:  # slow to load, and a build uses no network
     from kit.net.client import Client
     from kit.net.download import Downloads
-    from kit.net.registry import Logins
+    from kit.net.logins import Logins
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Kind(Protocol):
 
 
 NPM_FILES = ("package.json", "package-lock.json")
-DECIDES = {"wheels": "uv", "debs": "apt"}
+DECIDES = {"wheels": "uv", "debs": "apt", "git": "git"}
 
 
 def named_files(source: Source) -> list[str]:

@@ -86,7 +86,7 @@ class LayoutFiles:
         """Return a manifest by its digest, which is compared."""
         data = _read(self.blob(name), self._where)
         if hashlib.sha256(data).hexdigest() != name.removeprefix("sha256:"):
-            raise ImageFileUnusable(f"{name} is another file", where=self._where)
+            raise ImageFileUnusable(f"its blob {name} has another digest", where=self._where)
         return data, self._media.get(name, "")
 
     def wanted(self, descriptor: Descriptor, name: str) -> Wanted:
@@ -136,7 +136,8 @@ class LayoutFiles:
         """Return the file of a blob; nothing of it is compared."""
         digits = digest.removeprefix("sha256:")
         if not HEX256.fullmatch(digits):
-            raise ImageFileUnusable(f"has the digest {digest!r:.100}", where=self._where)
+            what = f"names a blob by {digest!r:.100}, which is no SHA-256"
+            raise ImageFileUnusable(what, where=self._where)
         return self._directory / "blobs" / "sha256" / digits
 
 
@@ -199,13 +200,17 @@ def _convert(
     entry = _chosen(_json(archive, members, "manifest.json", where), name, where)
     config, layers = entry.get("Config"), entry.get("Layers")
     if not isinstance(config, str) or not isinstance(layers, list) or len(layers) > _MAX_LAYERS:
-        raise ImageFileUnusable("its manifest.json is not docker's", where=where)
+        raise ImageFileUnusable(
+            "its manifest.json is not one that `docker save` writes", where=where
+        )
     blobs = scratch / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
     def blob(wanted: object, media_type: str) -> dict[str, Any]:
         if not isinstance(wanted, str) or wanted not in members:
-            raise ImageFileUnusable(f"lacks {wanted!r:.200}", where=where)
+            raise ImageFileUnusable(
+                f"lacks {wanted!r:.200}, which its manifest.json names", where=where
+            )
         made = scratch / "blob"
         digest, size, head = _copy(archive, members[wanted], made)
         os.replace(made, blobs / digest)
@@ -252,7 +257,9 @@ def _json(
 
 def _small(archive: tarfile.TarFile, item: tarfile.TarInfo, where: str) -> bytes:
     if item.size > MAX_MANIFEST:
-        raise ImageFileUnusable(f"{item.name!r:.200} is too large", where=where)
+        raise ImageFileUnusable(
+            f"its {item.name!r:.200} has more than {MAX_MANIFEST} bytes", where=where
+        )
     return _stream(archive, item).read(MAX_MANIFEST)
 
 

@@ -55,6 +55,11 @@ class Found:
     data: bytes | None
 
 
+def at(where: str, digest: str) -> str:
+    """Return the place of a document of an image: the source, and its digest."""
+    return f"{where}: {digest}" if where else digest
+
+
 def parse_manifest(data: bytes, media_type: str, where: str) -> dict[str, Any]:
     """Return a manifest or index as a value.
 
@@ -66,13 +71,18 @@ def parse_manifest(data: bytes, media_type: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise ImageMalformed("is no JSON", where=where) from None
+        raise ImageMalformed("is no JSON in UTF-8", where=where) from None
     if not isinstance(value, dict) or value.get("schemaVersion") != 2:
         raise ImageMalformed("is no manifest of schema 2", where=where)
     if value.get("mediaType", media_type) != media_type:
-        raise ImageMalformed("says that it is of another media type", where=where)
+        raise ImageMalformed(
+            f"says {str(value['mediaType'])[:100]!r}, and was announced as {media_type[:100]!r}",
+            where=where,
+        )
     if media_type not in INDEXES | MANIFESTS:
-        raise ImageMalformed(f"has the media type {media_type!r}", where=where)
+        raise ImageMalformed(
+            f"has the media type {media_type[:200]!r}, which is no image or index", where=where
+        )
     both = "manifests" in value and ("layers" in value or "config" in value)
     if both:  # one text that is two things to two readers (CVE-2021-41190)
         raise ImageMalformed("is both an index and a manifest", where=where)
@@ -96,22 +106,24 @@ def children(value: dict[str, Any], media_type: str, where: str) -> Iterator[Des
         ImageMalformed: A descriptor is none.
     """
     if media_type in INDEXES:
-        entries = _list(value.get("manifests"), where)
+        entries = _list(value.get("manifests"), "manifests", where)
     else:
-        entries = [value.get("config"), *_list(value.get("layers"), where)]
+        entries = [value.get("config"), *_list(value.get("layers"), "layers", where)]
     for entry in entries:
         yield _descriptor(entry, where)
 
 
-def _list(value: object, where: str) -> list[object]:
+def _list(value: object, name: str, where: str) -> list[object]:
     if not isinstance(value, list):
-        raise ImageMalformed("has no list where one belongs", where=where)
+        raise ImageMalformed(f"has no list `{name}`", where=where)
     return value
 
 
 def _descriptor(entry: object, where: str) -> Descriptor:
     if not isinstance(entry, dict):
-        raise ImageMalformed("has something else where a descriptor belongs", where=where)
+        raise ImageMalformed(
+            "has an entry of `manifests`, `config` or `layers` that is no object", where=where
+        )
     media, digest, size = entry.get("mediaType"), entry.get("digest"), entry.get("size")
     if not isinstance(media, str) or not media.isascii() or not media.isprintable():
         raise ImageMalformed("has a descriptor without a media type", where=where)
@@ -177,9 +189,11 @@ def walk(root: Descriptor, read: Read, where: str, *, restricted: bool = False) 
                 continue
             data, _ = read(item.digest)
             if len(data) != item.size:
-                raise ImageMalformed(f"{item.digest} has another size than named", where=where)
+                what = f"has {len(data)} bytes, and not the {item.size} that are said of it"
+                raise ImageMalformed(what, where=at(where, item.digest))
             yield Found(item, data)
-            below += children(parse_manifest(data, item.media_type, where), item.media_type, where)
+            here = at(where, item.digest)
+            below += children(parse_manifest(data, item.media_type, here), item.media_type, here)
             if len(below) + len(seen) > MAX_DESCRIPTORS:
                 raise ImageMalformed(f"refers to more than {MAX_DESCRIPTORS} things", where=where)
         if not below:
@@ -209,6 +223,7 @@ __all__ = [
     "OCI_MANIFEST",
     "Descriptor",
     "Found",
+    "at",
     "children",
     "media_type_of",
     "narrow",

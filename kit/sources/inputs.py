@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from kit.errors import KitError, SourceChanged, SourceSecret, SourceUnreadable, show
+from kit.errors import (
+    KitError,
+    SourceChanged,
+    SourceSecret,
+    SourceUnreadable,
+    show,
+)
 from kit.sources.collect import Collected, Collection
 from kit.sources.notes import has_capabilities
 from kit.sources.packed import EXCHANGED
@@ -67,6 +73,7 @@ class Inputs:
         self._add_own(VERIFIER, below)
         self._collections: list[tuple[int, Collection]] = []
         self._inserted: list[int] = []
+        self._refused: list[tuple[bytes, str]] | None = None
         self.late: list[tuple[int, Late]] = []
         self.made: dict[bytes, bytes] = {}
         mine = {path: data for path, data in own.items() if path.startswith(b"evidence/")}
@@ -224,29 +231,51 @@ class Inputs:
         except OSError as error:
             if error.errno in EXCHANGED:
                 raise SourceChanged("has been exchanged", where=show(source)) from None
-            raise SourceUnreadable([(source, error.strerror or str(error))]) from None
+            named = [(source, error.strerror or str(error))]
+            if isinstance(error, PermissionError):
+                named = self._all_refused() or named
+            raise SourceUnreadable(named) from None
         if done != want or not collection.unchanged(at, facts):
             raise SourceChanged("was written to while the kit was built", where=show(source))
+
+    def _from_this_host(self) -> Iterator[tuple[int, Base, Collection, int, bytes]]:
+        """Yield member, base, collection, number in it and path of each file that is carried."""
+        for member in range(self._collections[0][0], len(self.index)):
+            if member not in self._own:
+                path = self.index.paths(member, member + 1)[0]
+                yield member, *self._source(member, path), path
+
+    def _all_refused(self) -> list[tuple[bytes, str]]:
+        """Return all files that may not be opened though their modes say so (ACLs, labels)."""
+        if self._refused is None:
+            refused: list[tuple[bytes, str]] = []
+            for _, base, collection, _, path in self._from_this_host():
+                if base.packed is not None:
+                    continue
+                source = base.source(path)
+                try:
+                    os.close(collection.directories.open_file(base.top, source))
+                except PermissionError as error:
+                    refused.append((source, error.strerror or "may not be read"))
+                except OSError:
+                    continue  # said when its turn comes
+            self._refused = sorted(refused)
+        return self._refused
 
     def _secrets(self) -> list[tuple[bytes, str]]:
         """Return all private keys among the members: one was found, and an author wants all."""
         found: list[tuple[bytes, str]] = []
-        for first, collection in self._collections:
-            for at, size in enumerate(collection.sizes):
-                path = self.index.paths(first + at, first + at + 1)[0]
-                base, data = (
-                    collection.bases[collection.base[at]],
-                    bytearray(min(size + 1, MAX_KEY)),
-                )
-                try:
-                    last = size < MAX_KEY
-                    self._read(base, path, collection, at, 0, memoryview(data), last=last)
-                except SourceSecret as error:
-                    found.extend((source, "holds a private key") for source in error.sources)
-                    continue
-                except KitError:
-                    continue  # said when its turn comes
-                kind = private_key_in(memoryview(data)[:size])
-                if kind and base.packed is None and not base.may_be_secret(path):
-                    found.append((base.source(path), f"holds {kind}"))
+        for member, base, collection, at, path in self._from_this_host():
+            size = self.index.sizes[member]
+            data = bytearray(min(size + 1, MAX_KEY))
+            try:
+                self._read(base, path, collection, at, 0, memoryview(data), last=size < MAX_KEY)
+            except SourceSecret as error:
+                found.extend((source, "holds a private key") for source in error.sources)
+                continue
+            except KitError:
+                continue  # said when its turn comes
+            kind = private_key_in(memoryview(data)[:size])
+            if kind and base.packed is None and not base.may_be_secret(path):
+                found.append((base.source(path), f"holds {kind}"))
         return sorted(found)

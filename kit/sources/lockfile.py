@@ -1,13 +1,14 @@
 """The lock as a value: read strictly, written in one way, made for `git diff`.
 
-One ``[[artifact]]`` a file, sorted by path; one ``[[source]]`` a part of the spec with the digest
-of its source tables, so that a stale lock is named with what changed.  No URL is in it: the spec or
-the ecosystem's client gives that when a file is needed, so that mirrors serve as well and no
-credential can get in.
+One ``[[artifact]]`` a file, sorted by component and path; one ``[[source]]`` a part of the spec
+with the digest of its source tables, so that a stale lock is named with what changed.  No URL is in
+it: the spec or the ecosystem's client gives that when a file is needed, so that mirrors serve as
+well and no credential can get in.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -175,7 +176,7 @@ def load_lock(path: Path) -> Lock:
         with open(path, "rb") as file:
             raw = file.read(MAX_LOCK + 1)
     except FileNotFoundError:
-        raise LockMissing("there is no lock", where=show(path)) from None
+        raise LockMissing("there is no lock beside the spec", where=show(path)) from None
     except OSError as error:
         raise LockUnreadable(error.strerror or str(error), where=show(path)) from None
     return parse_lock(raw, where=os.fspath(path))
@@ -195,19 +196,28 @@ def parse_lock(raw: bytes, *, where: str) -> Lock:
         values, lines = parse_toml(raw, where=where)
         lock = Lock.model_validate(values)
     except SpecInvalid as error:
-        raise LockInvalid(error.problems, where=where) from None
+        raise LockInvalid(_locked_again(error.problems), where=where) from None
     except ValidationError as error:
-        raise LockInvalid(list(explain(error, Lock, lines)), where=where) from None
+        raise LockInvalid(_locked_again(explain(error, Lock, lines)), where=where) from None
     problems = list(_twice(lock, lines))
     if not problems and render(lock) != raw:
-        problems.append(Problem(1, "", "other spelling or order", "what lock writes", "lock again"))
+        problems.append(
+            Problem(
+                1, "", "other spelling or order", "what `offline-kit lock` writes", "lock again"
+            )
+        )
     if problems:
         raise LockInvalid(problems, where=where)
     return lock
 
 
+def _locked_again(problems: Iterable[Problem]) -> list[Problem]:
+    """Return mistakes without advice on mending them: nobody writes in a lock by hand."""
+    return [dataclasses.replace(problem, fix="lock again") for problem in problems]
+
+
 def _too_large(found: str, where: str) -> LockInvalid:
-    return LockInvalid([Problem(1, "", found, "a lock", "lock the spec again")], where=where)
+    return LockInvalid([Problem(1, "", found, "a lock", "lock again")], where=where)
 
 
 def _twice(lock: Lock, lines: Lines) -> list[Problem]:
@@ -226,12 +236,18 @@ def _twice(lock: Lock, lines: Lines) -> list[Problem]:
 
 
 def _place(entry: _Entry) -> str:
-    """Return what an entry is sorted by, and may be there once; UTF-8 sorts as code points do."""
+    """Return what an entry is known by, and may be there once; UTF-8 sorts as code points do."""
     if isinstance(entry, LockedImage):
         return f"{entry.path}\n{entry.name}"
     if isinstance(entry, LockedRequirement):
         return f"{entry.path}\n{entry.name}\n{entry.version}\n{entry.marker}"
     return entry.path
+
+
+def _order(entry: _Entry) -> tuple[str, str]:
+    """Return what an entry is sorted by: files of one component stand together."""
+    component = entry.component if isinstance(entry, LockedArtifact) else None
+    return component or "", _place(entry)
 
 
 def _arrays(lock: Lock) -> tuple[tuple[str, tuple[_Entry, ...]], ...]:
@@ -252,7 +268,7 @@ def render(lock: Lock) -> bytes:
         )
         parts.append(f"\n[tools]\n{tools}")
     for key, entries in _arrays(lock):
-        for entry in sorted(entries, key=_place):
+        for entry in sorted(entries, key=_order):
             parts.append(f"\n[[{key}]]\n{_fields(entry)}")
     return "".join(parts).encode()
 

@@ -25,6 +25,7 @@ from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.imagefiles import parse_image_file, unpack
 from kit.sources.images import (
     Descriptor,
+    at,
     children,
     media_type_of,
     narrow,
@@ -160,7 +161,7 @@ def _choose(
     """Return the entries of the layout's index for a source, and an index that was narrowed."""
     data, declared = origin.manifest(asked)
     media = media_type_of(data, declared)
-    value = parse_manifest(data, media, where)
+    value = parse_manifest(data, media, at(where, asked))
     digest = hashlib.sha256(data).hexdigest()
     reference = source.oci or ""
     if not source.platforms or media not in INDEXES:
@@ -197,7 +198,7 @@ def _beside(
         if index and index not in indexes:
             data, declared = origin.manifest(f"sha256:{index}")
             media = media_type_of(data, declared)
-            indexes[index] = parse_manifest(data, media, where)
+            indexes[index] = parse_manifest(data, media, at(where, f"sha256:{index}"))
             if not image.index:
                 subjects += [child.sha256 for child in children(indexes[index], media, where)]
     found = companions.find(subjects, source.beside, origin, where, list(indexes.values()))

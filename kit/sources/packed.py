@@ -15,7 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kit.errors import SourceChanged, SourceSecret, SourceUnreadable, show
+from kit.errors import (
+    SourceChanged,
+    SourceSecret,
+    SourceUnreadable,
+    show,
+)
 from kit.sources.secrets import MAX_KEY, private_key_in
 from verifier.core.header import member_headers
 

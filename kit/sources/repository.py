@@ -45,6 +45,7 @@ class GitCommits:
                 repository = _Repository(Path(directory), where, means.client)
                 commit = repository.fetch(_url(source), source.rev)
                 bundle = repository.bundle(commit, means, source)
+                resolved.tools["git"] = repository.version()
             resolved.artifacts.append(
                 LockedArtifact(
                     component=part.component,
@@ -71,10 +72,13 @@ class GitCommits:
                 repository = _Repository(Path(directory), where, means.client)
                 repository.fetch(_url(source), item.commit, instead=source.rev)
                 made = repository.bundle(item.commit, means, source)
+                version = repository.version()
             if made != item.artifact:
                 raise ArtifactDiffers(
-                    f"this git bundles commit {item.commit} in other bytes than the lock names",
+                    f"git {version} bundles commit {item.commit} in other bytes than those of the"
+                    f" lock, made with git {locked.tools.get('git', 'of another version')}",
                     where=item.path,
+                    fix="Lock the component again with --update, or use that git.",
                 )
 
 
@@ -135,6 +139,10 @@ class _Repository:
             file.flush()
             self._run(*_PACK, data=ids.encode(), output=file.fileno(), check=True)
         return means.store.take(packed)
+
+    def version(self) -> str:
+        """Return which git it is, and whose build: its zlib decides about bytes."""
+        return self._git("version").strip().removeprefix("git version ")[:100]
 
     def _git(self, *arguments: str) -> str:
         done = self._run(*arguments, check=True)

@@ -35,7 +35,9 @@ def successors(urls: Sequence[str], client: Client) -> str:
         found = _alike(f"{directory}/", _listed(f"{above}/", client))
         if found:
             return f"beside its directory {directory!r} there is {found}"
-    return "no server of it lists a file with other numbers in its name"
+    here = all(url.startswith("file:") for url in urls)
+    who = "its directory has no" if here else "no server of it lists a"
+    return f"{who} file with other numbers in its name"
 
 
 def _alike(name: str, listed: Iterator[str]) -> str:

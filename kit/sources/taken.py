@@ -134,7 +134,9 @@ def check_fits(spec: KitSpec, old: Lock | None, path: Path) -> Lock:
         LockEdited: It was, and says something else now.
     """
     if old is None:
-        raise LockMissing("the spec has sources that are fetched", where=show(path))
+        raise LockMissing(
+            "is not there, and the spec has sources that are fetched", where=show(path)
+        )
     stale = stale_parts(spec, old)
     if stale:
         raise LockStale("; ".join(stale), where=show(path))
@@ -151,11 +153,15 @@ def check_unedited(known: Iterable[Part], lock: Lock, path: Path) -> None:
     edited = edited_parts(known, lock)
     if edited:
         named = ", ".join(map(repr, edited[:20]))
-        raise LockEdited(f"what it says of {named} was changed by hand", where=show(path))
+        raise LockEdited(
+            f"what it says of {named} is not what `offline-kit lock` wrote there", where=show(path)
+        )
 
 
 def absent(lock: Lock, missing: set[str], store: Store) -> ArtifactAbsent:
     """Return the error that names what the store lacks."""
     names = [item.path for item in lock.artifacts if item.sha256 in missing]
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return ArtifactAbsent(f"lacks {', '.join(map(repr, names[:20]))}{more}", where=show(store.root))
+    return ArtifactAbsent(
+        f"the store lacks {', '.join(map(repr, names[:20]))}{more}", where=show(store.root)
+    )

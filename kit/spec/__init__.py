@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from kit.spec.model import (
-    AttestationFile,
-    Component,
-    Evidence,
-    Exemption,
-    KitSpec,
-    KitTable,
-    LayoutTable,
-    SbomFile,
-    load_spec,
-    parse_spec,
-    schema_bytes,
-    spec_schema,
-)
+from kit.spec.model import KitSpec, KitTable, load_spec, parse_spec
+from kit.spec.parts import AttestationFile, Component, Evidence, Exemption, LayoutTable, SbomFile
 from kit.spec.release import Release
+from kit.spec.schema import schema_bytes, spec_schema
 from kit.spec.sources import Source
 
 __all__ = [

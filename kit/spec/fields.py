@@ -7,7 +7,6 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import packaging.requirements
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from kit.spec.mistakes import mistake
@@ -128,9 +127,12 @@ def _without_secret(value: str, pattern: str, kinds: str) -> str:
 
 
 def _requirement(value: str) -> str:
+    # here, since most specs name no wheels, and it takes longer to load than a small spec to read
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
-        parsed = packaging.requirements.Requirement(value)
-    except packaging.requirements.InvalidRequirement as error:
+        parsed = Requirement(value)
+    except InvalidRequirement as error:
         raise mistake(f"is no requirement: {str(error).splitlines()[0]}") from None
     if parsed.url is not None:
         raise mistake("names a URL", fix="carry that file with `url` in a source of its own")

@@ -8,14 +8,10 @@ of TOML 1.0, and a newer `tomllib` may read more) has the line of the nearest ta
 from __future__ import annotations
 
 import codecs
-import functools
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
-
-import tree_sitter_toml
-from tree_sitter import Language, Node, Parser
+from typing import TYPE_CHECKING, Any
 
 from kit.errors import Problem, SpecInvalid
 
@@ -23,6 +19,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:  # loaded when a line is asked for: a good document never asks
+    from tree_sitter import Node
 
 Place = tuple[str | int, ...]
 """Keys and array indices from the top of a document to a value."""
@@ -37,21 +36,32 @@ _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)
 
 
 class Lines:
-    """The line, counted from 1, of every key, table and array entry of a document."""
+    """The line, counted from 1, of every key, table and array entry of a document.
 
-    def __init__(self) -> None:
-        self._lines: dict[Place, int] = {(): 1}
+    Args:
+        raw: The document, valid TOML; it is parsed when the first line is asked for.
+    """
+
+    def __init__(self, raw: bytes = b"") -> None:
+        self._raw = raw
+        self._lines: dict[Place, int] = {}
         self._entries: dict[Place, int] = {}  # tables seen so far of each array of tables
 
     def __getitem__(self, place: Place) -> int:
         """Return the line of ``place``; of what is nearest around it if it is not there."""
+        if not self._lines:
+            self._lines[()] = 1
+            self._read()
         while place not in self._lines:
             place = place[:-1]
         return self._lines[place]
 
-    def read(self, document: Node) -> None:
-        """Take the lines from the parse tree of a document that is valid TOML."""
-        for node in document.named_children:
+    def _read(self) -> None:
+        import tree_sitter_toml
+        from tree_sitter import Language, Parser
+
+        parser = Parser(Language(tree_sitter_toml.language()))
+        for node in parser.parse(self._raw).root_node.named_children:
             if node.type == "pair":
                 self._pair(node, ())
             elif node.type in {"table", "table_array_element"}:
@@ -115,11 +125,6 @@ def _keys(node: Node) -> Iterator[str]:
         yield text
 
 
-@functools.cache
-def _parser() -> Parser:
-    return Parser(Language(tree_sitter_toml.language()))
-
-
 def parse_toml(raw: bytes, *, where: str) -> tuple[dict[str, Any], Lines]:
     """Return the values of a TOML document and their lines.
 
@@ -150,9 +155,7 @@ def parse_toml(raw: bytes, *, where: str) -> tuple[dict[str, Any], Lines]:
         raise _not_toml(1, found, "correct the longest number", where) from None
     if _is_too_deep(values):
         raise _too_deep(1, where)
-    lines = Lines()
-    lines.read(_parser().parse(raw).root_node)
-    return values, lines
+    return values, Lines(raw)
 
 
 def _is_too_deep(values: object) -> bool:
@@ -170,7 +173,7 @@ def _is_too_deep(values: object) -> bool:
 
 def _too_deep(line: int, where: str) -> SpecInvalid:
     found = f"arrays, tables or dotted keys are more than {MAX_DEPTH} deep"
-    return _not_toml(line, found, "write a spec as in manifests/examples/", where)
+    return _not_toml(line, found, "nest less: manifests/examples/ shows what is enough", where)
 
 
 def _not_toml(line: int, found: str, fix: str, where: str) -> SpecInvalid:

@@ -16,7 +16,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kit.errors import Problem, SpecInvalid, SpecMissing, SpecUnreadable, show
+from kit.errors import (
+    Problem,
+    SpecInvalid,
+    SpecMissing,
+    SpecUnreadable,
+    show,
+)
 from kit.spec.mistakes import explain
 from kit.spec.positions import Lines, Place, parse_toml
 from kit.spec.stages import STAGES, PipelineFields, SiteTable, StepTable, TestTable
@@ -81,6 +87,7 @@ class Pipeline:
     plain_http: tuple[str, ...] = ()
     ca_file: str | None = None
     one_writer: bool = False
+    read_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ class Defaults:
 
     root: Default | None = None
     out: Default | None = None
+    store_dir: Default | None = None
     sums_key: Default | None = None
     keys: Mapping[str, Default] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
@@ -179,6 +187,7 @@ def _merged(found: list[tuple[Path, Release, Lines]]) -> Defaults:
     return Defaults(
         values.get("root"),
         values.get("out"),
+        values.get("store-dir"),
         values.get("sums-key"),
         keys,
         tuple(path for path, _, _ in found),
@@ -242,6 +251,7 @@ def _stages(release: Release, path: Path, keys: Mapping[str, Default]) -> Iterat
         "plain_http": release.plain_http,
         "ca_file": release.ca_file and near(release.ca_file),
         "one_writer": release.one_writer,
+        "read_back": release.read_back,
     }
     return ((name, value) for name, value in ready.items() if value is not None)
 
@@ -256,6 +266,8 @@ def _values(release: Release) -> Iterator[tuple[str, Place, str]]:
     for name, value in (("root", release.root), ("out", release.out)):
         if value is not None:
             yield name, ("release", name), value
+    if release.store_dir is not None:
+        yield "store-dir", ("release", "store-dir"), release.store_dir
     if release.sums_key is not None:
         yield "sums-key", ("release", "sums-key"), release.sums_key
     for signer, value in (release.keys or {}).items():

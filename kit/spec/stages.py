@@ -114,6 +114,12 @@ class DefaultFields(Table):
         description="the directory for releases: a path",
         examples=["out"],
     )
+    store_dir: HostPath | None = Field(
+        None,
+        alias="store-dir",
+        description="the directory of the store that `lock` fills and `build` takes from: a path",
+        examples=["store"],
+    )
     sums_key: HostPath | None = Field(
         None,
         alias="sums-key",
@@ -211,4 +217,10 @@ class PipelineFields(DefaultFields):
         alias="one-writer",
         description="true to say that nobody else writes to these places",
         examples=[False],
+    )
+    read_back: bool | None = Field(
+        None,
+        alias="read-back",
+        description="true to fetch and compare every file at a place before the entry is created",
+        examples=[True],
     )

@@ -8,20 +8,21 @@ from verifier.core.errors import Rejected, Undecided, Usage
 class StoreUnusable(Undecided):
     """The directory of the store cannot be made, read or written by this user.
 
-    The store is `$XDG_CACHE_HOME/offline-kit` (or `~/.cache/offline-kit`) unless --store names
-    another. It must belong to this user, and nobody else may write in it: whoever can, decides what
-    a download is until its digest is compared.
+    The store is `$XDG_CACHE_HOME/offline-kit/store` (or `~/.cache/offline-kit/store`) unless
+    `--store-dir`, the variable OFFLINE_KIT_STORE or `store-dir` of `[release]` names another. It
+    must belong to this user, and nobody else may write in it: whoever can, decides what a download
+    is until its digest is compared.
     """
 
     code = "store-unusable"
-    fix = "Check owner, permissions and space of the directory named, or give another with --store."
+    fix = "Check owner, permissions and space of the directory, or name another with --store-dir."
 
 
 class StoreFull(Undecided):
     """The disk of the store is full; what was fetched so far is kept and will be continued."""
 
     code = "store-full"
-    fix = "Free space, or run `offline-kit store gc`, or give a directory on another disk."
+    fix = "Free space, or run `offline-kit store gc`, or name another disk with --store-dir."
 
 
 class ArtifactAbsent(Undecided):
@@ -49,7 +50,7 @@ class ArtifactTooLarge(Rejected):
     """A server sends, or announces, more than the artifact may have; the transfer was ended."""
 
     code = "artifact-too-large"
-    fix = "Check the source; a size that is meant must be in the spec or the lock."
+    fix = "Find out who changed the file; if the change is meant, lock it with --update."
 
 
 class StoreDamaged(Rejected):

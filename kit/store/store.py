@@ -64,12 +64,7 @@ class Damaged:
 
 
 def default_root(environment: Mapping[str, str]) -> Path:
-    """Return where the store of this user is (XDG Base Directory Specification 0.8).
-
-    OFFLINE_KIT_STORE names another, for all commands alike.
-    """
-    if environment.get("OFFLINE_KIT_STORE"):
-        return Path(environment["OFFLINE_KIT_STORE"])
+    """Return where the store of this user is (XDG Base Directory Specification 0.8)."""
     cache = environment.get("XDG_CACHE_HOME", "")
     if not cache.startswith("/"):  # "all paths must be absolute"; others are ignored
         cache = os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".cache")

@@ -19,6 +19,7 @@ def across(book: Runbook) -> list[Mistake]:
         *_ids(book),
         *_ways(book),
         *_values(book),
+        *_secrets(book),
         *(found for at, step in enumerate(book.steps) for found in _step(book, at, step)),
     ]
 
@@ -106,6 +107,33 @@ def _values(book: Runbook) -> Iterator[Mistake]:
             yield Mistake(place, f"no program {name!r} is declared", f"write [program.{name}]")
 
 
+def _secrets(book: Runbook) -> Iterator[Mistake]:
+    """Yield what is wrong with who gets which secret: a program gets those named for it alone."""
+    variables = {item.variable for item in book.inputs.values() if item.variable}
+    given: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = []
+    given += [(("probe", name, "secrets"), one.secrets) for name, one in book.probes.items()]
+    given += [(("way", name, "secrets"), one.secrets) for name, one in book.ways.items()]
+    logins = set()
+    for at, step in enumerate(book.steps):
+        given.append((("step", at, "secrets"), step.secrets))
+        login = step.arguments.get("login", "") if step.use else ""
+        logins.add(login)
+        if login and login not in variables:
+            why = f"{login!r} is the variable of no secret"
+            yield Mistake(("step", at, "arguments", "login"), why, "write the `env` of a secret")
+    for place, names in given:
+        for name in names:
+            if name not in book.inputs:
+                yield Mistake(place, f"there is no secret {name!r}", f"write [input.{name}]")
+            elif book.inputs[name].kind != "secret":
+                yield Mistake(place, f"{name!r} is no secret", "give it in words, by its place")
+    named = {name for _, names in given for name in names}
+    for name, item in book.inputs.items():
+        if item.kind == "secret" and name not in named and item.variable not in logins:
+            fix = "name it in `secrets` of the steps, probes and ways that need it"
+            yield Mistake(("input", name), "is a secret that nothing is given", fix)
+
+
 def _step(book: Runbook, at: int, step: Step) -> Iterator[Mistake]:
     here: tuple[str | int, ...] = ("step", at)
     for name in (*step.only, *step.people):
@@ -125,6 +153,7 @@ def _step(book: Runbook, at: int, step: Step) -> Iterator[Mistake]:
 _ONLY = (
     ("apply", lambda step: bool(step.apply), ("command",)),
     ("check", lambda step: bool(step.check), ("command", "check", "wait", "manual")),
+    ("secrets", lambda step: bool(step.secrets), ("command", "check", "wait", "manual")),
     ("expect", lambda step: bool(step.expect), ("command", "check")),
     ("capture", lambda step: bool(step.capture), ("command", "check")),
     ("retry", lambda step: step.retry is not None, ("command", "check")),

@@ -96,6 +96,7 @@ class Probe:
         breach: What is an alarm.
         times: How many samples in a row make it one.
         then: ``stop-step``, ``stop-after`` (the step ends first) or ``report``.
+        secrets: Inputs that its program is given.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Probe:
     timeout: int = MINUTE
     times: int = 1
     then: str = "stop-after"
+    secrets: Words = ()
 
 
 @record(frozen=True)
@@ -116,6 +118,7 @@ class Way:
         ask: What a person must agree to first; empty if nobody is asked.
         on: Exit statuses after which `otherwise` is the way.
         otherwise: The name of another way; empty for none.
+        secrets: Inputs that its programs are given.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Way:
     timeout: int = HOUR
     on: tuple[int, ...] = ()
     otherwise: str = ""
+    secrets: Words = ()
 
 
 @record(frozen=True)
@@ -170,6 +174,7 @@ class Step:
         arguments: What it is told, as words.
         apply: The command that does the work.
         check: The command that says whether it is done.
+        secrets: Inputs that its programs are given, those that take it back too.
         every: How long to wait between two looks, of a ``wait``.
         timeout: How long one attempt may take.
         leaves_running: Whether it leaves programs at work on purpose.
@@ -195,6 +200,7 @@ class Step:
     arguments: Mapping[str, str] = field(default_factory=dict)
     apply: Words = ()
     check: Words = ()
+    secrets: Words = ()
     every: int = 5 * SECOND
     timeout: int = HOUR
     retry: Retry | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from runner.book.across import SITE
+from runner.book.asked import ways_back
 from runner.book.model import Runbook, Words
 from runner.errors import Mistake
 from verifier.core.errors import MemberPathUnsafe
@@ -25,14 +26,10 @@ def programs(book: Runbook) -> list[str]:
 def way_back(book: Runbook, environment: str) -> list[str]:
     """Return the members that lead back from the steps of an environment, each once, in order."""
     commands: list[Words] = []
-    names = set()
     for step in book.steps_in(environment):
         if step.undo is not None:
             commands += [step.undo.run, step.undo.check]
-            names |= {step.undo.way, step.undo.yes, step.undo.otherwise}
-    while names - {""}:
-        way = book.ways[(names - {""}).pop()]
-        names = (names - {way.name}) | {way.otherwise}
+    for way in ways_back(book, environment):
         commands += [way.run, way.check]
     return sorted({words[0] for words in commands if words and not words[0].startswith(SITE)})
 

@@ -201,6 +201,7 @@ def _probe(name: str, table: Table) -> Probe:
         timeout=table.duration("timeout", MINUTE),
         times=table.integer("for", 1, 1000, 1),
         then=table.one_of("then", THEN, "stop-after"),
+        secrets=table.names("secrets"),
     )
 
 
@@ -214,6 +215,7 @@ def _way(name: str, table: Table) -> Way:
         timeout=table.duration("timeout", HOUR),
         on=table.statuses("on"),
         otherwise=table.name("else") if table.has("else") else "",
+        secrets=table.names("secrets"),
     )
 
 
@@ -232,6 +234,7 @@ def _step(table: Table) -> Step:
         arguments=_arguments(table),
         apply=table.words("apply", must=kind == "command" and not use),
         check=table.words("check", must=kind in ("command", "check", "wait") and not use),
+        secrets=table.names("secrets"),
         every=table.duration("every", 5 * SECOND),
         timeout=table.duration("timeout", HOUR),
         retry=_retry(table.table("retry")),

@@ -96,6 +96,7 @@ def _probe(item: Probe) -> Tree:
         timeout=_time(item.timeout, MINUTE),
         for_=None if item.times == 1 else item.times,
         then=None if item.then == "stop-after" else item.then,
+        secrets=list(item.secrets),
     )
 
 
@@ -108,6 +109,7 @@ def _way(item: Way) -> Tree:
         timeout=_time(item.timeout, HOUR),
         on=list(item.on),
         else_=item.otherwise,
+        secrets=list(item.secrets),
     )
 
 
@@ -123,6 +125,7 @@ def _step(step: Step) -> Tree:
         arguments=dict(step.arguments),
         apply=list(step.apply),
         check=list(step.check),
+        secrets=list(step.secrets),
         every=_time(step.every, 5 * SECOND),
         timeout=_time(step.timeout, HOUR),
         retry=_retry(step.retry),

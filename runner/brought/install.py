@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from runner import wheels
 from runner.brought import environment
 from runner.brought.action import ALONE, DONE, TO_DO, Action, Around, NotPossible
-from runner.brought.placing import flag_of, make_readable, name_of, put, take_away
+from runner.brought.placing import flag_of, is_there, make_readable, name_of, put, take_away
 from runner.errors import PreflightFailed
 
 _MARK = ".offline-kit-wheels"  # the names of the wheels, so that a check needs no digest
@@ -58,21 +58,15 @@ class InstallWheels(Action):
         make_readable(beside)
 
     def _is_there(self) -> bool:
-        """Whether the same wheels were unpacked there.
+        return is_there(self._place, self._is_same)
 
-        Raises:
-            NotPossible: Something else is there.
-        """
-        if not os.path.lexists(self._place):
-            return False
+    def _is_same(self) -> bool:
+        """Whether the same wheels were unpacked there."""
         try:
             with open(os.path.join(self._place, _MARK), encoding="utf-8") as file:
-                same = file.read() == self._text()
+                return file.read() == self._text()
         except (OSError, UnicodeDecodeError):
-            same = False
-        if not same:
-            raise NotPossible(f"{self._place!r} is there, and is something else")
-        return True
+            return False
 
     def check(self) -> int:
         """Say whether they are there."""

@@ -38,6 +38,22 @@ def flag_of(arguments: Mapping[str, str], key: str) -> bool:
     return word == "yes"
 
 
+def is_there(place: str, same: Callable[[], bool]) -> bool:
+    """Return whether something is there, and is what it shall be.
+
+    Args:
+        same: Looks whether it is that.
+
+    Raises:
+        NotPossible: Something else is there.
+    """
+    if not os.path.lexists(place):
+        return False
+    if not same():
+        raise NotPossible(f"{place!r} is there, and is something else")
+    return True
+
+
 def put(to: str, name: str, make: Callable[[str], None]) -> None:
     """Make the directory ``to/name``, whole or not at all.
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from runner.brought.action import NotPossible
+from runner.brought.placing import flag_of
 from verifier.folder import Folder
 from verifier.typed import Any, record
 
@@ -56,7 +57,7 @@ class Registry:
         for name in (self._repository, *self._others):
             if not _REPOSITORY.fullmatch(name):
                 raise NotPossible(f"{name!r} is no repository")
-        self._plain, self._ca = arguments.get("plain") == "yes", arguments.get("ca")
+        self._plain, self._ca = flag_of(arguments, "plain"), arguments.get("ca")
         self._login, self._token, self._notes = login, "", notes
 
     def _connect(self, plain: bool, address: str) -> http.client.HTTPConnection:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 
 from runner.brought.action import ALONE, DONE, TO_DO, Action, Around, NotPossible
-from runner.brought.placing import make_readable, name_of, put, take_away
+from runner.brought.placing import is_there, make_readable, name_of, put, take_away
 from verifier.core.manifest import NAME
 from verifier.folder import Folder
 
@@ -42,16 +42,7 @@ class Switch(Action):
         make_readable(beside)
 
     def _is_there(self) -> bool:
-        """Whether the copy is there, file by file.
-
-        Raises:
-            NotPossible: Something else is there.
-        """
-        if not os.path.lexists(self._place):
-            return False
-        if not _same(self.arguments["from"], self._place):
-            raise NotPossible(f"{self._place!r} is there, and is something else")
-        return True
+        return is_there(self._place, lambda: _same(self.arguments["from"], self._place))
 
     def _named(self, folder: Folder) -> bytes:
         try:

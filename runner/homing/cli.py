@@ -7,6 +7,7 @@ import sys
 
 from runner import telling
 from runner.here import Here
+from runner.operators import look_at
 from runner.status import RunStatus
 
 
@@ -15,23 +16,32 @@ def export(options: argparse.Namespace, here: Here) -> int:
     from runner.homing import orders  # here: a zipapp compiles what it imports
     from runner.homing.words import leaving_lines
 
-    held = orders.opened(options.run, options.site, options.digests_only, here.environment)
+    held = orders.opened(options.run, options.site, options.digests_only, here)
     with held as (package, unseen):
+        operators = look_at(options.trust, here.clock())
+        about = telling.operators_value(operators)
         if not options.json:
-            print("\n".join(leaving_lines(package, unseen)))
+            lines = [*leaving_lines(package, unseen), *telling.operators_lines(operators)]
+            print("\n".join(lines))
             sys.stdout.flush()
         if not options.out:
             if options.json:
-                print(telling.json_line(orders.package_value(package, unseen)))
+                print(telling.json_line({**orders.package_value(package, unseen), **about}))
             return RunStatus.DONE
+        # before anybody is asked
+        admitted = orders.sealed_under(package, options.key, options.trust, here)
+        if admitted.override:
+            about["override"] = admitted.override
         if not (options.yes or _agreed(options.json)):
             print("nothing was written: somebody must say that this may leave (--yes)")
             return RunStatus.WAITS
-        path, signers = orders.export(package, options.out, options.key, options.trust, here)
+        path, signers = orders.export(package, options.out, options.key, admitted.root, here)
     if options.json:
         value = orders.package_value(package, unseen)
-        print(telling.json_line({**value, "path": path, "sealedBy": signers}))
+        print(telling.json_line({**value, **about, "path": path, "sealedBy": signers}))
     else:
+        if admitted.override:
+            print(f"let pass: {admitted.override}")
         print(f"wrote {path}")
         print(f"SEALED by {', '.join(signers)}" if signers else "NOT SEALED: it is nobody's word")
     return RunStatus.DONE if signers else RunStatus.WAITS

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from runner.approving import load_operators
 from runner.errors import EvidenceHoldsSecret
 from runner.here import Here
 from runner.homing import pack
+from runner.operators import Admitted, admit, dated, load_operators
 from runner.packing.pyz import sources_in
 from runner.rundir import SETTINGS, RunDirectory
-from runner.settings import Settings, parse_settings, read_secrets
+from runner.secret import read_secret
+from runner.settings import Settings, parse_settings
 from verifier.core.errors import KitError
+from verifier.core.trust import Root
 from verifier.host.directory import TrustDirectory
-from verifier.typed import Any, replace
+from verifier.typed import Any
 
 Pack = pack.Package
 
 
 @contextlib.contextmanager
 def opened(
-    place: str, site: str, digests_only: bool, environment: Mapping[str, str]
+    place: str, site: str, digests_only: bool, here: Here
 ) -> Iterator[tuple[Pack, list[str]]]:
     """Give what would leave of a run, and the secrets that could not be looked for in it.
 
@@ -38,7 +40,7 @@ def opened(
         with held(directory.folder) as data:
             package = pack.gather(directory, data, site, digests_only=digests_only)
             settings = parse_settings(directory.read(SETTINGS), package.told.book)
-            secrets, unseen = _secrets(settings, environment)
+            secrets, unseen = _secrets(settings, here)
             found = list(pack.holds_secret(package, secrets))
             if found:
                 raise EvidenceHoldsSecret(f"{len(found)} would leave with one", where=found[0])
@@ -47,21 +49,39 @@ def opened(
         directory.close()
 
 
-def _secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def _secrets(settings: Settings, here: Here) -> tuple[list[str], list[str]]:
     """Return the secrets that can be read now, and the names of the others."""
     found: list[str] = []
     unseen: list[str] = []
     for name, where in sorted(settings.secrets.items()):
         try:
-            one = replace(settings, secrets={name: where})
-            found += read_secrets(one, environment).values()
+            found.append(read_secret(f"secrets.{name}", where, here))
         except KitError:
             unseen.append(name)
     return found, unseen
 
 
+def sealed_under(package: Pack, keys: Sequence[str], trust: str, here: Here) -> Admitted:
+    """Return the operators' root that evidence goes under.
+
+    Only who seals is held to its date: what nobody has sealed is nobody's word yet.
+
+    Args:
+        keys: What seals it; none if it is not sealed here.
+
+    Raises:
+        RootExpired: It is past its date, and the policy enforces that.
+        KitError: There is no root of operators, or it does not serve.
+    """
+    if not keys:
+        root = load_operators(trust, TrustDirectory(trust).load().root)
+        return Admitted(root, dated(root, here.clock()))
+    bound = package.told.bound
+    return admit(trust, here.clock(), str(bound["kit"]["line"]), str(bound["kitId"]))
+
+
 def export(
-    package: Pack, out: str, keys: Sequence[str], trust: str, here: Here
+    package: Pack, out: str, keys: Sequence[str], operators: Root, here: Here
 ) -> tuple[str, list[str]]:
     """Write evidence, and return its path and who has sealed it; nobody if too few have.
 
@@ -69,13 +89,12 @@ def export(
         package: What `opened` gave.
         out: A directory that is there.
         keys: See `runner.homing.seal.seal`.
-        trust: The trust directory, with ``operators.json``.
+        operators: Their root.
         here: Who runs this, and where.
 
     Raises:
-        KitError: There is no root of operators, a key does not serve, or the host refuses.
+        KitError: A key does not serve, or the host refuses.
     """
-    operators = load_operators(trust, TrustDirectory(trust).load().root)
     sources, agent = sources_in(here.top, "verifier"), here.environment.get("SSH_AUTH_SOCK", "")
     path, proved = pack.write(package, out, keys, operators, sources, agent)
     signers = [] if proved is None or proved.signing is None else sorted(proved.signing.signers)

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from runner.errors import StagingMissing, StagingUnfit
 from runner.kitside import Looked
 from verifier.core.errors import KitError, UsageError
-from verifier.core.trust import Root
 from verifier.host.accept import Host
-from verifier.host.errors import RootExpired
-from verifier.host.judge import Judgement, override_of
+from verifier.host.judge import Judgement
 from verifier.typed import Any, record
 
 
@@ -59,11 +57,12 @@ def unlock(
                 f"{environment!r} is only run after {wanted.environment!r}: evidence of this kit"
                 " from there is wanted"
             )
-        from runner.approving import load_operators  # here: a zipapp compiles what it imports
-        from runner.homing import after, judge
+        from runner.homing import after, judge  # here: a zipapp compiles what it imports
+        from runner.operators import hold_to_date, load_operators
 
         operators = load_operators(host.directory.path, host.root)
-        expired = _hold_to_date(operators, looked, judgement)
+        policy, line = judgement.chosen.policy, looked.manifest.kit.line
+        expired = hold_to_date(operators, policy, line, looked.kit_id, judgement.now)
         found = judge.verify(evidence, operators, looked)
         last_seen = judgement.known.last_seen if judgement.known else 0
         after.hold(found, wanted, target, clock, last_seen)
@@ -75,32 +74,9 @@ def unlock(
         return Unlocked({}, by)
 
 
-def _hold_to_date(operators: Root, looked: Looked, judgement: Judgement) -> str:
-    """Hold the operators' root to its date, where the policy does so with roots.
-
-    An override lets the date pass, and nothing else: the evidence is judged all the same.
-
-    Returns:
-        The override; empty if none had to.
-
-    Raises:
-        RootExpired: It is past its date.
-    """
-    from runner.approving import check_in_date
-
-    try:
-        if judgement.chosen.policy.enforce_root_expiry:
-            check_in_date(operators, judgement.now)
-    except RootExpired as fault:
-        by = _passed_by(fault, looked, judgement)
-        if not by:
-            raise
-        return by
-    return ""
-
-
 def _passed_by(fault: KitError, looked: Looked, judgement: Judgement) -> str:
     """Return the override of the policy that lets a fault pass; empty if there is none."""
-    policy, line = judgement.chosen.policy, looked.manifest.kit.line
-    by = override_of(policy, fault.code, line, looked.kit_id, judgement.now)
-    return f"{fault.code}: {by}" if by else ""
+    from runner.operators import passed_by
+
+    line = looked.manifest.kit.line
+    return passed_by(fault, judgement.chosen.policy, line, looked.kit_id, judgement.now)

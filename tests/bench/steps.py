@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.support.running import Grounds
+from tests.support.running import NO_SECRET, Grounds
 
 STEPS, GATES, PADDING = 200, 10_000, 256 << 20
 MAX_STEP, MAX_RESUME, MAX_MEMORY = 0.010, 1.0, 64 << 20
@@ -87,7 +87,7 @@ def main() -> int:
         small = Grounds(Path(top, "small"))
         small.top.mkdir()
         book = "".join(map(step, range(STEPS)))
-        small.make(book, {"tools/go": STEP}, executable=("tools/go",))
+        small.make(book, {"tools/go": STEP}, executable=("tools/go",), head=NO_SECRET)
         script = Path(top, "go")
         script.write_bytes(STEP)
         script.chmod(0o755)
@@ -100,7 +100,7 @@ def main() -> int:
         large = Grounds(Path(top, "large"))
         large.top.mkdir()
         noise = {f"data/{n}": os.urandom(1 << 20) for n in range(PADDING >> 20)}
-        large.make("".join(map(gate, range(GATES))), noise)
+        large.make("".join(map(gate, range(GATES))), noise, head=NO_SECRET)
         first = Took(large.new("run", "--yes"), 6)
         resumed = min(
             (Took(large.command("resume", large.run_directory), 6) for _ in range(3)),

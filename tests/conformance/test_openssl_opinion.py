@@ -17,7 +17,8 @@ from verifier.core.envelope import pae
 from verifier.core.errors import ExitStatus, UsageError
 from verifier.core.pipeline import Job, Opened
 from verifier.run import run
-from verifier.show.report import Report, render_text, report_value
+from verifier.show.report import Report, render_text
+from verifier.show.reportvalue import report_value
 
 StandIn = Callable[[str], Path]
 

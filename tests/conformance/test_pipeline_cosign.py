@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.pipeline.checks import Ground, check_blobs
-from kit.pipeline.report import FAILED, PASSED
+from kit.pipeline.report import FAILED, NOT_RUN, PASSED
 from kit.store import Store
 from tests.support.making import Made, make_kit, pinned
 
@@ -42,6 +42,20 @@ def test_cosign_says_yes(
         ("cosign verify-blob", PASSED),
         ("cosign verify-blob-attestation", PASSED),
     ]
+
+
+def test_without_cosign_our_own_check_is_done_and_nothing_else_is_a_success(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = _ground(made, tmp_path, tmp_path / "nothing", monkeypatch)
+    found = check_blobs(ground)
+    assert [(one.state, one.detail) for one in found] == [
+        (PASSED, "ECDSA P-256"),
+        (NOT_RUN, "cosign is not installed"),
+        (NOT_RUN, "cosign is not installed"),
+    ]
+    ground.beside("SHA256SUMS.sig").write_text("AAAA\n")
+    assert check_blobs(ground)[0].state == FAILED
 
 
 def test_cosign_says_no_to_another_list(

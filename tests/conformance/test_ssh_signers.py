@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # no __all__
 
 from kit.build import Options, build
-from kit.errors import KeyNotInRoot, KeyOfAnotherSigner, KeyUnreadable, KeyUnsupported
 from kit.keys import load_private, load_root_key
+from kit.keys.errors import KeyUnreadable, KeyUnsupported
 from kit.roots.metadata import RootKey, build_root
 from kit.signing import RootKeyLike, load_signer
+from kit.signing.errors import KeyNotInRoot, KeyOfAnotherSigner
 from kit.stock.sshsig import SshKeyRefused
 from tests.conftest import Judge
 from tests.support.making import KEYS, make_sources

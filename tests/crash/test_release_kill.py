@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -19,13 +20,14 @@ from kit.pipeline.state import BEGUN, DONE, Entry, State
 from tests.support import killing
 from tests.support.killing import WRITING, Point, ended, fork
 from tests.support.making import REPOSITORY
-from tests.support.pipelines import make_project, tree
+from tests.support.pipelines import RELEASE, SPEC, make_project, tree, without
 from tests.support.program import quiet_run
 
 _NOTES = r"^kit\.release\.json$|^links/"  # a link has its duration
 _LEFT = re.compile(_NOTES + r"|^releases/lines/.*/\.[^/]*offline-kit-(partial|probe)")
 MOST = int(os.environ.get("OFFLINE_KIT_KILLS", "60"))  # kills in a stage
 STAGES = ["steps export", "test", "build", "sign", "verify", "publish"]
+FETCHING = ["lock", "sbom"]  # of another project, that begins with them
 
 
 def _release(
@@ -36,6 +38,7 @@ def _release(
     def work() -> None:
         os.chdir(top)
         os.environ.pop("SOURCE_DATE_EPOCH", None)
+        os.environ["OFFLINE_KIT_STORE"] = os.fspath(top / "store")
         before()
         assert quiet_run("release", *options) == 0
 
@@ -96,19 +99,32 @@ def _stage(task: str) -> str:
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return what gives a project whose next task is the one named; nobody changes it."""
     top = tmp_path_factory.mktemp("ready")
-    made = {STAGES[0]: top / "0" / "project"}
+    made = {STAGES[0]: top / "0" / "project", FETCHING[0]: top / "lock" / "project"}
     make_project(made[STAGES[0]])
+    (top / "elsewhere").write_bytes(b"of somebody else\n" * 100_000)
+    _make_fetching(made[FETCHING[0]], top / "elsewhere")
 
     def make(task: str) -> Path:
         if task not in made:
-            before = STAGES[STAGES.index(task) - 1]
-            copy = top / str(STAGES.index(task)) / "project"
+            stages = STAGES if task in STAGES else FETCHING
+            before = stages[stages.index(task) - 1]
+            copy = top / task / "project"
             shutil.copytree(make(before), copy)
             assert ended(fork(_release(copy, int, "--until", _stage(before)))) == 0
             made[task] = copy
         return made[task]
 
     return make
+
+
+def _make_fetching(top: Path, source: Path) -> None:
+    """Write a project with a source from elsewhere, whose SBOM is to be written."""
+    spec = without(SPEC, "[[evidence]]", "[[evidence.source]]", "[[attestation]]")
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    fetched = f'url = "{source.as_uri()}"\nsha256 = "{digest}"'
+    spec = spec.replace('dir = "artifacts/app"', fetched)
+    release = without(RELEASE, "[[release.step]]", "[release.test]")
+    make_project(top, release.replace('out = "out"', 'out = "out"\nsbom = "write"'), spec)
 
 
 def _contents(top: Path) -> dict[str, str]:
@@ -131,7 +147,7 @@ def _whole(ready: Path, top: Path, task: str) -> tuple[list[Point], dict[str, st
     return _points(top, task), _contents(top)
 
 
-@pytest.mark.parametrize("task", STAGES)
+@pytest.mark.parametrize("task", STAGES + FETCHING)
 def test_killed_in_the_middle_of_a_stage(
     task: str, ready: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -141,7 +157,7 @@ def test_killed_in_the_middle_of_a_stage(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("task", STAGES)
+@pytest.mark.parametrize("task", STAGES + FETCHING)
 def test_killed_at_every_call_of_a_stage(
     task: str, ready: Callable[[str], Path], tmp_path: Path
 ) -> None:

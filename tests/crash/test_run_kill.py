@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from runner import cli
-from tests.support.killing import ended, fork
+from tests.support.killing import ended, fork, killed_at, points
 from tests.support.running import Grounds, step
 
-pytestmark = pytest.mark.long
-KILLS = int(os.environ.get("OFFLINE_KIT_KILLS", "40"))
+KILLS = int(os.environ.get("OFFLINE_KIT_KILLS", "300"))
+PARTS = 3  # that may be run side by side
 STEPS = "abc"
 
 
@@ -41,12 +41,16 @@ def killed(words: list[str], seconds: float) -> bool:
     return status == -9
 
 
-def test_nothing_is_done_twice_and_nothing_is_lost_whenever_it_is_killed(tmp_path: Path) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_is_done_twice_and_nothing_is_lost_whenever_it_is_killed(
+    tmp_path: Path, part: int
+) -> None:
     grounds = Grounds(tmp_path).make(
         "".join(step(name, "--slow=0.05") for name in STEPS) + step("z", "--exit=5")
     )
-    rolls, kills, number = random.Random(13), 0, 0
-    while kills < KILLS:
+    rolls, kills, number = random.Random(13 + part), 0, 0
+    while kills < KILLS // PARTS:
         number += 1
         place = grounds.runs / "demo" / "stable" / f"run{number}"
         for path in grounds.place.iterdir():
@@ -71,4 +75,49 @@ def test_nothing_is_done_twice_and_nothing_is_lost_whenever_it_is_killed(tmp_pat
             kind = wanted[0].split()[0]
             log = [line for line in log if line.startswith(kind) and not line.endswith("z")]
             assert log == wanted, (number, command, grounds.log())
-    assert kills >= KILLS
+    assert kills >= KILLS // PARTS
+
+
+def words_of(grounds: Grounds, name: str) -> list[str]:
+    """Return what begins a run."""
+    words = ["run", str(grounds.kit), "--trust", str(grounds.trust), "--settings"]
+    return [*words, str(grounds.settings), "--runs", str(grounds.runs), "--name", name]
+
+
+@pytest.mark.long
+def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path) -> None:
+    """From the first directory to the last record, and the whole way back."""
+    gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
+    grounds = Grounds(tmp_path).make(step("a") + step("b") + gate)
+    line = grounds.runs / "demo" / "stable"
+
+    def go(*words: str) -> None:
+        assert main(list(words)) == (0 if words[0] == "rollback" else 6), words
+
+    def again(*words: str) -> None:
+        assert ended(fork(lambda: go(*words))) == 0
+
+    def fresh() -> None:
+        for path in grounds.place.iterdir():
+            path.unlink()
+
+    forward = list(points(lambda: go(*words_of(grounds, "sample"))))
+    back = list(points(lambda: go("rollback", str(line / "sample"))))
+    for number, point in enumerate(forward):
+        fresh()
+        name = f"forward{number}"
+        killed_at(point, lambda name=name: go(*words_of(grounds, name)))  # type: ignore[misc]
+        if (line / name / "journal").exists():
+            again("resume", str(line / name))  # to the gate
+        else:  # no run has begun; what is left of it is in nobody's way
+            assert grounds.log() == []
+            again(*words_of(grounds, f"{name}-again"))
+        assert grounds.log() == ["--apply a", "--apply b"], point
+    for number, point in enumerate(back):
+        fresh()
+        name = f"back{number}"
+        again(*words_of(grounds, name))
+        killed_at(point, lambda name=name: go("rollback", str(line / name)))  # type: ignore[misc]
+        if (line / name / "journal").read_bytes().find(b"rolled-back") < 0:
+            again("rollback", str(line / name))
+        assert grounds.log()[2:] == ["--undo b", "--undo a"], point

@@ -17,7 +17,8 @@ from verifier.core.errors import KitError
 from verifier.evidence.attesters import Trust
 from verifier.evidence.documents import read_document
 from verifier.evidence.foreign import parse_foreign
-from verifier.evidence.images import Layout, claims_in, images_of, lists_of
+from verifier.evidence.imagelist import images_in
+from verifier.evidence.images import Layout, claims_in, lists_of
 from verifier.evidence.index import parse_index
 from verifier.evidence.judge import Evidence
 from verifier.evidence.judgement import MET, Contents, Document, Facts, Part
@@ -93,7 +94,7 @@ def report(data: bytes) -> None:
 def image(data: bytes) -> None:
     """Read a blob of an image layout as its index, as a manifest and as a layer."""
     found = Layout("image/", data, {"ab" * 32: data, "cd" * 32: data})
-    images_of(found)
+    images_in(found.index, found.blobs.get)
     lists_of(data)
     list(claims_in(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
@@ -14,16 +15,28 @@ import pytest
 
 from tests.support.cases.evidence import every_policy_case
 from tests.support.compiled import kit_verify
-from tests.support.hosting import Site, code, moment
+from tests.support.hosting import Site, code, moment, notices, override, policy
 from tests.support.making import REPOSITORY, ROOT_FILE
 from tests.support.warm import warm
+from verifier.core.errors import all_errors
 from verifier.core.pipeline import Job
+from verifier.evidence import errors as evidence_errors
+from verifier.evidence.sigstore import errors as sigstore_errors
 from verifier.host.accept import Host
 from verifier.host.attestations import Given
+from verifier.host.errors import PolicyInvalid
+from verifier.host.policy import parse_policy
 from verifier.run import run
+from verifier.show.report import Report
 
 VECTORS = REPOSITORY / "fixtures" / "evidence"
 NAMES = sorted(path.name for path in VECTORS.iterdir() if (path / "expected.json").is_file())
+
+
+@functools.cache
+def expected_of(name: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((VECTORS / name / "expected.json").read_bytes())
+    return value
 
 
 class Vector:
@@ -38,9 +51,11 @@ class Vector:
         root = (self.directory / self.expected["root"]).read_bytes()
         policy = self._read(self.expected["policy"])
         self.site.directory.make(root, hashlib.sha256(root).hexdigest(), policy)
-        self.site.directory.add_trusted_roots(
-            [self._read(file) for file in self.expected["trustedRoots"]]
-        )
+        place = self.site.trust / "sigstore"
+        place.mkdir(0o755)
+        for file in self.expected["trustedRoots"]:  # as they lie there, also what is none
+            data = self._read(file)
+            (place / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
 
     def _read(self, name: str) -> bytes:
         return (self.directory / name).read_bytes()
@@ -50,23 +65,79 @@ class Vector:
         """Files of evidence given beside the kit."""
         return [self.directory / name for name in self.expected["evidence"]]
 
+    def look(self, monkeypatch: pytest.MonkeyPatch) -> Report:
+        """Return what the host says of the kit, read as the vector wants it."""
+        given = [Given(path.name, path.read_bytes()) for path in self.given]
+        host = Host(self.site.directory, self.site.clock, "0.1.0", given)
+        how = self.expected["how"]
+        job = Job(quick=how == "quick", stop_after="index" if how == "index" else "members")
+        with self.kit.open("rb") as kit:
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(kit))
+            return run("-" if how == "pipe" else os.fspath(self.kit), job, host=host)
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_vector(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vector = Vector(name, tmp_path)
-    given = [Given(path.name, path.read_bytes()) for path in vector.given]
-    host = Host(vector.site.directory, vector.site.clock, "0.1.0", given)
-    how = vector.expected["how"]
-    job = Job(quick=how == "quick", stop_after="index" if how == "index" else "members")
-    with vector.kit.open("rb") as kit:
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(kit))
-        path = "-" if how == "pipe" else os.fspath(vector.kit)
-        report = run(path, job, host=host)
+    report = vector.look(monkeypatch)
     assert (int(report.status), code(report)) == (
         vector.expected["exitStatus"],
         vector.expected["code"] or "",
     )
     assert (vector.expected["verdict"] == "verified") != name.endswith("_fail")
+
+
+UNDECIDED = [name for name in NAMES if expected_of(name)["exitStatus"] == 3]
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_what_is_undecided_may_be_let_pass_and_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second row of the table: one override of its code, and nothing else stands against it."""
+    vector = Vector(name, tmp_path)
+    said = vector.expected["code"]
+    value = json.loads((vector.directory / vector.expected["policy"]).read_bytes())
+    value["overrides"] = [*value["overrides"], override(said)]
+    (vector.site.trust / "policy.json").write_bytes(json.dumps(value).encode())
+    report = vector.look(monkeypatch)
+    assert (int(report.status), code(report)) == (0, "")
+    named = [*notices(report), *report.opened.noted]
+    assert any(said in one for one in named)
+
+
+REJECTED = sorted(
+    {expected_of(name)["code"] for name in NAMES if expected_of(name)["exitStatus"] == 4}
+)
+
+
+@pytest.mark.parametrize("said", REJECTED)
+def test_what_is_rejected_may_not_be_let_pass_unless_it_is_absent(said: str) -> None:
+    value = policy(overrides=[override(said)])
+    if said == "attestation-missing":
+        assert parse_policy(value).overrides
+        return
+    with pytest.raises(PolicyInvalid):
+        parse_policy(value)
+
+
+# What no policy about evidence can meet: it is said by commands that look at one bundle.
+OF_ONE_BUNDLE = {
+    "artifact-needed",  # what is asked of a policy is a statement, which its bundle holds
+    "subject-mismatch",
+    "signer-kind-mismatch",  # by somebody else: attestation-untrusted
+    "identity-mismatch",
+    "issuer-mismatch",
+    "sbom-link-unchecked",  # above 64 MiB; test_sbom_links has it
+}
+
+
+def test_each_code_of_evidence_has_a_vector() -> None:
+    """So that a second verifier can be held to each."""
+    rooms = (evidence_errors.__name__, sigstore_errors.__name__)
+    defined = {kind.code for kind in all_errors() if kind.__module__ in rooms}
+    shown = {expected_of(name)["code"] for name in NAMES}
+    assert defined - shown == OF_ONE_BUNDLE
 
 
 def test_vectors_are_those_that_are_generated() -> None:

@@ -5,6 +5,7 @@ It is another host too: no threads, no processes, no users, no libzstd; but `com
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from tests.hostile.readers import CORPUS, ISSUER, NAME
 from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit, read_tree, text
+from tests.support.zstdstreams import STREAMS, content_of
 
 JS = Path(__file__).parent / "js"
 FILES = {
@@ -176,3 +178,42 @@ def test_python_3_14_judges_bundles_as_this_one_does(kit: Made) -> None:
     assert said == ours
     assert len(said) == 9
     assert all(told[0] == "good" and "good" not in told[1:] for told in said.values()), said
+
+
+LAYERS = """
+import hashlib, io, json, sys
+sys.path.insert(0, "/sources")
+from runner.unzstd import NotZstd, Reader, by_python
+pieces, found = by_python(), {}
+def read(data):
+    reader, digest = Reader(pieces(io.BytesIO(data))), hashlib.sha256()
+    try:
+        while data := reader.read(10007):
+            digest.update(data)
+    except (NotZstd, EOFError) as error:
+        return type(error).__name__
+    return digest.hexdigest()
+with open("/medium/streams", "rb") as file:
+    streams = file.read()
+for name, begin, end in json.loads(open("/medium/places").read()):
+    data = streams[begin:end]
+    found[name] = [read(data), read(data[: len(data) // 2]), read(data + b"more")]
+json.dumps(found)
+"""
+
+
+@pytest.mark.slow
+def test_python_3_14_reads_layers_packed_by_zstd(tmp_path: Path) -> None:
+    node()
+    places, at = [], 0
+    for name, packed in STREAMS.items():
+        places.append((name, at, at + len(packed)))
+        at += len(packed)
+    (tmp_path / "streams").write_bytes(b"".join(STREAMS.values()))
+    (tmp_path / "places").write_text(json.dumps(places), encoding="utf-8")
+    said = execute({"/medium": str(tmp_path), "/sources": str(REPOSITORY)}, LAYERS)
+    for name, packed in STREAMS.items():
+        whole, half, more = said[name]
+        assert whole == hashlib.sha256(content_of(packed)).hexdigest(), name
+        assert half in ("EOFError", "NotZstd"), name
+        assert more in ("EOFError", "NotZstd"), name

@@ -35,17 +35,21 @@ run = ["rollout/probe.py", "lag", "--database={database}", "--report={report}"]
 breach = "/lagSeconds > 60"
 every = "1s"
 then = "stop-step"
+secrets = ["mongo"]
 [way.restore]
 run = ["rollout/restore.py", "--from={work}/dump", "--database={database}"]
 check = ["rollout/restore.py", "--from={work}/dump", "--database={database}", "--check"]
 ask = "Everything written since the backup is lost."
+secrets = ["mongo"]
 [[step]]
 id = "backup"
+secrets = ["mongo"]
 apply = ["rollout/backup.py", "--to={work}/dump", "--database={database}"]
 check = ["rollout/backup.py", "--to={work}/dump", "--database={database}", "--check"]
 undo = { none = "a backup is kept" }
 [[step]]
 id = "21-102"
+secrets = ["mongo"]
 apply = [
   "migration/backfill.py", "--run-id={run}", "--batch-size=20", "--stop-on-error",
   "--database={database}", "--report={report}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.program import Run, runner
 from tests.support.releases import releases
 from tests.support.webserver import Web, web
 
@@ -22,3 +23,9 @@ def lying() -> Iterator[Web]:
     """A server whose answers a test writes."""
     with web() as server:
         yield server
+
+
+@pytest.fixture
+def offline_kit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs ``offline-kit`` where the test stands."""
+    return runner(capsys, monkeypatch)

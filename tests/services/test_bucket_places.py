@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
@@ -24,8 +26,9 @@ from kit.places.sending import measure
 from kit.publish import publish, read_history
 from tests.support.making import noise
 from tests.support.placing import PUBLISHER, SIGNER, code, get, killed_in, put, race, there_and_back
+from tests.support.program import Run
 from tests.support.releases import LINE, kit_of, record, release
-from tests.support.seaweed import BUCKET, KEY, SECRET, Store, seaweed
+from tests.support.seaweed import BUCKET, KEY, READER, SECRET, Store, seaweed
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
 
@@ -61,7 +64,8 @@ def place(url: str, prefix: str, state: Path | None = None, **more: Any) -> Buck
 def test_what_is_published_is_fetched_and_again_is_nothing(
     store: Store, made: Path, tmp_path: Path
 ) -> None:
-    there_and_back(place(store.url, "there/and/back"), made, tmp_path / "low")
+    where, other = (place(store.url, prefix) for prefix in ("there/and/back", "mirrored"))
+    there_and_back(where, other, made, tmp_path / "low")
 
 
 def test_parts_have_the_composite_digest_that_we_compute(
@@ -300,6 +304,25 @@ def test_wrong_credentials_are_named_and_are_in_no_message(
     assert code(lambda: place(store.url, "wrong").entry(LINE, 1)) == "place-unauthorized"
 
 
+def test_doctor_says_what_this_host_may_do_there(
+    store: Store, offline_kit: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.url)
+    words = ["doctor", "--place", f"s3://{BUCKET}/rights", "--probe-write", "--json"]
+    for who, state, said in (
+        (KEY, "ok", "this host may create, create once, send in parts, end uploads"),
+        (READER, "broken", "place-unauthorized: the server answers 403 'AccessDenied'"),
+    ):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", who)
+        _, out, _ = offline_kit(*words)
+        found = {one["name"]: one for one in json.loads(out)["findings"]}
+        assert found[f"read s3://{BUCKET}/rights"]["state"] == "ok"
+        wrote = found[f"write s3://{BUCKET}/rights"]
+        assert (wrote["state"], wrote["detail"]) == (state, said)
+    assert left(store, "rights") == ([f"rights/{PROBE}"], [])
+
+
 def test_corruption_in_the_bucket_is_noticed_by_fetch(
     store: Store, made: Path, tmp_path: Path
 ) -> None:
@@ -312,9 +335,72 @@ def test_corruption_in_the_bucket_is_noticed_by_fetch(
     assert code(lambda: get(where, tmp_path / "low")) == "artifact-differs"
     assert not (tmp_path / "low" / "demo-1.0").exists()
     # and whoever publishes again puts it right, since the server's own digest is another
-    assert kit.name not in put(kit_of(made, "one"), where).outcomes[0].sent
-    assert where.put(measure(kit_of(made, "one")))
+    assert put(kit_of(made, "one"), where).outcomes[0].sent == [kit.name]
     assert get(where, tmp_path / "low").new
+
+
+def turn_a_bit(store: Store, data: bytes) -> None:
+    """Turn one bit of a file on the disk of the store, below all that it says of it."""
+    piece = data[len(data) // 2 :][:256]
+    for volume in sorted((store.directory / "data").glob("*.dat")):
+        at = volume.read_bytes().find(piece)
+        if at >= 0:
+            with open(volume, "r+b") as stream:
+                stream.seek(at)
+                stream.write(bytes([piece[0] ^ 1]))
+            return
+    raise AssertionError("no volume has it")
+
+
+def test_a_bit_that_turned_on_the_disk_is_noticed_by_fetch_and_when_read_back(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server goes on saying that it has the SHA-256 that it once received."""
+    contents = noise(2 << 20, 7)  # most of the kit, so that its middle is in no other file
+    kit = release(tmp_path / "r", "1.0", 7, contents)
+    where, client = place(store.url, "read-back"), store.client()
+    record = put(kit, where).entry.record  # and not read, or the server gives it from memory
+    turn_a_bit(store, contents)
+    name, entry = object_key(record.kit), entry_key(LINE, 1)
+    found = client.head_object(Bucket=BUCKET, Key=f"read-back/{name}", ChecksumMode="ENABLED")
+    assert base64.b64decode(found["ChecksumSHA256"]).hex() == record.kit.sha256
+    assert not put(kit, where).outcomes[0].created
+    monkeypatch.setattr("kit.net.client.TRIES", 1)  # the store itself tries for many seconds
+    assert code(lambda: get(where, tmp_path / "low")) in {"fetch-failed", "artifact-differs"}
+    assert not (tmp_path / "low" / "demo-1.0").exists()
+    client.delete_object(Bucket=BUCKET, Key=f"read-back/{entry}")
+    with pytest.raises(KitError) as caught:
+        put(kit, where, read=True)
+    assert caught.value.code in {"place-unreachable", "place-differs"}
+    assert kit.name in caught.value.where
+    assert "read back" in caught.value.message
+    assert where.entry(LINE, 1) is None
+    assert code(lambda: get(where, tmp_path / "low")) == "release-unknown"
+    client.delete_object(Bucket=BUCKET, Key=f"read-back/{name}")
+    again = put(kit, where, read=True).outcomes[0]
+    assert (again.created, again.sent) == (True, [kit.name])
+    assert get(where, tmp_path / "low").new
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_an_hour_off_is_named_by_a_real_store(
+    store: Store, made: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """And no request goes out that is signed with another time than the host's own."""
+    from botocore import auth  # type: ignore[import-untyped]  # has no stubs
+
+    def late(remove_tzinfo: bool = True) -> datetime:
+        asked.append(True)
+        moment = datetime.now(timezone.utc) + timedelta(hours=hours)
+        return moment.replace(tzinfo=None) if remove_tzinfo else moment
+
+    asked: list[bool] = []
+    monkeypatch.setattr(auth, "get_current_datetime", late)
+    with pytest.raises(KitError) as caught:
+        put(kit_of(made, "one"), place(store.url, "late"))
+    assert caught.value.code == "clock-skewed"
+    assert time.strftime("%d %b %Y", time.gmtime()) in caught.value.message
+    assert len(asked) == 1, "nothing is tried again with a guessed time"
 
 
 @pytest.mark.long

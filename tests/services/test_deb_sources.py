@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import re
 import subprocess
 import threading
@@ -15,11 +16,12 @@ import pytest
 
 from kit.lock import Locked, LockOptions, lock
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.spec import load_spec
 from kit.store import Store
 from tests.conftest import Judge
 from tests.support.debs import control, deb, write_repository
+from tests.support.killing import ended, fork
 from verifier.core.errors import KitError
 
 SPEC = """\
@@ -390,3 +392,25 @@ def test_out_of_the_mirrors_of_this_host(host: Host) -> None:
     (name,) = carried(locked)
     assert name.startswith("hello_")
     assert name.endswith("_arm64.deb")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root can be another user")
+def test_any_user_resolves_with_apt(host: Host) -> None:
+    """Nothing of apt's own state on this host is read for writing, and no user of apt is needed."""
+
+    def as_another() -> None:
+        os.setgroups([])
+        os.setgid(23_456)
+        os.setuid(23_456)
+        assert carried(host.lock(wants("app"))) >= {"app_1.0-1_amd64.deb"}
+
+    for path in (host.directory, *host.directory.rglob("*")):
+        os.chown(path, 23_456, 23_456, follow_symlinks=False)
+    above = [path for path in host.directory.parents if path.stat().st_mode & 0o005 != 0o005]
+    try:
+        for path in above:  # pytest closes its directories to others
+            path.chmod(path.stat().st_mode | 0o005)
+        assert ended(fork(as_another)) == 0
+    finally:
+        for path in above:
+            path.chmod(path.stat().st_mode & ~0o005)

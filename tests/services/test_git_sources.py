@@ -13,7 +13,7 @@ import pytest
 
 from kit.lock import Locked, LockOptions, lock
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.spec import load_spec
 from kit.store import Store
 from tests.conftest import Judge
@@ -223,3 +223,29 @@ def test_what_is_refused(source: str, code: str, repository: Repository, tmp_pat
         run(tmp_path / "h", source.replace("{url}", repository.directory.as_uri()))
     assert caught.value.code == code
     assert not (tmp_path / "h" / "kit.lock").exists()
+
+
+def test_another_git_is_named_where_its_bytes_are_others(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A git whose zlib packs otherwise, which this one plays with another level."""
+    source = f'git = "{repository.directory.as_uri()}"\nrev = "main"'
+    locked = run(tmp_path / "h", source).lock
+    mine = repository("version").removeprefix("git version ").strip()
+    assert locked.tools == {"git": mine}
+    (tmp_path / "git").write_text(
+        '#!/bin/sh\n[ "$3" = version ] && echo "git version 9.9" && exit\n'
+        "for word; do shift\n"
+        '  [ "$word" = --compression=6 ] && word=--compression=0\n'
+        '  set -- "$@" "$word"\ndone\n'
+        f'exec {repository.git} "$@"\n'
+    )
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(KitError) as caught:
+        run(tmp_path / "h", source, "fresh")
+    assert caught.value.code == "artifact-differs"
+    assert caught.value.where == "tools/tools.bundle"
+    assert f"git 9.9 bundles commit {locked.artifacts[0].commit}" in caught.value.message
+    assert f"made with git {mine}" in caught.value.message
+    assert run(tmp_path / "h", source, "fresh", update=True).lock.tools == {"git": "9.9"}

@@ -345,6 +345,7 @@ def test_a_registry_without_a_list(code: int, listing: Listing, tmp_path: Path) 
 
 LIES = {
     "a list that leads elsewhere": "fetch-failed",
+    "a list that leads to no URL": "fetch-failed",
     "a list without an end": "fetch-failed",
     "a manifest of another image": "image-companion-absent",
     "a manifest that is another": "artifact-differs",
@@ -359,6 +360,8 @@ def test_a_list_that_lies(lie: str, listing: Listing, tmp_path: Path) -> None:
     entry, routes = listing.entry, listing.web.routes
     if lie == "a list that leads elsewhere":
         listing.list([], '<http://192.0.2.1/v2/a/referrers/x>; rel="next"')
+    elif lie == "a list that leads to no URL":
+        listing.list([], '<http://[>; rel="next"')
     elif lie == "a list without an end":
         listing.list([], f'<{listing.path}>; rel="next"')
     elif lie == "a manifest of another image":

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from kit.build import Options, build
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.seal import seal
 from kit.signing import load_signer
 from kit.sources.taken import take

@@ -12,7 +12,7 @@ from runner.brought.action import DONE, TO_DO, NotPossible
 from runner.brought.debs import InstallDebs
 from tests.conftest import Judge
 from tests.support.debs import control, deb
-from tests.support.running import Grounds
+from tests.support.running import NO_SECRET, Grounds
 
 pytestmark = pytest.mark.slow
 
@@ -155,7 +155,7 @@ ask = "Go on?"
     grounds = Grounds(tmp_path / "site")
     grounds.top.mkdir()
     inputs = {"place": str(tmp_path / "site" / "place"), "root": str(system)}
-    grounds.make(book, files, inputs=inputs)
+    grounds.make(book, files, head=NO_SECRET, inputs=inputs)
     grounds.begin(6)
     assert sorted(os.listdir(system / "opt")) == ["app", "libapp"]
     assert (system / "opt" / "app").stat().st_mode & 0o777 == 0o644

@@ -16,23 +16,18 @@ from sigstore.verify.policy import Identity as TheirIdentity
 
 from kit.net import keyless
 from tests.support.making import REPOSITORY
-from tests.support.program import Run, runner
+from tests.support.program import Run
 from tests.support.reports import trx
 from tests.support.sigstoreserver import TOKEN_ISSUER, Services, sigstore_services, token
 from verifier.core.errors import KitError
-from verifier.evidence.errors import IdentityMismatch
 from verifier.evidence.sigstore.bundle import parse_bundle
+from verifier.evidence.sigstore.errors import IdentityMismatch
 from verifier.evidence.sigstore.identity import Identity
 from verifier.evidence.sigstore.roots import parse_trusted_root
 from verifier.evidence.sigstore.verify import Artifact, verify_bundle
 
 WHO = "https://github.com/acme/lnm/.github/workflows/release.yml@refs/tags/v1"
 HEX = "ab" * 32
-
-
-@pytest.fixture
-def offline_kit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    return runner(capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,24 @@ def test_the_report_says_each_row_and_what_failed() -> None:
     page.failed = "staging: it stopped"
     assert "NOT DONE: staging: it stopped" in page.markdown()
     assert "NOT DONE: staging: it stopped" in page.html()
+
+
+@pytest.mark.parametrize("command", [one for row in PLAN.values() for one in row.commands])
+def test_each_command_of_the_plan_is_one(command: str) -> None:
+    """What a row of the README says can be typed, but for the names in capitals."""
+    program, *words = command.split()
+    module = {"offline-kit": "kit.cli", "kit-run.pyz": "runner", "kit-verify.pyz": "verifier"}
+    names = [*takewhile(re.compile("[a-z][a-z-]*").fullmatch, words)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", module[program], *names, "--help"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"{option}\b", done.stdout), option
 
 
 def test_the_readme_shows_the_plan_row_by_row() -> None:

@@ -10,7 +10,6 @@ import io
 import ipaddress
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -90,7 +89,7 @@ def test_images_are_sent_once_and_asked_back(tmp_path: Path, judge: Judge) -> No
 def test_a_changed_manifest_and_a_bad_name_are_refused(tmp_path: Path) -> None:
     place = layout(tmp_path / "layout")
     told = {"from": str(place), "registry": "127.0.0.1:1", "repository": "site/lnm"}
-    for name, value in (("repository", "../x"), ("login", "NOWHERE")):
+    for name, value in (("repository", "../x"), ("login", "NOWHERE"), ("plain", "true")):
         with pytest.raises(NotPossible):
             PushImages({**told, name: value})
     entry = json.loads((place / "index.json").read_bytes())["manifests"][0]
@@ -329,15 +328,19 @@ def test_a_token_from_where_the_registry_says(tmp_path: Path, judge: Judge, site
 
 
 def test_podman_pulls_what_was_pushed(tmp_path: Path, judge: Judge) -> None:
-    podman = shutil.which("podman")
-    if podman is None:
-        pytest.skip("not run: podman is not installed")
+    podman = judge("podman")
     place = image_layout(tmp_path / "layout", [{"hello": b"hello"}])
     with registry(judge("docker-registry"), tmp_path / "registry") as address:
         told = {"from": str(place), "registry": address, "repository": "r", "plain": "yes"}
         PushImages(told).apply()
         with tempfile.TemporaryDirectory() as short:  # podman takes 50 characters
-            command = [podman, "--root", f"{short}/store", "--runroot", f"{short}/run"]
+            command: list[str | Path] = [
+                podman,
+                "--root",
+                f"{short}/store",
+                "--runroot",
+                f"{short}/run",
+            ]
             command += ["--storage-driver=vfs", "pull", "--tls-verify=false"]
             done = subprocess.run([*command, f"{address}/r:1.0"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

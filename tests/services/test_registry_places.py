@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +14,42 @@ import pytest
 
 from kit.net.artifacts import RegistryPlace
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins, parse_reference
+from kit.net.logins import Logins
+from kit.net.registry import parse_reference
 from kit.places.model import ARTIFACT, CONFIG, TITLE
 from kit.places.sending import measure
 from kit.publish import read_history
 from tests.conftest import Judge
-from tests.support.placing import CLIENT, PUBLISHER, code, get, killed_in, put, race, there_and_back
+from tests.support.making import key, noise
+from tests.support.placing import (
+    CLIENT,
+    PUBLISHER,
+    code,
+    flip,
+    get,
+    killed_in,
+    put,
+    race,
+    there_and_back,
+)
+from tests.support.program import Run
 from tests.support.registry import registry
-from tests.support.releases import LINE, entries, kit_of, record
+from tests.support.releases import LINE, entries, kit_of, record, release
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
+
+HTPASSWD = "pusher:$2b$04$veV5jej6jNGCg3bElcpVseYnkt6VZiSE72Pxqfm5cT28QSJKw4UZS\n"
+UNAUTHORIZED = {"place-unauthorized", "fetch-unauthorized"}  # while writing, while reading
+
+
+@pytest.fixture(scope="module")
+def oras() -> Path:
+    """Return the program, which .ci/run builds where there is Go; else the test is not run."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    program = Path(cache, "offline-kit", "judges", "oras")
+    if not program.exists():
+        pytest.skip("not run: there is no oras")
+    return program
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +69,8 @@ def place(
 def test_what_is_published_is_fetched_and_again_is_nothing(
     host: tuple[str, Path], made: Path, tmp_path: Path
 ) -> None:
-    there_and_back(place(host[0], "there/back"), made, tmp_path / "low")
+    where, other = (place(host[0], name) for name in ("there/back", "mirrored"))
+    there_and_back(where, other, made, tmp_path / "low")
 
 
 def test_skopeo_copies_it_byte_for_byte(
@@ -71,21 +100,79 @@ def test_skopeo_copies_it_byte_for_byte(
         assert (blobs / named[path.name].partition(":")[2]).read_bytes() == path.read_bytes()
 
 
-def test_oras_pulls_the_files_by_their_names(
-    host: tuple[str, Path], made: Path, tmp_path: Path
+def test_what_skopeo_copied_to_another_registry_is_fetched_there(
+    host: tuple[str, Path], made: Path, tmp_path: Path, judge: Judge
 ) -> None:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    oras = Path(cache, "offline-kit", "judges", "oras")  # .ci/run builds it where there is Go
-    if not oras.exists():
-        pytest.skip("not run: there is no oras")
-    put(kit_of(made, "one"), place(host[0], "oras"))
-    subprocess.run(
-        [oras, "pull", "--plain-http", "--output", tmp_path, f"{host[0]}/oras:demoZstable-1"],
-        check=True,
-        capture_output=True,
-    )
+    """Its config is the record, so a copy by anybody's tool is a whole release."""
+    entry = put(kit_of(made, "one"), place(host[0], "near")).entry
+    with registry(judge("docker-registry"), tmp_path / "far") as far:
+        words: list[str | Path] = [judge("skopeo"), "copy", "--quiet", "--preserve-digests"]
+        words += ["--src-tls-verify=false", "--dest-tls-verify=false", "--insecure-policy"]
+        tag = "demoZstable-1"
+        words += [f"docker://{host[0]}/near:{tag}", f"docker://{far}/low/copy:{tag}"]
+        subprocess.run(words, check=True)
+        copy = place(far, "low/copy")
+        assert copy.entry(LINE, 1) == entry.data
+        assert get(copy, tmp_path / "low").new
+
+
+def test_oras_pulls_the_files_by_their_names_and_the_record(
+    host: tuple[str, Path], made: Path, tmp_path: Path, oras: Path
+) -> None:
+    entry = put(kit_of(made, "one"), place(host[0], "oras")).entry
+    words: list[str | Path] = [oras, "pull", "--plain-http", "--output", tmp_path / "pulled"]
+    words += ["--config", f"record.json:{CONFIG}", f"{host[0]}/oras:demoZstable-1"]
+    subprocess.run(words, check=True, capture_output=True, cwd=tmp_path)
+    pulled = {path.name: path.read_bytes() for path in (tmp_path / "pulled").iterdir()}
+    assert pulled.pop("record.json") == entry.data
+    assert sorted(pulled) == [file.name for file in entry.record.files]
     for path in sorted(kit_of(made, "one").parent.iterdir()):
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        assert pulled[path.name] == path.read_bytes()
+
+
+def test_a_blob_that_was_flipped_on_its_disk_is_noticed_when_read_back(
+    host: tuple[str, Path], made: Path, tmp_path: Path, offline_kit: Run
+) -> None:
+    """A registry gives out whatever its disk has."""
+    kit = kit_of(made, "other")
+    words = ["publish", str(kit), "--to", f"oci://{host[0]}/read/back", "--key", key("sums")]
+    assert offline_kit(*words, "--read-back")[0] == 0
+    where = place(host[0], "read/back")
+    (link,) = host[1].glob("data/**/repositories/read/back/_manifests/tags/*/current/link")
+    (data,) = host[1].glob(f"data/**/{measure(kit).file.sha256}/data")
+    flip(data)
+    assert offline_kit(*words)[0] == 0, "nobody asked"
+    for gone in (False, True):  # at any time, and before there is an entry
+        if gone:
+            shutil.rmtree(link.parents[2])
+        status, _, err = offline_kit(*words, "--read-back")
+        assert (status, "error[place-differs]" in err, kit.name in err) == (4, True, True)
+    assert where.entry(LINE, 1) is None
+    data.unlink()
+    status, out, _ = offline_kit(*words, "--read-back")
+    assert (status, "published; 1 file sent" in out) == (0, True)
+    assert get(where, tmp_path / "low").new
+
+
+def test_wrong_credentials_are_named_and_are_in_no_message(
+    made: Path, tmp_path: Path, judge: Judge
+) -> None:
+    (tmp_path / "htpasswd").write_text(HTPASSWD, encoding="utf-8")
+    auth = f"auth: {{htpasswd: {{realm: site, path: {tmp_path / 'htpasswd'}}}}}\n"
+    with registry(judge("docker-registry"), tmp_path / "registry", auth=auth) as running:
+        for password, good in (("wrong horse", False), ("correct horse", True)):
+            pair = base64.b64encode(f"pusher:{password}".encode()).decode()
+            login = tmp_path / "auth.json"
+            login.write_text(json.dumps({"auths": {running: {"auth": pair}}}), "utf-8")
+            where = place(running, "kits", Logins([login]))
+            if good:
+                assert put(kit_of(made, "one"), where).outcomes[0].created
+                continue
+            with pytest.raises(KitError) as caught:
+                put(kit_of(made, "one"), where)
+            assert caught.value.code in UNAUTHORIZED
+            assert not any(secret in str(caught.value) for secret in (password, pair))
+        assert code(lambda: put(kit_of(made, "two"), place(running, "kits"))) in UNAUTHORIZED
 
 
 def test_a_blob_that_was_flipped_on_its_disk_is_noticed_by_fetch(
@@ -191,6 +278,41 @@ def test_a_body_is_opened_anew_after_401_and_503(lying: Web, tmp_path: Path) -> 
     assert received == [path.read_bytes()] * 3
     last = [asked for asked in lying.asked if asked.path.startswith("/upload")][-1]
     assert last.headers["Authorization"] == "Bearer t"
+
+
+def test_an_upload_that_failed_begins_anew(lying: Web, tmp_path: Path) -> None:
+    """Half a body stays in an upload: sent there again, it would be appended."""
+    path = tmp_path / "file"
+    path.write_bytes(b"contents" * 10_000)
+    received: list[bytes] = []
+    lying.routes["/v2/r/blobs/uploads/"] = in_turn(
+        *(status(202, {"Location": f"/upload/{n}"}) for n in range(4))
+    )
+    for n, answer in enumerate((status(500), status(404), status(503), status(201))):
+        lying.routes[f"/upload/{n}"] = in_turn(taking(received, answer), status(400))
+    assert at(lying).put(measure(path))
+    assert received == [path.read_bytes()] * 4
+
+
+def test_a_full_registry_is_named_and_nothing_half_is_published(
+    tmp_path: Path, judge: Judge
+) -> None:
+    """Its disk is a small one of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk]
+    if os.geteuid() or subprocess.run(words, check=False, capture_output=True).returncode:
+        pytest.skip("not run: this host lets nobody mount a tmpfs here")
+    try:
+        with registry(judge("docker-registry"), disk / "r") as running:
+            where = place(running, "full")
+            with pytest.raises(KitError) as caught:
+                put(release(tmp_path / "large", "1.0", 7, noise(30 << 20)), where)
+            assert caught.value.code == "place-unreachable"
+            assert "its disk is full" in caught.value.message
+            assert where.entry(LINE, 1) is None, "no half release"
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_too_large_a_blob_is_named(lying: Web, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from kit.lock import Locked, LockOptions, lock
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.sources.lockfile import load_lock
 from kit.spec import load_spec
 from kit.store import Store
@@ -451,6 +451,8 @@ def test_a_registry_that_lies_is_told_from_an_image(lie: str, lying: Lying, tmp_
     with pytest.raises(KitError) as caught:
         host.lock()
     assert caught.value.code == code
+    assert caught.value.where
+    assert caught.value.fix
     assert not (tmp_path / "h" / "kit.lock").exists()
     assert host.store.verify().damaged == ()
 

@@ -14,7 +14,7 @@ import pytest
 
 from kit.lock import Locked, LockOptions, lock
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins
+from kit.net.logins import Logins
 from kit.spec import load_spec
 from kit.store import Store
 from tests.support.pyindex import serve, wheel

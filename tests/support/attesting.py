@@ -177,6 +177,7 @@ def _told(data: bytes) -> list[tuple[str, str, str]]:
         form, value = "bundle", json.loads(base64.b64decode(value["dsseEnvelope"]["payload"]))
     elif "@context" in value:
         return [("vex", value["@context"], "-")]
+    value = value.get("signed", value)  # in-toto's older files
     if value.get("_type") in ("layout", "link"):
         return [(value["_type"], f"in-toto:{value['_type']}", "-")]
     return [(form, value["predicateType"], _subject(each["digest"])) for each in value["subject"]]

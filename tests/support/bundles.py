@@ -267,15 +267,22 @@ def chain_of(chain: Sequence[bytes]) -> dict[str, Any]:
     return {"certChain": {"certificates": [{"rawBytes": b64(each)} for each in chain]}}
 
 
+def _details(key: PrivateKey) -> str:
+    """Return what a trusted root calls a kind of key."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return f"PKIX_ECDSA_P{key.curve.key_size}_SHA_{key.curve.key_size}"
+    edward = isinstance(key, ed25519.Ed25519PrivateKey)
+    return "PKIX_ED25519" if edward else "PKIX_RSA_PKCS1V15_2048_SHA256"
+
+
 def named(log: Log | Transparency, url: str) -> dict[str, Any]:
     """Return what a trusted root says of a log."""
-    edward = isinstance(log.key, ed25519.Ed25519PrivateKey)
     return {
         "baseUrl": url,
         "hashAlgorithm": "SHA2_256",
         "publicKey": {
             "rawBytes": b64(spki(log.key)),
-            "keyDetails": "PKIX_ED25519" if edward else "PKIX_ECDSA_P256_SHA_256",
+            "keyDetails": _details(log.key),
             "validFor": {"start": time(START), "end": time(END)},
         },
         "logId": {"keyId": b64(log.key_id)},

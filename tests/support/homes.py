@@ -27,7 +27,11 @@ def public_of(private: Ed25519PrivateKey) -> str:
     return private.public_key().public_bytes_raw().hex()
 
 
-def operators_root(keys: Mapping[str, tuple[str, str]], threshold: int = 1) -> bytes:
+def operators_root(
+    keys: Mapping[str, tuple[str, str]],
+    threshold: int = 1,
+    expires: str = "2036-11-24T00:00:00Z",
+) -> bytes:
     """Return a root of operators, from name to scheme and public key; its chief signed it."""
     named = {f"{name}-key": (name, *key) for name, key in keys.items()}
     everyone = {**named, "chief-key": ("chief", "ed25519", public_of(_CHIEF))}
@@ -36,7 +40,7 @@ def operators_root(keys: Mapping[str, tuple[str, str]], threshold: int = 1) -> b
         "_type": "root",
         "spec_version": "1.0",
         "version": 1,
-        "expires": "2036-11-24T00:00:00Z",
+        "expires": expires,
         "keys": {
             keyid: {
                 "keytype": "ed25519",

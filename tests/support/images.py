@@ -7,13 +7,21 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import zstandard
 
 from tests.support.registry import OCI, Layout
 
 Files = Mapping[str, "bytes | str"]
 """Contents by path; a text is what a link names, and a path that ends in ``/`` is a directory."""
+
+
+_PACK: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "zstd": lambda data: zstandard.ZstdCompressor(3, write_content_size=False).compress(data),
+}
 
 
 def tar_of(files: Files) -> bytes:
@@ -35,9 +43,12 @@ def tar_of(files: Files) -> bytes:
 
 
 def image_layout(
-    directory: Path, layers: Sequence[Files], name: str = "registry.example/tools:1.0"
+    directory: Path,
+    layers: Sequence[Files],
+    name: str = "registry.example/tools:1.0",
+    packed: str = "gzip",
 ) -> Path:
-    """Write a layout with one image of such layers; return it."""
+    """Write a layout with one image of such layers, by gzip or zstd; return it."""
     made = Layout(directory)
     tars = [tar_of(files) for files in layers]
     ids = [f"sha256:{hashlib.sha256(data).hexdigest()}" for data in tars]
@@ -51,9 +62,7 @@ def image_layout(
         "schemaVersion": 2,
         "mediaType": f"{OCI}manifest.v1+json",
         "config": made.blob(json.dumps(config).encode(), f"{OCI}config.v1+json"),
-        "layers": [
-            made.blob(gzip.compress(data, mtime=0), f"{OCI}layer.v1.tar+gzip") for data in tars
-        ],
+        "layers": [made.blob(_PACK[packed](data), f"{OCI}layer.v1.tar+{packed}") for data in tars],
     }
     manifest = made.blob(json.dumps(value).encode(), f"{OCI}manifest.v1+json")
     entry = {**manifest, "annotations": {"org.opencontainers.image.ref.name": name}}

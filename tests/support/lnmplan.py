@@ -239,67 +239,89 @@ class Row:
 
     Attributes:
         plan: As the plan has it.
-        command: What does it.
+        commands: What does it, as it is typed, but for names in capitals.
         here: What this checkout cannot run of it; empty if all of it runs.
     """
 
     plan: str
-    command: str
+    commands: tuple[str, ...]
     here: str = ""
+
+    @property
+    def code(self) -> str:
+        """The commands as Markdown."""
+        return ", ".join(f"`{command}`" for command in self.commands)
 
 
 PLAN: Mapping[str, Row] = {
     "image": Row(
         "Build the migration runner image, its SBOM, pin its digest; export to `artifacts/lnm/`",
-        "offline-kit release (steps, lock, sbom)",
+        ("offline-kit release --until sbom",),
         "the runner is Python: there are no DLLs",
     ),
     "test": Row(
         "`dotnet test` on the runner",
-        "offline-kit release (test)",
+        ("offline-kit release --until test",),
         "there is no .NET: its TRX comes as a file, and is read, attested and carried",
     ),
     "bundle": Row(
         "Offline bundle: 21-101, 21-102, seeds, `SHA256SUMS` + `.sig`, SBOMs, cosign attestations, "
         "DSSE manifest",
-        "offline-kit release (build, sign)",
+        ("offline-kit release --until build",),
         "21-103 is a declared placeholder until its contract is final",
     ),
-    "policy": Row("Signing policy: two of three", "offline-kit sign --detached, release --resume"),
+    "policy": Row(
+        "Signing policy: two of three",
+        (
+            "offline-kit release",
+            "offline-kit sign --detached KIT",
+            "offline-kit release --resume --only sign",
+        ),
+    ),
     "verify": Row(
         "`cosign verify-blob`, `sha256sum --check`",
-        "offline-kit release (verify)",
+        ("offline-kit release --only verify",),
         "cosign where it is installed; our own check of the same always",
     ),
     "publish": Row(
         "Upload to the release bucket and a registry; record manifest",
-        "offline-kit release (publish), releases verify",
+        ("offline-kit release", "offline-kit releases verify LINE --from PLACE"),
     ),
-    "carry": Row("Fetch at the low side, and carry", "offline-kit fetch --media"),
+    "carry": Row(
+        "Fetch at the low side, and carry", ("offline-kit fetch LINE --from PLACE --media DIR",)
+    ),
     "accept": Row(
         "Prove it at the site, without a network, under a strict policy",
-        "kit-verify.pyz verify --trust",
+        ("kit-verify.pyz verify KIT --trust TRUST",),
     ),
     "staging": Row(
         "Staging: backup, freeze ingest, 21-101 with its duration, 21-102 `--batch-size=500 "
         "--stop-on-error` with the hash of its report, validate counts and shards, publishers",
-        "kit-run.pyz plan, run, approve, resume",
+        ("kit-run.pyz plan KIT", "kit-run.pyz run KIT", "kit-run.pyz approve RUN open"),
         "a database on loopback that answers as a sharded cluster would",
     ),
     "production": Row(
         "Production: refused without the evidence of staging, then by two people; alerts: errors, "
         "oplog lag > 60 s, outbox backlog",
-        "kit-run.pyz run --after, status, resume",
+        (
+            "kit-run.pyz run KIT --after EVIDENCE",
+            "kit-run.pyz status RUN",
+            "kit-run.pyz resume RUN",
+        ),
         "the lag is set by the test, no real secondary falls behind",
+    ),
+    "move": Row(
+        "When ready: 21-103, raw payloads to the object store, CAS URIs verified; and its way back",
+        ("kit-run.pyz plan KIT",),
+        "the step is off until its contract is final; its programs are tried by `make test-long`",
     ),
     "rollback": Row(
         "Rollback of 21-102 and 21-101, also by restoring the backup",
-        "kit-run.pyz rollback",
-        "",
+        ("kit-run.pyz rollback RUN",),
     ),
     "evidence": Row(
         "Who did what, when, with which kit: for the owners",
-        "kit-run.pyz export, offline-kit evidence verify",
+        ("kit-run.pyz export RUN", "offline-kit evidence verify KIT"),
     ),
 }
 
@@ -307,7 +329,7 @@ PLAN: Mapping[str, Row] = {
 def table() -> str:
     """Return the plan as a table of Markdown."""
     lines = ["| the plan | the command | what does not run here |", "|---|---|---|"]
-    lines += [f"| {row.plan} | `{row.command}` | {row.here} |" for row in PLAN.values()]
+    lines += [f"| {row.plan} | {row.code} | {row.here} |" for row in PLAN.values()]
     return "\n".join(lines) + "\n"
 
 
@@ -354,7 +376,7 @@ class Page:
         lines += ["| the plan | done with | result | not here | s |", "|---|---|---|---|---|"]
         for done in self.rows:
             row = done.row
-            cells = row.plan, f"`{row.command}`", done.result, row.here, f"{done.seconds:.0f}"
+            cells = row.plan, row.code, done.result, row.here, f"{done.seconds:.0f}"
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join([*lines, ""])
 
@@ -366,7 +388,8 @@ class Page:
         parts.append("<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>")
         for done in self.rows:
             row = done.row
-            cells = [_esc(row.plan), f"<code>{_esc(row.command)}</code>", _esc(done.result)]
+            commands = "<br>".join(f"<code>{_esc(one)}</code>" for one in row.commands)
+            cells = [_esc(row.plan), commands, _esc(done.result)]
             cells += [_esc(row.here), f"{done.seconds:.0f}"]
             parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
         return "\n".join([*parts, "</table></html>", ""])

@@ -6,13 +6,17 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kit.fetch import Fetched, fetch
+from kit.fetch import Fetched, fetch, mirror
 from kit.net.client import Client, Ways
-from kit.places.model import Writer
+from kit.places.directory import DirectoryPlace
+from kit.places.model import Reader, Writer
+from kit.places.readback import read_back
 from kit.publish import Published, publish, read_history
 from tests.support.making import pinned
 from tests.support.releases import LINE, kit_of, publisher, release
@@ -22,23 +26,22 @@ SIGNER, PUBLISHER = publisher()
 CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
 
 
-def put(kit: Path, *places: Writer) -> Published:
-    """Publish a release."""
-    return publish(kit, places, SIGNER, PUBLISHER, workers=1)
+def put(kit: Path, *places: Writer, read: bool = False, **more: Any) -> Published:
+    """Publish a release.
+
+    Args:
+        read: Read it back before its entry is created.
+        more: As `publish` takes it.
+    """
+    back = partial(read_back, client=CLIENT, progress=lambda name, done, total: None)
+    more = {"workers": 1, "read_back": back if read else None, **more}
+    return publish(kit, places, SIGNER, PUBLISHER, **more)
 
 
-def get(where: Writer, out: Path) -> Fetched:
-    """Fetch the newest release of the line."""
-    return fetch(
-        where,
-        LINE,
-        "",
-        out,
-        publishers=[PUBLISHER],
-        root=pinned(),
-        client=CLIENT,
-        workers=1,
-    )
+def get(where: Reader, out: Path, version: str = "", **more: Any) -> Fetched:
+    """Fetch a release of the line, the newest if none is named; ``more`` as `fetch` takes it."""
+    more = {"publishers": [PUBLISHER], "root": pinned(), "client": CLIENT, "workers": 1, **more}
+    return fetch(where, more.pop("line", LINE), version, out, **more)
 
 
 def code(call: Callable[[], object]) -> str:
@@ -46,6 +49,14 @@ def code(call: Callable[[], object]) -> str:
     with pytest.raises(KitError) as caught:
         call()
     return caught.value.code
+
+
+def flip(path: Path) -> None:
+    """Turn one bit in the middle of a file, as a disk does."""
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
 
 
 def race(directory: Path, where: Callable[[], Writer]) -> list[str]:
@@ -88,11 +99,12 @@ def killed_in(phase: str, where: Writer, kit: Path, low: Path) -> None:
     assert get(where, low).new
 
 
-def there_and_back(where: Writer, made: Path, low: Path) -> None:
-    """Publish two releases, each once, fetch the newer one, and be refused a third.
+def there_and_back(where: Writer, other: Writer, made: Path, low: Path) -> None:
+    """Publish two releases, each once, fetch the newer one, and be refused a third; mirror them.
 
     Args:
         where: An empty place.
+        other: Another one of its kind, which a mirror of it is copied to.
         made: From `tests.support.releases.releases`.
         low: Where it is fetched to.
     """
@@ -105,3 +117,12 @@ def there_and_back(where: Writer, made: Path, low: Path) -> None:
     for path in sorted(kit_of(made, "two").parent.iterdir()):
         assert (done.directory / path.name).read_bytes() == path.read_bytes()
     assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
+    copy = DirectoryPlace(low / "mirror")
+    for source, target in ((where, copy), (copy, other)):
+        for new in (2, 0):
+            found = mirror(
+                source, target, LINE, low, publishers=[PUBLISHER], client=CLIENT, root=pinned()
+            )
+            assert [len(each) for each in found] == [2, new]
+    assert [other.entry(LINE, n) for n in (1, 2, 3)] == [where.entry(LINE, n) for n in (1, 2, 3)]
+    assert get(other, low / "copied").entry.id == done.entry.id

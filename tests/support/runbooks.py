@@ -25,6 +25,7 @@ from runner.book.model import (
     Way,
 )
 from runner.values import BUILT_IN, Condition
+from verifier.typed import replace
 
 Tree = dict[str, Any]
 
@@ -48,6 +49,7 @@ FULL: Tree = {
             "breach": "/lagSeconds > 60",
             "for": 2,
             "then": "stop-step",
+            "secrets": ["mongo"],
         },
         "backlog": {"run": ["probes/lag.py"], "breach": "/unpublished rises", "for": 5},
     },
@@ -55,6 +57,7 @@ FULL: Tree = {
         "restore": {
             "run": ["tools/restore.py", "--from={disk}/dump"],
             "check": ["tools/restore.py", "--check"],
+            "secrets": ["mongo"],
             "ask": "Everything written since the backup is lost.",
         }
     },
@@ -65,6 +68,7 @@ FULL: Tree = {
             "owner": "Storage Guild",
             "apply": ["tools/run.py", "--report={report}"],
             "check": ["tools/run.py", "--check"],
+            "secrets": ["mongo"],
             "undo": {"ask": "Did the layout break?", "yes": "restore", "no": "indexes stay"},
         },
         {
@@ -206,6 +210,8 @@ def runbooks(draw: st.DrawFn, *, most: int = 6) -> Runbook:
     steps: list[Step] = []
     for name in ids:
         steps.append(_step(draw, name, commands, named, sorted(probes), sorted(ways), steps))
+    secrets = [name for name, item in inputs.items() if item.kind == "secret"]
+    _give_secrets(draw, secrets, probes, ways, steps)
     return Runbook(
         id=draw(NAMES),
         title=draw(st.one_of(st.just(""), TEXTS)),
@@ -234,6 +240,26 @@ def _inputs(draw: st.DrawFn) -> Mapping[str, Input]:
         title = draw(st.one_of(st.just(""), TEXTS))
         found[name] = Input(name, kind, title, default, free, variable, reachable)
     return found
+
+
+def _give_secrets(
+    draw: st.DrawFn,
+    secrets: list[str],
+    probes: dict[str, Probe],
+    ways: dict[str, Way],
+    steps: list[Step],
+) -> None:
+    """Have each secret be given to something that runs programs; to a new step if nothing does."""
+    for name in secrets:
+        able = [at for at, step in enumerate(steps) if step.kind not in ("gate", "probe")]
+        tables: list[Any] = [table for table in (probes, ways) if table]
+        tables += [steps] if able else []
+        if not tables:
+            ways["w"] = Way("w", ("bin/go",), ("bin/go",))
+            tables = [ways]
+        table = draw(st.sampled_from(tables))
+        at = draw(st.sampled_from(able if table is steps else sorted(table)))
+        table[at] = replace(table[at], secrets=(*table[at].secrets, name))
 
 
 def _probe(draw: st.DrawFn, name: str, commands: st.SearchStrategy[tuple[str, ...]]) -> Probe:

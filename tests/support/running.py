@@ -72,6 +72,7 @@ def step(name: str, *more: str, **fields: Any) -> str:
         f"{{ run = {json.dumps([*words, '--undo'])}, check = {json.dumps([*words, '--undone'])} }}"
     )
     fields.setdefault("undo", undo)
+    fields.setdefault("secrets", '["word"]')
     lines += [f"{key.replace('_', '-')} = {value}" for key, value in fields.items()]
     return "\n".join(lines) + "\n"
 
@@ -88,6 +89,7 @@ type = "directory"
 type = "secret"
 env = "SMALL_SECRET"
 """
+NO_SECRET = HEAD.partition("[input.word]")[0]  # for steps that are given none
 
 
 @dataclass
@@ -132,12 +134,13 @@ class Grounds:
         self.settings = self.top / "host" / "settings.json"
         (self.top / "host" / "secret").write_text("hunter2hunter2\n", encoding="utf-8")
         (self.top / "host" / "secret").chmod(0o600)
+        secret = {"file": str(self.top / "host" / "secret")}
         value: dict[str, Any] = {
             "type": "https://offline-kit.example/run-settings/v1",
             "environment": "production",
             "target": "a directory of a test",
             "inputs": {"place": str(self.place)},
-            "secrets": {"word": {"file": str(self.top / "host" / "secret")}},
+            "secrets": {"word": secret} if "[input.word]" in head else {},
             **settings,
         }
         self.write_settings(value)

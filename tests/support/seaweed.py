@@ -20,6 +20,7 @@ from tests.support.making import REPOSITORY
 from tests.support.registry import free_port
 
 KEY, SECRET = "writer", "not-a-secret-of-anybody"
+READER = "reader"  # may read and list
 BUCKET = "releases"
 
 
@@ -74,7 +75,12 @@ def seaweed(directory: Path, *more: str) -> Iterator[Store]:
             "name": KEY,
             "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
+        },
+        {
+            "name": READER,
+            "credentials": [{"accessKey": READER, "secretKey": SECRET}],
+            "actions": ["Read", "List"],
+        },
     ]
     config = directory / "s3.json"
     config.write_text(json.dumps({"identities": identities}), "utf-8")

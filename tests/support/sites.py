@@ -13,7 +13,7 @@ from runner.chain import Record
 from runner.engine import Forward
 from runner.state import RunState, fold
 from runner.status import RunStatus
-from runner.work import EXIT, NOT_STARTED, STOPPED, TIMEOUT, Answer, Ended, Task
+from runner.work import EXIT, NOT_STARTED, STOPPED, TIMEOUT, Answer, Ended, Heard, Task, nobody
 
 RUN, LOOK = ("tools/run.py",), ("tools/look.py",)
 OTHER = 4  # what an undo exits with when a way must be taken
@@ -72,7 +72,7 @@ class Site:
 
     # --- the world of the engine
 
-    def run(self, task: Task) -> Ended:
+    def run(self, task: Task, heard: Heard = nobody) -> Ended:
         if self.killed():
             raise Killed
         ended = self._check(task) if task.check else self._effect(task)

@@ -152,7 +152,7 @@ def _sign(key: PrivateKey, message: bytes, hash_name: str) -> bytes:
         return key.sign(message, padding.PKCS1v15(), algorithm)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign(message)
-    return key.sign(message, ec.ECDSA(algorithm))
+    return key.sign(message, ec.ECDSA(algorithm, deterministic_signing=True))
 
 
 def _der(certificate: Certificate) -> bytes:

@@ -16,7 +16,7 @@ from verifier.core import lists, manifest, model
 from verifier.host.policy import POLICY_TYPE
 from verifier.host.receipt import RECEIPT_PREDICATE
 from verifier.host.state import STATE_TYPE
-from verifier.show.report import REPORT_TYPE
+from verifier.show.reportvalue import REPORT_TYPE
 
 PAGES = [path.relative_to(TOP).as_posix() for path in docs.pages()]
 WITH_CONSOLE = [name for name in PAGES if has_console((TOP / name).read_text("utf-8"))]

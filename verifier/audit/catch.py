@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from verifier.catch import Caught
+from verifier.catch import Caught, Sha512
 from verifier.core.errors import KitError
 from verifier.core.pipeline import Opened
 from verifier.evidence.foreign import MAX_BYTES
@@ -37,7 +37,7 @@ class Catch:
         self.caught = Caught({}, {})
         self._data: dict[str, bytes] = {}
 
-    def choose(self, opened: Opened) -> Iterator[int]:
+    def choose(self, opened: Opened) -> Iterator[int | Sha512]:
         """Return the evidence, and what else it takes to judge it: manifests of images."""
         assert opened.index is not None
         self.layouts = list(layouts_in(opened.index))

@@ -32,10 +32,9 @@ from verifier.evidence.coverage import (
     Exempt,
     Unit,
     compare,
-    images_in,
     units,
 )
-from verifier.evidence.foreign import NotForeign, read_foreign
+from verifier.evidence.imagelist import ReadBlob, images_in
 from verifier.evidence.sbom import Element, Sbom
 from verifier.host.attestations import Given
 from verifier.show.changes import owner_of, owners
@@ -127,14 +126,14 @@ def _exempt(opened: Opened) -> Iterator[str]:
 def _images(catch: Catch) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for layout in catch.layouts:
-        data = catch.find(layout + b"index.json")
-        try:
-            images = images_in(read_foreign(data)) if data is not None else None
-        except NotForeign:
-            images = None
+        images = images_in(catch.find(layout + b"index.json"), _blobs(catch, layout))
         if images is not None:
             found[layout.decode("utf-8")] = images
     return found
+
+
+def _blobs(catch: Catch, layout: bytes) -> ReadBlob:
+    return lambda digest: catch.find(layout + b"blobs/sha256/" + digest.encode())
 
 
 # --- components ----------------------------------------------------------------------------------

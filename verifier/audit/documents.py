@@ -8,7 +8,7 @@ from verifier.audit.model import AttestationRow, DocumentRow, Unchecked
 from verifier.audit.origins import LOCK, Origin, read_lock
 from verifier.audit.signed import Said, Signed
 from verifier.core.errors import KitError
-from verifier.evidence.documents import NONE, OTHER, SBOM, kind_of
+from verifier.evidence.documents import NONE, OTHER, REPORT, SBOM, TRX, kind_of
 from verifier.evidence.foreign import parse_foreign
 from verifier.evidence.index import PATH
 from verifier.evidence.sbom import NotAnSbom, Sbom, read_sbom
@@ -92,6 +92,9 @@ def _read(made: Documents, path: str, data: bytes, by: str) -> None:
     if path == LOCK and by:
         made.origins += read_lock(data)
         made.others.append(DocumentRow(path, "lock", ""))
+        return
+    if path.lower().endswith(TRX):
+        made.others.append(DocumentRow(path, REPORT, "trx"))
         return
     if data.lstrip()[:1] not in (b"{", b"["):
         made.others.append(DocumentRow(path, "other", "no JSON"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from verifier.audit.model import ImageRow, Layer
 from verifier.evidence.conditions import dig, objects
-from verifier.evidence.images import object_of, sha256_of
+from verifier.evidence.imagelist import object_of, sha256_of
 from verifier.evidence.sbom import text
 from verifier.typed import Any
 

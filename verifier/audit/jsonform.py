@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from verifier.audit.model import AUDIT_TYPE, Audit
-from verifier.show.report import report_value
+from verifier.show.reportvalue import report_value
 from verifier.typed import Any
 
 _PARTS = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from verifier import __version__
 from verifier.audit.model import OPEN, Audit
 from verifier.audit.tables import shown
-from verifier.show.report import report_value
+from verifier.show.reportvalue import report_value
 from verifier.typed import Any
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

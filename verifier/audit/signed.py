@@ -120,7 +120,7 @@ def _judged(
     except KitError as error:  # its index: what the documents say is shown all the same
         made.unchecked.append(Unchecked(PATH, f"{error.code}: {error.message}"))
         data = {path: item for path, item in caught.data.items() if path != PATH}
-        without = Caught(data, caught.missed)
+        without = Caught(data, caught.missed, caught.sha512)
         return judge_kit(opened, without, attesters, (), trust, given, now)
 
 

@@ -95,6 +95,8 @@ def _held(audit: Audit) -> Iterator[_Draft]:
     yield "sboms", "SBOMs", "the kit carries none", _SBOMS, _sboms(audit), len(audit.sboms), -1
     uncovered = ("uncovered", "Not described by an SBOM", "nothing")
     yield *uncovered, _UNCOVERED, _uncovered(audit), bare, -1
+    spared = list(_exempt(audit))
+    yield "exempt", "Exempt from SBOMs", "nothing", _EXEMPT, spared, len(spared), -1
     packages = ("packages", "Packages", "no SBOM names one")
     yield *packages, _PACKAGES, _packages(audit), len(audit.packages), -1
     others = ("documents", "Other evidence", "none")
@@ -111,6 +113,7 @@ _VULNERABILITIES = "severity|status|vulnerability|package|fixed in|answer|scan"
 _ATTESTATIONS = "verdict|type|signed by|about|document|signed at|note"
 _SBOMS = "document|format|name|packages|files|describes|with licence"
 _UNCOVERED = "path or element|what is missing"
+_EXEMPT = "paths|why, as the signers say"
 _PACKAGES = "package|version|licence|package URL|SBOM"
 _DOCUMENTS = "document|form|type"
 _UNCHECKED = "what|why"
@@ -198,6 +201,13 @@ def _uncovered(audit: Audit) -> Iterator[Sequence[str]]:
         yield text, "an SBOM is about it, and the kit does not carry it"
 
 
+def _exempt(audit: Audit) -> Iterator[Sequence[str]]:
+    """Yield what no SBOM has to describe; of a kit that nobody vouches for nothing is believed."""
+    manifest = audit.report.opened.manifest
+    for item in manifest.exemptions if manifest is not None else ():
+        yield some(item.paths, 20), item.reason
+
+
 def _packages(audit: Audit) -> Iterator[Sequence[str]]:
     for row in audit.packages:
         yield row.name, row.version, row.licence or "not named", row.purl, some(row.sboms, 2)
@@ -243,6 +253,7 @@ def counts(audit: Audit) -> list[tuple[str, str]]:
     """Return the figures that are read first."""
     opened = [row for row in audit.vulnerabilities if row.status == "open"]
     bad = [row for row in audit.decisions if row.outcome in ("failed", "undecided")]
+    passed = [row for row in audit.decisions if row.outcome == "let pass"]
     good = [row for row in audit.attestations if row.verdict == "good"]
     cover = audit.coverage
     described = "not known"
@@ -250,7 +261,7 @@ def counts(audit: Audit) -> list[tuple[str, str]]:
         described = f"{cover.covered} of {cover.units}, {cover.exempt} exempt"
     worst = opened[0].severity if opened else "none"
     return [
-        ("decisions not met", f"{len(bad)} of {len(audit.decisions)}"),
+        ("decisions not met", f"{len(bad)} of {len(audit.decisions)}, {len(passed)} let pass"),
         ("vulnerabilities open", f"{len(opened)} of {len(audit.vulnerabilities)}, worst: {worst}"),
         ("attestations good", f"{len(good)} of {len(audit.attestations)}"),
         ("described by SBOMs", described),

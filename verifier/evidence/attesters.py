@@ -10,17 +10,17 @@ from verifier.core.errors import KitError
 from verifier.core.signature import Key as RootKey
 from verifier.evidence.documents import Claim
 from verifier.evidence.envelopes import signers
-from verifier.evidence.errors import (
+from verifier.evidence.errors import EvidenceAlgorithmUnknown
+from verifier.evidence.rules import KIT_SIGNERS, Attester
+from verifier.evidence.sigstore.bundle import Bundle
+from verifier.evidence.sigstore.errors import (
     BundleSignatureInvalid,
-    EvidenceAlgorithmUnknown,
     IdentityMismatch,
     IssuerMismatch,
     LogEntryMissing,
     SignerKindMismatch,
     TrustedRootMissing,
 )
-from verifier.evidence.rules import KIT_SIGNERS, Attester
-from verifier.evidence.sigstore.bundle import Bundle
 from verifier.evidence.sigstore.identity import (
     Identity,
     Key,

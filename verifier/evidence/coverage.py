@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from verifier.core.lists import DATA, Index
-from verifier.evidence.sbom import Element, Sbom, objects, text
-from verifier.typed import Any, record
-
-BESIDE = "vnd.offline-kit.beside"  # annotation of an entry of an index.json that is no image
+from verifier.evidence.sbom import Element, Sbom
+from verifier.typed import record
 
 
 @record(frozen=True)
@@ -87,21 +85,6 @@ class Exempt:
                 return True
             path = path.rpartition("/")[0]
         return False
-
-
-def images_in(value: Any) -> list[str] | None:
-    """Return the SHA-256 of the images that an index.json names, sorted; None if it is none."""
-    if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
-        return None
-    entries = [item for _, item in objects(value["manifests"])]
-    digests = [text(item.get("digest")) for item in entries if not _is_beside(item)]
-    return sorted({digest[7:] for digest in digests if digest.startswith("sha256:")})
-
-
-def _is_beside(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry is no image and speaks of one: a signature needs no SBOM of its own."""
-    annotations = entry.get("annotations")
-    return isinstance(annotations, dict) and BESIDE in annotations
 
 
 ABOUT = {"wheels": ".whl", "debs": ".deb", "npm": ".tgz"}  # what a kind is about, by its end

@@ -16,7 +16,7 @@ from verifier.core.jsonstrict import NotStrict, olpc
 from verifier.evidence.errors import EvidenceFormUnknown, EvidenceMalformed
 from verifier.evidence.fields import Fields
 from verifier.evidence.foreign import parse_foreign
-from verifier.evidence.forms import read_value, values_of
+from verifier.evidence.forms import is_bundle, read_value, values_of
 from verifier.evidence.sigstore.bundle import Bundle
 from verifier.evidence.statement import (
     MAX_SIGNATURES,
@@ -31,6 +31,7 @@ STATEMENT, BUNDLE, ENVELOPE, SBOM = "statement", "bundle", "envelope", "sbom"
 LAYOUT, LINK, VEX, REPORT, OTHER = "layout", "link", "vex", "report", "other"
 FORMS = (STATEMENT, BUNDLE, ENVELOPE, SBOM, LAYOUT, LINK, VEX, REPORT, OTHER)
 JSON_NAMES = (".json", ".jsonl", ".sigstore", ".intoto", ".attestation", ".link", ".layout")
+TRX = ".trx"  # test results of .NET, which are XML
 SPDX, CYCLONEDX = "https://spdx.dev/Document", "https://cyclonedx.org/bom"
 OPENVEX = "https://openvex.dev/ns"
 NONE = "-"  # no type, or no subject that is compared
@@ -86,7 +87,7 @@ def read_document(path: str, data: bytes) -> list[Claim]:
         EvidenceTooLarge: It is above a limit.
         CertificateMalformed: A certificate in it is none.
     """
-    if path.lower().endswith(".trx"):
+    if path.lower().endswith(TRX):
         return [Claim(REPORT, "trx", where=path)]
     if not looks_like_json(data) and not is_json_by_name(path):
         return [Claim(OTHER, where=path)]
@@ -108,11 +109,12 @@ def _claims(value: Any, where: str) -> Iterator[Claim]:
         yield _of_intoto(value, where)
     elif form == STATEMENT:
         yield of_statement(STATEMENT, read_statement(value, where), None, where)
-    elif _is_signed(value):
-        for number, each in enumerate(read_value(value, where)):
-            yield claim_of(each, where if not number else f"{where}, number {number + 1}")
     else:
-        yield Claim(OTHER, where=where)
+        signed = list(read_value(value, where)) if _is_signed(value) else []
+        if not signed:  # or a file of several that holds none
+            yield Claim(OTHER, where=where)
+        for number, each in enumerate(signed):
+            yield claim_of(each, where if not number else f"{where}, number {number + 1}")
 
 
 def kind_of(value: Any) -> tuple[str, str]:
@@ -136,13 +138,13 @@ def kind_of(value: Any) -> tuple[str, str]:
 
 def _is_signed(value: Mapping[str, Any]) -> bool:
     """Whether it has the shape of a bundle, an envelope, or a file of several."""
-    kind = value.get("mediaType")
     return (
-        (isinstance(kind, str) and "sigstore.bundle" in kind)
+        is_bundle(value)
         or ("payloadType" in value and "payload" in value)
         or "verification_material" in value
         or "attestation_bundles" in value
         or isinstance(value.get("attestations"), list)
+        or isinstance(value.get("provenance_summary"), dict)
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from verifier.evidence.errors import BundleSignatureInvalid, EvidenceAlgorithmUnknown
+from verifier.evidence.errors import EvidenceAlgorithmUnknown
+from verifier.evidence.sigstore.errors import BundleSignatureInvalid
 from verifier.evidence.sigstore.identity import Key
 from verifier.evidence.sigstore.keys import HASHES
 from verifier.evidence.statement import MAX_SIGNATURES, Envelope

@@ -1,13 +1,13 @@
 """Documents of evidence as others write them, and the bundles and envelopes that are in them.
 
 Known are: a sigstore bundle, a DSSE envelope, several of either with a line each
-(``.intoto.jsonl``), the attestations of an npm package, and those of PEP 740, alone or in the
-provenance file of an index.
+(``.intoto.jsonl``), the attestations of an npm package, those of PEP 740, alone or in the
+provenance file of an index, and what Google's Artifact Registry says of an image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from verifier.core.envelope import PAYLOAD_TYPE
 from verifier.evidence.errors import EvidenceFormUnknown, EvidenceMalformed, EvidenceTooLarge
@@ -64,7 +64,7 @@ def read_value(value: Any, where: str) -> Iterator[Bundle | Envelope]:
         KitError: As `read_evidence` says.
     """
     fields = Fields(value, where, EvidenceMalformed)
-    if fields.has("mediaType"):
+    if is_bundle(value):
         yield read_bundle(value)
     elif fields.has("payloadType"):
         yield parse_envelope(fields)
@@ -78,8 +78,19 @@ def read_value(value: Any, where: str) -> Iterator[Bundle | Envelope]:
                 yield _attestation(one)
     elif fields.has("verification_material"):  # PEP 740
         yield _attestation(fields)
+    elif fields.has("provenance_summary"):  # `gcloud artifacts docker images describe`, as JSON
+        summary = fields.at("provenance_summary")
+        for each in summary.each("provenance", MAX_DOCUMENTS):
+            if each.has("envelope"):  # else nobody signed it: what stands beside it proves nothing
+                yield parse_envelope(each.at("envelope"))
     else:
         raise EvidenceFormUnknown("no form of evidence that is known", where=where)
+
+
+def is_bundle(value: Mapping[str, Any]) -> bool:
+    """Whether an object says that it is a sigstore bundle, of whatever version."""
+    kind = value.get("mediaType")
+    return isinstance(kind, str) and "sigstore.bundle" in kind
 
 
 def _check_version(fields: Fields) -> None:

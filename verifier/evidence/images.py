@@ -6,16 +6,16 @@ of its layout does not matter (`cosign save` writes bundles that its own index d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from verifier.core.errors import KitError
 from verifier.core.model import STATEMENT_TYPE
-from verifier.evidence.conditions import dig, objects
+from verifier.evidence.conditions import objects
 from verifier.evidence.documents import BUNDLE, Claim, claim_of, read_document
 from verifier.evidence.errors import EvidenceMalformed, EvidenceTooLarge
 from verifier.evidence.fields import Fields
-from verifier.evidence.foreign import NotForeign, parse_foreign, read_foreign
+from verifier.evidence.foreign import parse_foreign
+from verifier.evidence.imagelist import object_of, sha256_of
 from verifier.evidence.simplesigning import (
     KINDS,
     MEDIA_TYPE,
@@ -30,9 +30,6 @@ MAX_BLOB = 256 << 10  # bytes of a blob that is looked into: manifests, signatur
 MAX_LAYERS = 256  # of one manifest
 COSIGN_SIGN = KINDS[1]
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
-_KIND = "kind"
-_SHA256 = re.compile("sha256:([0-9a-f]{64})")
-_NOT_IMAGES = ("dev.cosignproject.cosign/sigs", "dev.cosignproject.cosign/atts")
 
 
 @record(frozen=True)
@@ -50,45 +47,6 @@ class Layout:
     index: bytes | None
     blobs: Mapping[str, bytes]
     missed: Mapping[str, str] = field(default_factory=dict)
-
-
-def object_of(data: bytes | None) -> dict[str, Any]:
-    """Return what a blob is as JSON; empty if it is something else, which most blobs are."""
-    if data is None or data[:1] != b"{":
-        return {}
-    try:
-        value = read_foreign(data)
-    except NotForeign:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def sha256_of(value: Any) -> str:
-    """Return the hexadecimal digits of a descriptor's digest; empty if it has no SHA-256."""
-    digest = dig(value, "digest")
-    found = _SHA256.fullmatch(digest) if isinstance(digest, str) else None
-    return found[1] if found is not None else ""
-
-
-def images_of(layout: Layout) -> list[str] | None:
-    """Return the SHA-256 of each image that a layout names, without what is said about images."""
-    index = object_of(layout.index)
-    if not isinstance(index.get("manifests"), list):
-        return None
-    found = []
-    for each in objects(index["manifests"]):
-        digest = sha256_of(each)
-        manifest = object_of(layout.blobs.get(digest))
-        name = dig(each, "annotations", "org.opencontainers.image.ref.name")
-        tagged = isinstance(name, str) and name.rpartition(":")[2].startswith("sha256-")
-        if digest and not tagged and not _is_about(each, manifest):
-            found.append(digest)
-    return sorted(set(found))
-
-
-def _is_about(entry: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
-    """Whether an entry is a signature, an attestation or another artifact about an image."""
-    return dig(entry, "annotations", _KIND) in _NOT_IMAGES or "subject" in manifest
 
 
 def lists_of(data: bytes) -> tuple[str, ...]:

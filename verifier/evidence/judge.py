@@ -37,6 +37,7 @@ from verifier.evidence.statement import Statement
 from verifier.evidence.vex import VexStatement, read_vex
 from verifier.typed import replace
 
+MAX_ABOUT = 100  # digests of one proof that a report names
 _SHOWN = 5  # types or documents named in one message
 
 
@@ -117,6 +118,27 @@ class Evidence:
             return not (digests.isdisjoint(contents.units) and digests.isdisjoint(contents.also))
         return bool(contents.units) and not contents.unread and contents.units <= digests
 
+    def _matched(
+        self, statement: Statement, part: Part | None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the digests that a match rests on, and those of them that are image indexes."""
+        names = [frozenset({self.facts.kit_id, self.facts.content_id})]
+        if part is not None:
+            contents = part.contents
+            names = [frozenset({contents.digest}), contents.units, contents.also]
+        about: list[str] = []
+        listing: list[str] = []
+        for subject in statement.subjects:
+            digest = subject.digest.get("sha256") or self.facts.sha512.get(
+                subject.digest.get("sha512", ""), ""
+            )
+            if any(digest in each for each in names):
+                about.append(digest)
+            elif not all(each.isdisjoint(self.facts.below.get(digest, ())) for each in names):
+                about.append(digest)
+                listing.append(digest)
+        return tuple(about[:MAX_ABOUT]), tuple(listing[:MAX_ABOUT])
+
     # --- decisions
 
     def decide(self, requirements: Iterable[Requirement]) -> list[Decision]:
@@ -195,7 +217,10 @@ class Evidence:
             return Answer(3, REJECTED, AttestationFalse(message, where=where))
         if answer.verdict == UNDECIDED:
             return answer
-        timed = tuple(with_time(proof, moment) for proof in proofs)
+        about, listing = self._matched(statement, part)
+        timed = tuple(
+            replace(with_time(proof, moment), about=about, listing=listing) for proof in proofs
+        )
         return Answer(5, MET, None, timed)
 
     def signed_answer(

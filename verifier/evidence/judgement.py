@@ -122,6 +122,8 @@ class Proof:
         signer: Who that turned out to be: an identity, SHA-256 of a key, or names.
         signed_at: In seconds since the epoch; None if nobody says.
         time_from: ``log``, ``timestamp`` or ``stated``.
+        about: SHA-256 of the subjects by which it speaks of what was asked about; the first ones.
+        listing: Those of them that are image indexes, which list what the kit has.
     """
 
     document: str
@@ -131,6 +133,8 @@ class Proof:
     signer: str
     signed_at: int | None
     time_from: str
+    about: tuple[str, ...] = ()
+    listing: tuple[str, ...] = ()
 
 
 @record(frozen=True)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from verifier.catch import KIT as MOST
-from verifier.catch import MEMBER, Caught
+from verifier.catch import MEMBER, Caught, Sha512
 from verifier.core.errors import KitError, UsageError
 from verifier.core.pipeline import Opened
 from verifier.host.carried import (
@@ -168,7 +168,7 @@ def make_trust(
         roots: Contents of the trusted roots of this host, by the SHA-256 that names them.
     """
     from verifier.evidence.attesters import Trust
-    from verifier.evidence.errors import TrustedRootMalformed
+    from verifier.evidence.sigstore.errors import TrustedRootMalformed
     from verifier.evidence.sigstore.roots import TrustedRoot, parse_trusted_root
 
     signers: dict[str, list[Key]] = {}
@@ -246,7 +246,7 @@ class EvidenceJudge:
         rules = self._host.rules_for(opened)
         return rules.attestations if rules is not None else ()
 
-    def choose(self, opened: Opened) -> Iterable[int]:
+    def choose(self, opened: Opened) -> Iterable[int | Sha512]:
         """Return the members that evidence may be in; none if nothing is required of the line."""
         return choose(opened) if self._requirements(opened) else ()
 

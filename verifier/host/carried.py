@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from verifier.catch import NOT_DECODED, TOO_LARGE, Caught
+from verifier.catch import NOT_DECODED, TOO_LARGE, Caught, Sha512
 from verifier.core.lists import DATA, EVIDENCE, Index
 from verifier.core.model import Component
 from verifier.core.pipeline import Opened
@@ -28,7 +28,7 @@ _LOCK, _PROVENANCE = "evidence/kit.lock", "evidence/provenance.json"
 _LOCKED = re.compile(rb'(?m)^(?:sha256|index|commit) = "([0-9a-f]{40,64})"\r?$')
 
 
-def choose(opened: Opened) -> Iterator[int]:
+def choose(opened: Opened) -> Iterator[int | Sha512]:
     """Yield the members that evidence may be in, or that say what it is about."""
     index = opened.index
     assert index is not None
@@ -38,16 +38,16 @@ def choose(opened: Opened) -> Iterator[int]:
         if at is not None:
             yield at
         yield from _small_blobs(index, prefix)
-    for run in _runs(index):
-        for member, path in enumerate(index.paths(run.start, run.stop), run.start):
-            if path.endswith(_HASHED):
-                yield member
+    yield from map(Sha512, _hashed(index))
 
 
-def _runs(index: Index) -> Iterator[range]:
+def _hashed(index: Index) -> Iterator[int]:
+    """Yield the members whose SHA-512 is worked out, whatever their size."""
     for rank, first, last in index.runs():
         if rank == DATA:
-            yield range(first, last)
+            for member, path in enumerate(index.paths(first, last), first):
+                if path.endswith(_HASHED):
+                    yield member
 
 
 def layouts_in(index: Index) -> Iterator[bytes]:
@@ -156,13 +156,14 @@ def facts_of(opened: Opened, caught: Caught, layouts: Sequence[Layout], now: int
         listed = lists_of(data)
         if listed:
             below[sha256] = listed
-    sha512 = {
-        hashlib.sha512(data).hexdigest(): hashlib.sha256(data).hexdigest()
-        for path, data in caught.data.items()
-        if path.encode().endswith(_HASHED)
-    }
-    unread = [path for path in caught.missed if path.encode().endswith(_HASHED)]
-    why = f"{unread[0]!r} was not read: {caught.missed[unread[0]]}" if unread else ""
+    sha512: dict[str, str] = {}
+    why = ""
+    for member in _hashed(index):
+        digits = caught.sha512.get(index.path(member))
+        if digits is not None:
+            sha512[digits] = index.digest(member).hex()
+        else:
+            why = why or f"{index.path(member)!r} was not read: {NOT_DECODED}"
     parts = tuple(
         Part(item.id, bool(item.placeholder), _finder(index, item, layouts))
         for item in manifest.components
@@ -187,7 +188,7 @@ def _finder(
 
 def _contents(index: Index, component: Component, layouts: Sequence[Layout]) -> Contents:
     from verifier.evidence.components import component_digest, members_of
-    from verifier.evidence.images import images_of
+    from verifier.evidence.imagelist import images_in
     from verifier.evidence.judgement import Contents
 
     units: set[str] = set()
@@ -203,7 +204,7 @@ def _contents(index: Index, component: Component, layouts: Sequence[Layout]) -> 
             layout.path.startswith(f"{path}/") or layout.path == f"{path}/"
             for path in component.paths
         )
-        images = images_of(layout) if here else []
+        images = images_in(layout.index, layout.blobs.get) if here else []
         if images is None:
             unread = f"the index of the images in {layout.path!r} was not read, or is none"
         units.update(images or ())

@@ -14,7 +14,8 @@ from verifier.core.model import STATEMENT_TYPE, format_time
 from verifier.host import files
 from verifier.host.errors import ReceiptUnwritable
 from verifier.host.state import told_time
-from verifier.show.report import Report, report_value
+from verifier.show.report import Report
+from verifier.show.reportvalue import report_value
 
 RECEIPT_PREDICATE = "https://offline-kit.example/receipt/v1"
 _OF_THE_HOST = ("extractedTo", "noted", "decoder")  # what says nothing of the kit

@@ -10,6 +10,7 @@ from verifier.audit import errors as _of_audits  # noqa: F401  # its classes hav
 from verifier.core.errors import KitError, UsageError, all_errors
 from verifier.evidence import errors as _of_evidence  # noqa: F401  # and these
 from verifier.evidence.kinds import errors as _of_kinds  # noqa: F401  # and these
+from verifier.evidence.sigstore import errors as _of_sigstore  # noqa: F401  # and these
 from verifier.host import errors as _of_the_host  # noqa: F401  # and these
 from verifier.repair import errors as _of_repair  # noqa: F401  # and these
 

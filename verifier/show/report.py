@@ -1,16 +1,15 @@
-"""The report: what was proved, how, what was not, and what to do; for people and as JSON."""
+"""The report: what was proved, how, what was not, and what to do; and how people read it."""
 
 from __future__ import annotations
 
-from verifier import __version__
 from verifier.core.errors import ExitStatus, KitError, KitUnreadable, Rejected
-from verifier.core.lists import DATA, EVIDENCE, SIG, Index
+from verifier.core.lists import EVIDENCE, SIG, Index
 from verifier.core.model import KitInfo, Manifest
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root
 from verifier.show.fingerprint import fingerprint
 from verifier.show.plain import plain
-from verifier.typed import TYPE_CHECKING, Any, record
+from verifier.typed import TYPE_CHECKING, record
 
 if TYPE_CHECKING:
     from verifier.host.accept import Host
@@ -20,8 +19,7 @@ ABOUT_EVIDENCE = (  # what an override may let pass of what a policy requires to
     *("certificate-unknown-extension", "evidence-algorithm-unknown", "evidence-form-unknown"),
     *("evidence-too-large", "evidence-unread", "trusted-root-malformed", "trusted-root-missing"),
 )
-REPORT_TYPE = "https://offline-kit.example/report/v1"
-_VERDICTS = {
+VERDICTS = {
     ExitStatus.VERIFIED: "verified",
     ExitStatus.USAGE: "usage",
     ExitStatus.UNDECIDED: "undecided",
@@ -318,7 +316,7 @@ def _host_lines(report: Report) -> tuple[list[str], list[str]]:
 
 
 def _headline(report: Report) -> str:
-    kit, verdict = report.kit, _VERDICTS[report.status].upper()
+    kit, verdict = report.kit, VERDICTS[report.status].upper()
     if report.status is ExitStatus.VERIFIED and kit is not None:
         how = {"full": "", "quick": " (quick)", "partial": " IN PART"}.get(
             report.proof, f" ({report.proof} only)"
@@ -363,108 +361,3 @@ def _kit_lines(report: Report) -> list[str]:
     if opened.kit_id:
         rows.append(("kitId", opened.kit_id))
     return [f"{mark}{name + ':':<11}{text}" for name, text in rows]
-
-
-# --- JSON ---------------------------------------------------------------------------------
-
-
-def report_value(report: Report) -> dict[str, Any]:
-    """Return the report as JSON of manifests/schema/report.v1.json."""
-    opened = report.opened
-    index = opened.index
-    root, reached = report.effective, opened.reached
-    return {
-        "type": REPORT_TYPE,
-        "verifier": __version__,
-        "verdict": _VERDICTS[report.status],
-        "exitStatus": int(report.status),
-        "authenticated": report.authenticated,
-        "kit": _kit_value(report),
-        "kitId": opened.kit_id,
-        "contentId": opened.content_id,
-        "root": None
-        if root is None or report.root is None
-        else {
-            "version": root.version,
-            "expires": root.expires,
-            "pinned": report.root.version,
-            "steps": list(reached.steps) if reached is not None else [],
-            "kitVersion": reached.kit_version if reached is not None else None,
-        },
-        "signatures": _signatures_value(report),
-        "proof": report.proof,
-        "container": "tar" if opened.plain else "tar.zst",
-        "decoder": opened.decoder or None,
-        "members": None
-        if index is None
-        else {"count": len(index), "payload": index.count(DATA), "bytes": sum(index.sizes)},
-        "checked": list(report.checked),
-        "notChecked": list(report.not_checked),
-        "findings": [
-            {"code": fault.code, "where": fault.where, "message": fault.message, "fix": fault.fix}
-            for fault in report.faults
-        ],
-        "trust": _trust_value(report),
-        "extractedTo": report.extracted or None,
-        "noted": list(report.opened.noted),
-    }
-
-
-def _trust_value(report: Report) -> dict[str, Any] | None:
-    if report.host is None:
-        return None
-    from verifier.show.host import host_value  # here: mostly there is none
-
-    return host_value(report.host)
-
-
-def _kit_value(report: Report) -> dict[str, Any] | None:
-    kit, manifest = report.kit, report.opened.manifest or report.opened.claims
-    if kit is None or manifest is None:
-        return None
-    return {
-        "name": kit.name,
-        "version": kit.version,
-        "line": kit.line,
-        "sequence": kit.sequence,
-        "created": kit.created,
-        "expires": kit.expires or None,
-        "summary": kit.summary,
-        "components": [
-            {
-                "id": component.id,
-                "version": component.version,
-                "paths": list(component.paths),
-                "lands": component.lands,
-                "placeholder": component.placeholder or None,
-                "kind": component.kind or None,
-                "owner": component.owner or None,
-            }
-            for component in manifest.components
-        ],
-        "exemptions": [
-            {"paths": list(item.paths), "reason": item.reason} for item in manifest.exemptions
-        ],
-    }
-
-
-def _signatures_value(report: Report) -> dict[str, Any] | None:
-    signing = report.opened.signing
-    root = report.effective
-    if signing is None or root is None:
-        return None
-    return {
-        "threshold": root.targets.threshold,
-        "signers": signing.signers,
-        "valid": [
-            {
-                "keyid": keyid,
-                "signer": signer,
-                "fingerprint": fingerprint(root.targets.keys[keyid]),
-            }
-            for keyid, signer in sorted(signing.valid.items())
-        ],
-        "invalid": list(signing.invalid),
-        "unknown": list(signing.unknown),
-        "notEvaluated": sorted(signing.not_evaluated),
-    }

@@ -20,11 +20,14 @@ class Blocks:
     Args:
         window: That of the frame.
         size: How long the content may become.
+
+    Attributes:
+        limit: That length.  Who takes content away that no offset reaches any more may move it.
     """
 
     def __init__(self, window: int, size: int) -> None:
         self.content = Content()
-        self._size = size
+        self.limit = size
         self._largest = min(window, BLOCK)  # of a block, as it is stored and as it is decoded
         self._tree: Tree | None = None
         self._codes: list[Code] = []
@@ -35,21 +38,39 @@ class Blocks:
         Raises:
             Corrupt: They are not well formed, or make more than they may.
         """
-        last = 0
+        last = False
         while not last:
-            head = int.from_bytes(frame[at : at + 3], "little")
-            last, kind, size = head & 1, head >> 1 & 3, head >> 3
+            last, kind, size, stored = self.header(frame[at : at + 3])
             at += 3
-            end = at + (1 if kind == _RLE else size)
-            if kind == _OTHER or size > self._largest or end > len(frame):
+            end = at + stored
+            if end > len(frame):
                 raise Corrupt("block: header")
-            block = frame[at:end]
-            if kind == _COMPRESSED:
-                self._decompress(block)
-            else:
-                self._append(block * size if kind == _RLE else block, self._size)
+            self.take(kind, size, frame[at:end])
             at = end
         return at
+
+    def header(self, head: bytes) -> tuple[bool, int, int, int]:
+        """Return whether a block is the last, its kind, its size, and how many bytes follow.
+
+        Raises:
+            Corrupt: It is of no kind, or larger than a block of this frame may be.
+        """
+        word = int.from_bytes(head, "little")
+        kind, size = word >> 1 & 3, word >> 3
+        if kind == _OTHER or size > self._largest:
+            raise Corrupt("block: header")
+        return bool(word & 1), kind, size, 1 if kind == _RLE else size
+
+    def take(self, kind: int, size: int, block: bytes) -> None:
+        """Decode one block.
+
+        Raises:
+            Corrupt: It is not well formed, or makes more than it may.
+        """
+        if kind == _COMPRESSED:
+            self._decompress(block)
+        else:
+            self._append(block * size if kind == _RLE else block, self.limit)
 
     def _append(self, data: bytes, limit: int) -> None:
         if len(self.content.out) + len(data) > limit:
@@ -57,7 +78,7 @@ class Blocks:
         self.content.out += data
 
     def _decompress(self, block: bytes) -> None:
-        limit = self._size  # RFC 8878 3.1.1.2.4 has less; not every decoder looks (FORMAT 2.4)
+        limit = self.limit  # RFC 8878 3.1.1.2.4 has less; not every decoder looks (FORMAT 2.4)
         literals, at = self._literals(block)
         count, at = _sequence_count(block, at)
         if count:

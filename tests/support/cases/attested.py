@@ -6,7 +6,7 @@ import base64
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -43,8 +43,12 @@ UNDECIDED = frozenset(
     {
         *("trusted-root-missing", "evidence-form-unknown", "evidence-algorithm-unknown"),
         *("evidence-too-large", "evidence-unread", "attestation-unchecked"),
+        *("trusted-root-malformed", "certificate-unknown-extension"),
+        *("kind-unchecked", "sbom-link-unchecked"),
     }
 )
+Given = bytes | Callable[[bytes], bytes]
+"""Evidence beside a kit; some follows from the kit."""
 
 
 def seeded(name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
@@ -131,7 +135,7 @@ class PolicyCase:
     Attributes:
         name: Of its directory, but for ``_fail``.
         why: What is special or wrong.
-        requirement: What the policy asks for.
+        requirement: What the policy asks for; empty for nothing.
         evidence: Documents below ``evidence/``.
         code: Of what decides; empty if the kit is verified.
         attesters: Whom the policy names.
@@ -142,6 +146,8 @@ class PolicyCase:
         how: How the kit is read: ``file``; ``pipe``, from standard input; ``quick``, without
             decoding its payload; ``index``, no further than its list of members.
         image: Whether the component is an image, compressed, with its signature beside it.
+        rules: More of what the policy says of the line.
+        kit: More of what `tests.support.attesting.kit_with` is told.
     """
 
     name: str
@@ -151,11 +157,13 @@ class PolicyCase:
     code: str = ""
     attesters: tuple[Mapping[str, Any], ...] = (ALICE,)
     overrides: tuple[Mapping[str, Any], ...] = ()
-    given: tuple[bytes, ...] = ()
+    given: tuple[Given, ...] = ()
     roots: tuple[bytes, ...] = (ROOT,)
     index: bytes | None = b""
     how: str = "file"
     image: bytes = b""
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    kit: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def directory(self) -> str:
@@ -168,22 +176,26 @@ class PolicyCase:
             "type": "https://offline-kit.example/policy/v1",
             "name": "vector",
             "attesters": list(self.attesters),
-            "lines": [{"line": LINE, "attestations": [dict(self.requirement)]}],
+            "lines": [{"line": LINE, "attestations": [dict(self.requirement)], **self.rules}],
             "overrides": list(self.overrides),
         }
+        if not self.requirement:
+            del value["lines"][0]["attestations"]
         return (json.dumps(value, indent=1) + "\n").encode()
 
     def files(self) -> dict[str, bytes]:
         """Return what belongs into the directory; the kit is not compressed here."""
-        more: dict[str, Any] = {"data": image_layout(self.image), "components": IMAGE, "level": 3}
-        index = self.index if self.evidence else None
-        kit = kit_with(self.evidence, index=index, **(more if self.image else {}))
+        more: dict[str, Any] = dict(self.kit)
+        if self.image:
+            more.update(data=image_layout(self.image), components=IMAGE, level=3)
+        kit = kit_with(self.evidence, index=self.index if self.evidence else None, **more)
         verdict = "verified" if not self.code else "rejected"
         verdict = "undecided" if self.code in UNDECIDED else verdict
         status = {"verified": 0, "undecided": 3, "rejected": 4}[verdict]
         files = {"kit.gz": kit, "policy.json": self.policy()}
         roots = {f"trusted-root-{n}.json": data for n, data in enumerate(self.roots)}
-        given = {f"evidence-{n}.json": data for n, data in enumerate(self.given)}
+        made = [data if isinstance(data, bytes) else data(kit) for data in self.given]
+        given = {f"evidence-{n}.json": data for n, data in enumerate(made)}
         value = {
             "description": self.why,
             "kitSha256": sha256(kit),

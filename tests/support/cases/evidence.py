@@ -26,6 +26,12 @@ from tests.support.bundles import (
     NAME,
     text,
 )
+from tests.support.cases import (
+    evidencechains,
+    evidenceforms,
+    evidencerules,
+    evidencesigstore,
+)
 from tests.support.cases.attested import (
     ALICE,
     ANY_TAG,
@@ -520,4 +526,8 @@ TABLE: list[PolicyCase] = [
 
 def every_policy_case() -> dict[str, Callable[[], dict[str, bytes]]]:
     """Return what makes the files of each vector, by its directory."""
-    return {each.directory: each.files for each in sorted(TABLE, key=lambda each: each.directory)}
+    tables = (TABLE, evidenceforms.TABLE, evidencerules.TABLE, evidencesigstore.TABLE)
+    every = [each for table in (*tables, evidencechains.TABLE) for each in table]
+    cases = {each.directory: each.files for each in sorted(every, key=lambda each: each.directory)}
+    assert len({each.name for each in every}) == len(every)
+    return cases

@@ -22,7 +22,7 @@ from verifier.core.errors import ExitStatus, KitError
 from verifier.core.limits import FRAME, KIB, MIB
 from verifier.core.pipeline import Job
 from verifier.run import run
-from verifier.show.report import report_value
+from verifier.show.reportvalue import report_value
 
 NAME = "demo-1.0.tar.zst"
 FILES = {
@@ -351,6 +351,27 @@ def test_a_file_that_cannot_be_read(
     error = refused(lambda: made(spec, out))
     assert (error.code, error.status) == ("source-unreadable", ExitStatus.UNDECIDED)
     assert "a/second" in error.where
+    assert names(out) == []
+
+
+def test_all_that_a_host_refuses_against_the_modes_is_named(
+    spec: KitSpec, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ACL or a label is seen when a file is opened; one at a time meant a build for each."""
+    barred = {b"p", b"r"}
+    for name in (b"p", b"q", b"r"):
+        (spec.base / "src" / "a" / os.fsdecode(name)).write_text("x")
+    opened = os.open
+
+    def opening(name: Any, *arguments: Any, **more: Any) -> int:
+        if name in barred and "dir_fd" in more:
+            raise PermissionError(13, "Permission denied")
+        return opened(name, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", opening)
+    error = refused(lambda: made(spec, out))
+    assert (error.code, error.status) == ("source-unreadable", ExitStatus.UNDECIDED)
+    assert ("a/p" in str(error), "a/q" in str(error), "a/r" in str(error)) == (True, False, True)
     assert names(out) == []
 
 

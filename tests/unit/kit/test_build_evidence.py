@@ -56,6 +56,27 @@ def index_of(kit: BuiltKit, out: Path) -> list[str]:
     return [line for line in text.decode().splitlines() if not line.endswith(own)]
 
 
+def test_what_no_site_looks_into_is_named(tmp_path: Path) -> None:
+    """Its policy would be undecided for ever; an SBOM of that size is nothing special."""
+    about = {"sha256": sha256(PAYLOAD["tools/run"])}
+    large = compact(statement("https://kinds.example/1", about)) + b" " * (4 << 20)
+    sbom = compact({"bomFormat": "CycloneDX"}) + b" " * (4 << 20)
+    kit = make(
+        tmp_path, {"large.json": large, "sbom.json": sbom, "small.json": large[:1000].strip()}
+    )
+    (note,) = [note for note in kit.notes if "no site looks into it" in note]
+    assert note == "evidence/papers/large.json has more than 4194304 bytes: no site looks into it"
+
+
+def test_an_index_that_no_site_looks_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.evidence.index.MEMBER", 300)
+    kit = make(tmp_path, {"a.txt": b"words", "b.txt": b"more words", "c.txt": b"and more"})
+    (note,) = [note for note in kit.notes if "evidence.index" in note]
+    assert note.startswith("evidence/evidence.index has more than 300 bytes")
+
+
 def test_index_has_a_line_for_each_document_and_subject(tmp_path: Path) -> None:
     about = [{"sha256": sha256(PAYLOAD["tools/run"])}, {"sha512": "ab" * 64}]
     papers = {

@@ -196,7 +196,7 @@ def test_a_line_of_the_lock_that_was_changed_by_hand(
         status, _, err = run(*command)
         assert status == 2, err
         assert "lock-edited]: " in err
-        assert f"{part!r} was changed by hand" in err
+        assert f"what it says of {part!r} is not what" in err
         assert "--update NAME" in err
     assert run("lock", "--update", part)[0] == 0
     assert lock.read_text() == written
@@ -248,3 +248,94 @@ def test_a_damaged_kit_gives_nothing(run: Run, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "store")
     assert run("rebuild", "--check", str(kit), "kit.toml")[0] == 4
     assert not list((tmp_path / "store").rglob(hashlib.sha256(DATA).hexdigest()))
+
+
+# --- where the store is ----------------------------------------------------------------------
+
+WAYS = ["option", "variable", "kit.toml", "offline-kit.toml"]
+
+
+def name_store(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Name the directory "mine" in one of the ways; return words for each command."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("OFFLINE_KIT_STORE")
+    if way == "option":
+        return ["--store-dir", "mine"]
+    if way == "variable":
+        monkeypatch.setenv("OFFLINE_KIT_STORE", "mine")
+    else:
+        with open(tmp_path / way, "a") as file:
+            file.write('\n[release]\nstore-dir = "mine"\n')
+    return []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_all_commands_use_the_store_that_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    words = name_store(way, tmp_path, monkeypatch)
+    assert run("lock", *words)[0] == 0
+    (tmp_path / "tool").unlink()
+    keys = [f"--key={KEYS / name}.pem" for name in ("alice", "bob")]
+    status, _, err = run("build", "--root", str(ROOT_FILE), "--out", "out", *keys, *words)
+    assert status == 0, err
+    subject = ["--type", "https://app.example/t", "--subject", "component:app", "--in", "kit.toml"]
+    (tmp_path / "own.json").write_text("{}")
+    attest = ["attest", "own.json", *subject, "--key", f"{KEYS}/sums.pem", "--out", "a.json"]
+    for command in (
+        ["rebuild", "out/app-1"],
+        ["digest", "kit.toml", "app"],
+        ["sbom", "write"],
+        attest,
+        ["lock", "--check"],
+        ["store", "verify"],
+    ):
+        status, _, err = run(*command, *words)
+        assert status == 0, (command, err)
+    assert run("store", "path", *words)[1] == "mine\n"
+    assert "store: " in run("doctor", *words)[1]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_nearest_word_names_the_store(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+
+    def shown() -> tuple[str, str]:
+        row = json.loads(run("config", "show", "--json")[1])["values"]["store-dir"]
+        assert run("store", "path")[1] == row["value"] + "\n"
+        return row["value"], row["from"].partition(":")[0]
+
+    assert shown() == (str(tmp_path / "store"), "the variable OFFLINE_KIT_STORE")
+    monkeypatch.delenv("OFFLINE_KIT_STORE")
+    assert shown() == ("/cache/offline-kit/store", "nobody")
+    (tmp_path / "offline-kit.toml").write_text('[release]\nstore-dir = "far"\n')
+    assert shown() == ("far", "offline-kit.toml")
+    with open(tmp_path / "kit.toml", "a") as file:
+        file.write('\n[release]\nstore-dir = "near"\n')
+    assert shown() == ("near", "kit.toml")
+    monkeypatch.setenv("OFFLINE_KIT_STORE", "set")
+    assert shown() == ("set", "the variable OFFLINE_KIT_STORE")
+    assert run("store", "path", "--store", "typed")[1] == "typed\n"
+    assert run("store", "path", "--store-dir", "typed")[1] == "typed\n"
+
+
+def test_a_store_given_to_the_flag_for_raw_frames_is_explained(run: Run, tmp_path: Path) -> None:
+    assert run("lock")[0] == 0
+    status, _, err = run("build", "--store", "store", "--root", str(ROOT_FILE))
+    assert (status, "--store-dir DIR" in err) == (2, True), err
+    assert run("build", "--store", "--root", str(ROOT_FILE), "--out", "out")[0] == 0
+
+
+def test_no_tree_carries_the_store(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "file").write_text("one")
+    text = (tmp_path / "kit.toml").read_text()
+    (tmp_path / "kit.toml").write_text(text.replace('file = "own.txt"', 'dir = "src"'))
+    inside = ("--store-dir", "src/store")
+    assert run("lock", *inside)[0] == 0
+    status, _, err = run("build", "--root", str(ROOT_FILE), "--out", "out", *inside)
+    assert status == 2
+    assert "error[source-secret]" in err
+    assert "'src/store': is the store of what was fetched" in err

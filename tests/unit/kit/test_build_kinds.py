@@ -9,7 +9,7 @@ import pytest
 from kit.build import KindBroken
 from kit.errors import SpecInvalid
 from kit.spec import KitSpec, load_spec, parse_spec
-from kit.spec.model import _KIND_OF
+from kit.spec.parts import _KIND_OF
 from kit.spec.sources import FETCHED
 from tests.support.cases.kinds import package
 from tests.support.kindfiles import GOOD, Files, integrity, npm

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,59 +13,33 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 
-from kit.fetch import Fetched, fetch, mirror
-from kit.net.client import Client, Ways
+from kit.fetch import mirror
 from kit.places.choose import Access, open_reader, open_writer
 from kit.places.directory import DirectoryPlace
 from kit.places.model import Writer, entry_key, object_key, part_size
 from kit.places.sending import measure
 from kit.publish import Published, publish, read_history
 from kit.releases.entry import make_entry
-from kit.releases.history import Head, head_of
+from kit.releases.history import head_of
 from kit.spec import load_spec
 from tests.support.making import ROOT_FILE, build_kit, key, pinned
 from tests.support.people import SIGNER as SIGNER_FIELD
 from tests.support.people import sign_root, signed_root
+from tests.support.pipelines import tree
+from tests.support.placing import CLIENT, SIGNER, code, flip, get, put, race
+from tests.support.placing import PUBLISHER as KEY
 from tests.support.program import Run
-from tests.support.releases import kit_of, publisher, release, releases
+from tests.support.releases import LINE, kit_of, publisher, release, releases
 from tests.support.running import Grounds, step
-from tests.support.webserver import Answer, web, whole
+from tests.support.webserver import Answer, cut, web, whole
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.trust import parse_root
-
-SIGNER, KEY = publisher()
-LINE = "demo/stable"
-CLIENT = Client(Ways(proxies={}, sleep=lambda seconds: None))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with two sealed releases, 1.0 and 1.1, and another 1.0."""
     return releases(tmp_path_factory.mktemp("releases"))
-
-
-def put(kit: Path, *places: Writer, dry_run: bool = False) -> Published:
-    return publish(kit, places, SIGNER, KEY, workers=1, dry_run=dry_run)
-
-
-def get(place: DirectoryPlace, out: Path, version: str = "", pin: Head | None = None) -> Fetched:
-    return fetch(
-        place,
-        LINE,
-        version,
-        out,
-        publishers=[KEY],
-        root=pinned(),
-        client=CLIENT,
-        pin=pin,
-        workers=1,
-    )
-
-
-def code(call: Callable[[], object]) -> str:
-    with pytest.raises(KitError) as caught:
-        call()
-    return caught.value.code
 
 
 def test_what_is_published_is_fetched_byte_for_byte(made: Path, tmp_path: Path) -> None:
@@ -115,6 +88,26 @@ def test_publishing_again_is_nothing_and_another_kit_is_a_conflict_with_both_dig
         assert measure(kit_of(made, name)).file.sha256 in str(caught.value)
 
 
+def test_what_is_gone_from_a_place_is_put_back_and_nothing_else(
+    made: Path, tmp_path: Path, offline_kit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was found corrupted is removed there, and published again."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = DirectoryPlace(tmp_path / "place")
+    record = put(kit_of(made, "one"), place).entry.record
+    before = tree(place.path)
+    gone = [record.kit, *(file for file in record.files if file.name.endswith(".release.json"))]
+    for file in gone:
+        (place.path / object_key(file)).unlink()
+    outcome = put(kit_of(made, "one"), place).outcomes[0]
+    assert (outcome.created, outcome.sent) == (False, [file.name for file in gone])
+    assert tree(place.path) == before
+    (place.path / object_key(record.kit)).unlink()
+    command = ["publish", str(kit_of(made, "one")), "--to", f"dir:{place.path}"]
+    status, out, _ = offline_kit(*command, "--key", key("sums"))
+    assert (status, "published already; 1 file sent, " in out) == (0, True)
+
+
 def test_an_older_sequence_is_not_published(made: Path, tmp_path: Path) -> None:
     place = DirectoryPlace(tmp_path / "place")
     put(kit_of(made, "two"), place)
@@ -127,10 +120,8 @@ def test_looking_first_writes_nothing(made: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "place").exists()
 
 
-def test_of_eight_that_race_one_wins_and_seven_are_told(made: Path, tmp_path: Path) -> None:
+def test_of_eight_that_race_one_wins_and_seven_are_told(tmp_path: Path) -> None:
     """Eight different kits of one line; each release is whole, whoever came first."""
-    kits = [release(tmp_path / f"r{i}", f"2.{i}", 20, b"%d" % i) for i in range(8)]
-    results: list[str] = []
     barrier = threading.Barrier(8)
 
     class Late(DirectoryPlace):
@@ -138,23 +129,10 @@ def test_of_eight_that_race_one_wins_and_seven_are_told(made: Path, tmp_path: Pa
             barrier.wait(60)
             return super().create(record, data)
 
-    def run(kit: Path) -> None:
-        try:
-            done = put(kit, Late(tmp_path / "place"))
-            results.append(f"won {done.entry.record.version}")
-        except KitError as error:
-            results.append(error.code)
-
-    threads = [threading.Thread(target=run, args=(kit,)) for kit in kits]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    won = [result for result in results if result.startswith("won")]
-    assert len(won) == 1, results
-    assert results.count("entry-taken") == 7
+    results = race(tmp_path, lambda: Late(tmp_path / "place"))
+    assert sorted(results) == ["entry-taken"] * 7 + ["won"]
     (entry,) = read_history(DirectoryPlace(tmp_path / "place"), LINE, [KEY])
-    assert f"won {entry.record.version}" == won[0]
+    assert entry.record.version.startswith("2.")
     assert get(DirectoryPlace(tmp_path / "place"), tmp_path / "low").new
 
 
@@ -228,13 +206,6 @@ def test_a_key_that_never_signs_the_same_twice_is_named_where_that_matters(
 # --- what lies there is another -----------------------------------------------------------------
 
 
-def _flip(path: Path) -> None:
-    path.chmod(0o644)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data))
-
-
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
@@ -254,29 +225,19 @@ def test_corruption_at_rest_is_noticed_and_nothing_gets_its_name(
     named = {file.name: tmp_path / "place" / object_key(file) for file in record.files}
     line = LINE
     if what == "kit":
-        _flip(named[record.kit_file])
+        flip(named[record.kit_file])
     elif what == "marker":
-        _flip(named["demo-1.0.sealed.json"])
+        flip(named["demo-1.0.sealed.json"])
     elif what == "gone":
         named["SHA256SUMS"].unlink()
     elif what == "entry":
-        _flip(tmp_path / "place" / entry_key(LINE, 1))
+        flip(tmp_path / "place" / entry_key(LINE, 1))
     elif what == "entry of another line":
         line = "demo/other"
         shutil.copytree(tmp_path / "place/lines/demo~stable", tmp_path / "place/lines/demo~other")
     publishers = [publisher("mallory")[1]] if what == "publisher" else [KEY]
-    with pytest.raises(KitError) as caught:
-        fetch(
-            place,
-            line,
-            "",
-            tmp_path / "low",
-            publishers=publishers,
-            root=pinned(),
-            client=CLIENT,
-            workers=1,
-        )
-    assert caught.value.code.startswith(expected)
+    told = code(lambda: get(place, tmp_path / "low", line=line, publishers=publishers))
+    assert told.startswith(expected)
     assert not (tmp_path / "low" / "demo-1.0").exists()
 
 
@@ -347,16 +308,7 @@ def test_a_kit_of_strangers_is_refused_whoever_published_it(made: Path, tmp_path
     signed["roles"]["targets"]["threshold"] = 1
     strangers = parse_root(sign_root(signed))
     with pytest.raises(KitError) as caught:
-        fetch(
-            place,
-            LINE,
-            "",
-            tmp_path / "low",
-            publishers=[KEY],
-            root=strangers,
-            client=CLIENT,
-            workers=1,
-        )
+        get(place, tmp_path / "low", root=strangers)
     assert caught.value.status is ExitStatus.REJECTED
     assert not (tmp_path / "low" / "demo-1.0").exists()
 
@@ -378,7 +330,7 @@ def test_what_was_fetched_is_proved_again_and_another_is_not_written_over(
     put(kit_of(made, "one"), place)
     first = get(place, tmp_path / "low")
     assert not get(place, tmp_path / "low").new
-    _flip(first.directory / "SHA256SUMS")
+    flip(first.directory / "SHA256SUMS")
     assert code(lambda: get(place, tmp_path / "low")) == "output-exists"
 
 
@@ -419,17 +371,44 @@ def test_a_web_server_gives_the_same(made: Path, tmp_path: Path) -> None:
                 answer: Answer = whole(path.read_bytes())
                 server.routes[f"/r/{path.relative_to(directory).as_posix()}"] = answer
         reader = open_reader(f"{server.url}/r", Access(CLIENT))
-        done = fetch(
-            reader,
-            LINE,
-            "1.0",
-            tmp_path / "low",
-            publishers=[KEY],
-            root=pinned(),
-            client=CLIENT,
-            workers=1,
-        )
+        done = get(reader, tmp_path / "low", "1.0")
     assert done.new
+
+
+@pytest.mark.parametrize("phase", ["receiving", "verifying"])
+def test_a_fetch_that_is_killed_leaves_no_name_and_goes_on_where_it_was(
+    made: Path, tmp_path: Path, phase: str
+) -> None:
+    directory, low = tmp_path / "place", tmp_path / "low"
+    name = put(kit_of(made, "one"), DirectoryPlace(directory)).entry.record.kit_file
+
+    def killing(what: str, done: int, total: int) -> None:
+        if (what == name and 0 < done < total) if phase == "receiving" else what.startswith(phase):
+            os.kill(os.getpid(), 9)
+
+    with web() as server:
+        for path in (path for path in sorted(directory.rglob("*")) if path.is_file()):
+            data = path.read_bytes()
+            answer = cut(data, len(data) // 3 + 1) if path.name == name else whole(data)
+            server.routes[f"/r/{path.relative_to(directory).as_posix()}"] = answer
+        reader = open_reader(f"{server.url}/r", Access(CLIENT))
+        child = os.fork()
+        if child == 0:  # pragma: no cover - it is killed
+            try:
+                get(reader, low, progress=killing)
+            finally:
+                os._exit(1)
+        _, ended = os.waitpid(child, 0)
+        assert os.WTERMSIG(ended) == 9
+        assert [path.name for path in low.iterdir() if not path.name.startswith(".")] == []
+        before = len(server.asked)
+        assert get(reader, low).new
+        again = [asked for asked in server.asked[before:] if asked.path.endswith(name)]
+    assert [path.name for path in low.iterdir()] == ["demo-1.0"]
+    if phase == "receiving":
+        assert int(again[0].headers["Range"].removeprefix("bytes=").rstrip("-")) > 0
+    else:
+        assert again == [], "what has arrived is not fetched twice"
 
 
 @pytest.mark.parametrize(
@@ -452,7 +431,7 @@ def test_what_cannot_be_published_is_named(made: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "link").symlink_to("SHA256SUMS")
     assert code(lambda: put(kit, place)) == "release-untidy"
     (tmp_path / "out" / "link").unlink()
-    _flip(tmp_path / "out" / "SHA256SUMS")
+    flip(tmp_path / "out" / "SHA256SUMS")
     assert code(lambda: put(kit, place)) == "release-differs"
     assert not (tmp_path / "place").exists()
 
@@ -468,13 +447,13 @@ def test_what_is_read_back_must_be_what_was_sent(
     assert put(kit_of(made, "one"), place).outcomes[0].created
     assert offline_kit(*command)[0] == 0
     (sums,) = place.path.glob("objects/sha256/*/SHA256SUMS")
-    _flip(sums)
+    flip(sums)
     status, _, err = offline_kit(*command)
     assert (status, "error[place-differs]" in err, "SHA256SUMS" in err) == (4, True, True)
     shutil.rmtree(place.path / "lines")
     assert offline_kit(*command)[0] == 4
     assert not (place.path / "lines").exists()
-    _flip(sums)
+    flip(sums)
     assert offline_kit(*command)[0] == 0
     assert (place.path / "lines").exists()
 

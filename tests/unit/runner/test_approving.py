@@ -31,7 +31,23 @@ def ssh_key(place: Path, name: str) -> tuple[Path, str]:
     return path, base64.b64decode(words[1])[19:].hex()
 
 
-def operators(keys: dict[str, tuple[str, str]], scheme: str) -> bytes:
+POLICY = {
+    "type": "https://offline-kit.example/policy/v1",
+    "name": "hall 2",
+    "otherLines": "allow",
+    "rootExpiry": "enforce",
+}
+LATE = {
+    "name": "late",
+    "code": "root-expired",
+    "line": "demo/stable",
+    "reason": "the ceremony is on Friday",
+}
+
+
+def operators(
+    keys: dict[str, tuple[str, str]], scheme: str, expires: str = "2036-11-24T00:00:00Z"
+) -> bytes:
     """Return a root of operators: from name to scheme and public key; self-signed."""
     own = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     public = own.public_key().public_bytes_raw().hex()
@@ -51,7 +67,7 @@ def operators(keys: dict[str, tuple[str, str]], scheme: str) -> bytes:
         "_type": "root",
         "spec_version": "1.0",
         "version": 1,
-        "expires": "2036-11-24T00:00:00Z",
+        "expires": expires,
         "keys": table,
         "roles": {"root": role, "timestamp": role, "snapshot": role, "targets": targets},
     }
@@ -119,6 +135,46 @@ def test_what_is_no_approval_is_refused(waiting: tuple[Grounds, dict[str, Path]]
     done = grounds.then("approve", 2, "a", "--out", str(grounds.top / "x"))
     assert "is no gate that asks for people" in done.stderr
     grounds.then("resume", 6)
+
+
+def test_an_expired_root_of_operators_is_named_and_refused_where_the_policy_says_so(
+    waiting: tuple[Grounds, dict[str, Path]],
+) -> None:
+    grounds, keys = waiting
+    public = {
+        name: (
+            "x-offline-kit-sshsig-ed25519",
+            base64.b64decode(keys[name].with_suffix(".pub").read_text("ascii").split()[1])[
+                19:
+            ].hex(),
+        )
+        for name in ("ann", "bob")
+    }
+    late = operators(public, "ssh", "2026-01-01T00:00:00Z")
+    (grounds.trust / "operators.json").write_bytes(late)
+    message, policy = grounds.top / "approval", grounds.trust / "policy.json"
+    said = "warning: the operators' root, version 1, expired on 2026-01-01T00:00:00Z"
+    assert said in grounds.go(grounds.new("plan")).stdout
+    assert said in grounds.then("status").stdout
+    assert grounds.state()["operators"]["expired"] is True
+    grounds.then("approve", 0, "go", "--out", str(message))
+    signed = ["go", "--trust", str(grounds.trust), "--signature"]
+    ann, bob = (str(sign(keys[name], message)) for name in ("ann", "bob"))
+    policy.write_text(json.dumps(POLICY), encoding="utf-8")
+    done = grounds.then("approve", 3, *signed, ann)
+    assert "error[root-expired]" in done.stderr
+    assert grounds.then("approve", 0, "go", "--out", f"{message}2").stdout.startswith("wrote")
+    policy.write_text(json.dumps({**POLICY, "overrides": [LATE]}), encoding="utf-8")
+    done = grounds.then("approve", 0, *signed, ann)
+    assert "let pass: root-expired: override 'late': the ceremony is on Friday" in done.stdout
+    policy.write_text(json.dumps({**POLICY, "rootExpiry": "report"}), encoding="utf-8")
+    done = grounds.then("approve", 0, *signed, bob)
+    assert said in done.stdout
+    assert "2 of 2" in done.stdout
+    assert said in grounds.then("resume").stdout
+    assert grounds.state()["overrides"] == [
+        "root-expired: override 'late': the ceremony is on Friday"
+    ]
 
 
 def test_a_key_of_the_publisher_is_no_operators(waiting: tuple[Grounds, dict[str, Path]]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from runner.container import Box, make_places
 from runner.errors import PreflightFailed
+from runner.program import Start, surroundings
 from runner.settings import ENGINES
+from verifier.typed import replace
 
-SECRET = {"PATH": "/bin", "SMALL_SECRET": "hunter2hunter2"}
+PLAIN, SECRET = {"PATH": "/bin"}, {"SMALL_SECRET": "hunter2hunter2"}
 
 
 def box(by: str, root: str = "/image") -> Box:
@@ -20,7 +24,7 @@ def box(by: str, root: str = "/image") -> Box:
 
 @pytest.mark.parametrize("by", ENGINES)
 def test_no_secret_stands_in_a_command_line(by: str) -> None:
-    with box(by).words(["/kit/tools/x", "--all"], "name", "/scratch", SECRET) as words:
+    with box(by).words(["/kit/tools/x", "--all"], "name", "/scratch", PLAIN, SECRET) as words:
         assert words[0] == f"/usr/bin/{by}"
         assert "hunter2" not in " ".join(words)
         if by == "runc":
@@ -38,7 +42,7 @@ def test_no_secret_stands_in_a_command_line(by: str) -> None:
 
 @pytest.mark.parametrize("by", ENGINES)
 def test_the_kit_is_read_and_data_is_written(by: str) -> None:
-    with box(by).words(["x"], "name", "/scratch", SECRET) as words:
+    with box(by).words(["x"], "name", "/scratch", PLAIN, SECRET) as words:
         if by == "runc":
             text = (Path(words[words.index("--bundle") + 1]) / "config.json").read_text("utf-8")
             mounts = json.loads(text)["mounts"]
@@ -51,6 +55,17 @@ def test_the_kit_is_read_and_data_is_written(by: str) -> None:
             volumes = [words[n + 1] for n in range(len(words)) if words[n] == "--volume"]
             modes = {v.split(":")[0]: "ro" if v.endswith(":ro") else "rw" for v in volumes}
     assert modes == {"/kit": "ro", "/data": "rw", "/scratch": "rw"}
+
+
+def test_engines_with_a_configuration_have_the_home_of_their_user() -> None:
+    homes = {by: box(by).home for by in ENGINES}
+    own = pwd.getpwuid(os.getuid()).pw_dir
+    assert homes == {"bwrap": "", "runc": "", "podman": own, "docker": own}
+    start = Start(["x"], {}, "/scratch", "mark", "/output", 1, home=own)
+    assert surroundings(start)["HOME"] == own
+    assert surroundings(replace(start, home=""))["HOME"] == "/scratch"
+    with box("podman").words(["x"], "name", "/s", {"HOME": "/s"}, SECRET) as words:
+        assert "HOME=/s" in words  # of the program, which is not where podman's things are
 
 
 def test_a_container_has_one_name_for_one_mark() -> None:
@@ -83,7 +98,10 @@ def test_places_are_made_in_the_image_and_never_through_a_link(tmp_path: Path) -
 
 def test_what_a_killed_runner_left_in_memory_goes_with_the_next() -> None:
     own, other = box("runc", "/a/root"), box("runc", "/b/root")
-    with own.words(["x"], "n", "/s", SECRET) as one, other.words(["x"], "n", "/s", SECRET) as two:
+    with (
+        own.words(["x"], "n", "/s", PLAIN, SECRET) as one,
+        other.words(["x"], "n", "/s", PLAIN, SECRET) as two,
+    ):
         places = [Path(words[words.index("--bundle") + 1]) for words in (one, two)]
         own.forget()  # as the next runner of the run does
         assert [place.exists() for place in places] == [False, True]

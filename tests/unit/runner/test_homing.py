@@ -20,7 +20,7 @@ from kit.spec import load_spec
 from runner.cli import main
 from runner.homing.judge import Evidence, verify
 from runner.homing.spec import spec_text
-from runner.kitside import look_under
+from runner.kitside import Looked, look_under
 from tests.conftest import Judge
 from tests.support.authenticator import Authenticator
 from tests.support.homes import OPERATOR, STRANGER, operators_root, public_of, write_operators
@@ -28,7 +28,7 @@ from tests.support.making import REPOSITORY, ROOT_FILE, pinned
 from tests.support.running import HEAD, Grounds, step
 from verifier.core.errors import KitError
 from verifier.core.signature import SSHSIG_SK
-from verifier.core.trust import parse_root
+from verifier.core.trust import Root, parse_root
 
 pytestmark = pytest.mark.slow
 RUNS = REPOSITORY / "fixtures" / "runs"
@@ -184,6 +184,23 @@ def test_the_release_team_reads_it_as_text_json_and_a_page(
     assert "<td>gate:open: olga said yes" in page.read_text("utf-8")
 
 
+def test_what_is_said_of_operators_is_of_the_root_that_it_was_held_to(
+    closed: Grounds, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read a second time, it could be another one by then."""
+    operators = tmp_path / "operators.json"
+    operators.write_bytes((closed.trust / "operators.json").read_bytes())
+
+    def held_then_gone(path: str, root: Root, kit: Looked) -> Evidence:
+        operators.unlink()
+        return verify(path, root, kit)
+
+    monkeypatch.setattr("kit.runbook.evidence.verify", held_then_gone)
+    words = ["evidence", "verify", str(evidence), "--kit", str(closed.kit)]
+    said = invoke(*words, "--root", str(ROOT_FILE), "--operators", str(operators), "--json")
+    assert json.loads(said)["operators"]["version"] == 1
+
+
 def test_hardware_and_agents_seal_it(closed: Grounds, tmp_path: Path, judge: Judge) -> None:
     judge("ssh-keygen")
     key = Authenticator(b"offline-kit in hardware 32 bytes")
@@ -295,6 +312,37 @@ def planned(grounds: Grounds, evidence: Path, status: int) -> str:
         found = main(words, {})
     assert found == status, said.getvalue()
     return said.getvalue()
+
+
+def test_an_expired_root_of_operators_seals_nothing_where_the_policy_says_so(
+    closed: Grounds, tmp_path: Path
+) -> None:
+    policy, theirs = closed.trust / "policy.json", closed.trust / "operators.json"
+    value = {
+        "type": "https://offline-kit.example/policy/v1",
+        "name": "hall 2",
+        "otherLines": "allow",
+        "rootExpiry": "enforce",
+    }
+    late = {"name": "late", "code": "root-expired", "line": "demo/stable", "reason": "on Friday"}
+    said, good = "warning: the operators' root, version 1, expired on", theirs.read_bytes()
+    key = ["--key", str(closed.top / "host" / "olga.pem"), "--yes"]
+    try:
+        keys = {"olga": ("ed25519", public_of(OPERATOR))}
+        theirs.write_bytes(operators_root(keys, expires="2026-01-01T00:00:00Z"))
+        assert said in export(closed, 0, tmp_path / "reported", *key)
+        policy.write_text(json.dumps(value), encoding="utf-8")
+        refused = export(closed, 3, tmp_path / "refused", *key)
+        assert said in refused
+        assert "error[root-expired]: operators.json" in refused
+        assert list((tmp_path / "refused").iterdir()) == []
+        assert "NOT SEALED" in export(closed, 6, tmp_path / "unsealed", "--yes")
+        policy.write_text(json.dumps({**value, "overrides": [late]}), encoding="utf-8")
+        passed = export(closed, 0, tmp_path / "passed", *key)
+        assert "let pass: root-expired: override 'late': on Friday" in passed
+    finally:
+        policy.unlink(missing_ok=True)
+        theirs.write_bytes(good)
 
 
 def test_an_override_lets_unfit_evidence_pass_and_no_foreign_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -121,13 +122,133 @@ def test_secrets_reach_programs_and_nothing_else(grounds: Grounds) -> None:
     show = b"import os, sys\nprint('said', os.environ['SMALL_SECRET'])\n"
     show += b"print(sorted(os.environ)); open(os.path.join(sys.argv[1], 'seen'), 'w').close()\n"
     look = b"import os, sys\nsys.exit(0 if os.path.exists(sys.argv[1] + '/seen') else 10)\n"
-    book = '[[step]]\nid = "a"\napply = ["tools/show.py", "{place}"]\n'
+    book = '[[step]]\nid = "a"\napply = ["tools/show.py", "{place}"]\nsecrets = ["word"]\n'
     book += 'check = ["tools/look.py", "{place}"]\nundo = { none = "nothing" }\n'
     grounds.make(book, {"tools/show.py": show, "tools/look.py": look})
     said = grounds.begin().stdout
     assert "said [secret]" in said
     for path in grounds.run_directory.rglob("*"):
         assert not path.is_file() or b"hunter2hunter2" not in path.read_bytes(), path
+
+
+# writes which secrets it is given; done when there is a line for its name
+WHICH = b"""\
+import json, os, sys
+place, name = sys.argv[1:3]
+log = os.path.join(place, "given")
+lines = open(log).read().splitlines() if os.path.exists(log) else []
+if "--check" in sys.argv:
+    sys.exit(0 if any(line.split()[0] == name for line in lines) else 10)
+if "--undone" in sys.argv:
+    sys.exit(0 if lines[-1].split()[0] == name else 10)
+with open(log, "a") as file:
+    file.write(" ".join([name, *sorted(k for k in os.environ if k.endswith("_SECRET"))]) + "\\n")
+json.dump({"n": 0}, open("report", "w"))
+print("said", open(os.path.join(place, "third")).read())
+"""
+KEPT = """
+[input.other]
+type = "secret"
+env = "OTHER_SECRET"
+[input.third]
+type = "secret"
+env = "THIRD_SECRET"
+[probe.n]
+run = ["tools/which.py", "{place}", "probe"]
+breach = "/n > 0"
+secrets = ["other"]
+[way.back]
+run = ["tools/which.py", "{place}", "back"]
+check = ["tools/which.py", "{place}", "back", "--undone"]
+secrets = ["other"]
+[[step]]
+id = "none"
+apply = ["tools/which.py", "{place}", "none"]
+check = ["tools/which.py", "{place}", "none", "--check"]
+undo = { way = "back" }
+[[step]]
+id = "one"
+apply = ["tools/which.py", "{place}", "one"]
+check = ["tools/which.py", "{place}", "one", "--check"]
+secrets = ["word"]
+[step.undo]
+run = ["tools/which.py", "{place}", "undo"]
+check = ["tools/which.py", "{place}", "undo", "--undone"]
+[[step]]
+id = "seen"
+kind = "probe"
+probe = "n"
+[[step]]
+id = "off"
+enabled = false
+apply = ["tools/which.py", "{place}"]
+check = ["tools/which.py", "{place}"]
+secrets = ["third", "word"]
+undo = { none = "it is off" }
+[[step]]
+id = "open"
+kind = "gate"
+ask = "Go on?"
+"""
+
+
+def test_a_program_gets_the_secrets_of_its_step_alone(grounds: Grounds) -> None:
+    grounds.make(KEPT, {"tools/which.py": WHICH})
+    value = json.loads(grounds.settings.read_text("utf-8"))
+    done = grounds.go(grounds.new(), 2)
+    assert "secrets.other: is not given, and probe 'n' needs it" in done.stderr
+    host = grounds.top / "host"
+    for name in ("other", "third"):
+        (host / name).write_text(f"{name}-secret-word\n", encoding="utf-8")
+        (host / name).chmod(0o600)
+    (grounds.place / "third").write_text("third-secret-word", encoding="utf-8")
+    value["secrets"]["other"] = {"file": str(host / "other")}
+    grounds.write_settings(value)  # what is off is not asked for
+    assert "said third-secret-word" in grounds.begin(6).stdout
+    grounds.then("rollback")
+    given = (grounds.place / "given").read_text("utf-8").splitlines()
+    assert given == [
+        "none",
+        "one SMALL_SECRET",
+        "probe OTHER_SECRET",
+        "undo SMALL_SECRET",
+        "back OTHER_SECRET",
+    ]
+    # what is given all the same is kept out of outputs, whoever gets it
+    for path in (grounds.place / "given", grounds.runs):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+    value["secrets"]["third"] = {"file": str(host / "third")}
+    grounds.write_settings(value)
+    said = grounds.begin(6).stdout
+    assert "said [secret]" in said
+    assert "third-secret-word" not in said
+
+
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_a_secret_may_come_by_a_descriptor(grounds: Grounds, kind: str) -> None:
+    """It is read once: a plan, the look before a run and the run itself ask for it."""
+    grounds.make(step("a"))
+    value = json.loads(grounds.settings.read_text("utf-8"))
+    if kind == "pipe":
+        number, other = os.pipe()
+        os.write(other, b"hunter2hunter2\n")
+        os.close(other)
+    else:
+        number = os.open(grounds.top / "host" / "secret", os.O_RDONLY)
+    grounds.write_settings({**value, "secrets": {"word": {"descriptor": number}}})
+    try:
+        done = subprocess.run(
+            grounds.new(),
+            pass_fds=[number],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(number)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert grounds.log() == ["--apply a"]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +333,22 @@ def test_abort_takes_nothing_back_and_says_what_stays(grounds: Grounds) -> None:
     assert grounds.state()["phase"] == "abandoned"
 
 
+def test_a_plan_without_settings_says_what_they_must_hold(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    words = ["plan", str(grounds.kit), "--trust", str(grounds.trust)]
+    done = grounds.go(grounds.command(*words), 2)
+    assert "several environments: production, staging" in done.stderr
+    said = grounds.go(grounds.command(*words, "--environment", "staging")).stdout
+    text, _, more = said.partition("\ntarget: ")
+    assert "secrets.word: a secret" in more
+    filled = json.loads(text)
+    assert filled["inputs"] == {"place": ""}
+    filled.update(target="a test", inputs={"place": str(grounds.place)})
+    filled["secrets"]["word"]["file"] = str(grounds.top / "host" / "secret")
+    grounds.write_settings(filled)
+    grounds.begin()
+
+
 def test_a_host_that_is_not_ready_begins_nothing(grounds: Grounds) -> None:
     grounds.make(step("a"), inputs={"place": str(grounds.top / "nowhere")})
     done = grounds.begin(3)
@@ -240,6 +377,22 @@ def test_a_probe_stops_a_step_that_takes_hours(grounds: Grounds) -> None:
     assert "a sample" not in said  # nor is it a line of the step
     assert time.monotonic() - began < 30
     assert grounds.state()["alerts"][0]["probe"] == "lag"
+
+
+def test_an_alert_in_a_long_step_is_told_while_it_runs(grounds: Grounds) -> None:
+    """It stands in the record before the step ends: the runner is killed within it."""
+    probe = '[probe.lag]\nrun = ["tools/lag.py", "{report}"]\nbreach = "/lag > 60"\n'
+    probe += 'every = "100ms"\nthen = "report"\n'
+    lag = b"import sys\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
+    grounds.make(probe + step("a", "--slow=20", watch='["lag"]'), {"tools/lag.py": lag})
+    journal = grounds.run_directory / "journal"
+    told = lambda: journal.exists() and b'"type":"alert"' in journal.read_bytes()  # noqa: E731
+    assert grounds.kill_when(grounds.new("run"), told) == -9
+    assert grounds.state()["alerts"][0] == {"probe": "lag", "why": "lag: /lag > 60"}
+    assert "ALERT lag: /lag > 60" in grounds.then("status").stdout
+    grounds.then("resume", 3, "--json")  # the step is still at work
+    (grounds.place / "a").touch()
+    grounds.then("resume", 0, "--end-survivors")
 
 
 def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:

@@ -24,7 +24,8 @@ from verifier.core.limits import MAX_CONTENT
 from verifier.core.members import Decoder
 from verifier.core.pipeline import Job
 from verifier.run import run
-from verifier.show.report import Report, render_text, report_value
+from verifier.show.report import Report, render_text
+from verifier.show.reportvalue import report_value
 
 CONTENT = text(300_000) + noise(1000)
 SKIPPABLE = b"\x50\x2a\x4d\x18\x04\0\0\0skip"

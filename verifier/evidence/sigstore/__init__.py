@@ -4,5 +4,5 @@
 what is checked, in which order, and what is not.  The modules, from the ground up: `asn1` and
 `keys` read DER; `x509` and `chain` are certificates and who issued them; `sct` is certificate
 transparency; `merkle`, `checkpoint`, `entries` and `rekor` are the transparency log; `timestamp` is
-RFC 3161; `roots`, `bundle` and `identity` are the three inputs.
+RFC 3161; `roots`, `bundle` and `identity` are the three inputs; `errors` is what is said of them.
 """

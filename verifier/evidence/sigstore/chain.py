@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from verifier.core.errors import KitError
-from verifier.evidence.errors import (
+from verifier.evidence.sigstore.asn1 import show_time
+from verifier.evidence.sigstore.errors import (
     CertificateExpired,
     CertificateMisused,
     CertificateUnknownExtension,
     CertificateUntrusted,
 )
-from verifier.evidence.sigstore.asn1 import show_time
 from verifier.evidence.sigstore.x509 import ANY_USE, KEY_CERT_SIGN, Certificate
 from verifier.typed import record
 

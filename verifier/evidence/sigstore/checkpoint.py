@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from verifier.core.jsonstrict import NotStrict, parse_base64
-from verifier.evidence.errors import CheckpointMalformed
+from verifier.evidence.sigstore.errors import CheckpointMalformed
 from verifier.evidence.sigstore.keys import ED25519
 from verifier.evidence.sigstore.roots import Log
 from verifier.typed import record
@@ -85,7 +85,7 @@ def is_by(checkpoint: Checkpoint, log: Log) -> bool:
         ours = name in (checkpoint.origin, checkpoint.origin.split(" ")[0])  # v1: "HOST - TREE"
         if not ours or hint != log.checkpoint_id[:4] or not _names_origin(checkpoint.origin, log):
             continue
-        if log.key.verify(checkpoint.signed, signature, "sha256"):
+        if log.key.verify(checkpoint.signed, signature, log.hash_name):
             return True
     return False
 

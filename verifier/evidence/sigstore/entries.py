@@ -13,11 +13,11 @@ from verifier.evidence.errors import (
     EvidenceAlgorithmUnknown,
     EvidenceFormUnknown,
     EvidenceMalformed,
-    LogEntryMismatch,
 )
 from verifier.evidence.fields import Fields
 from verifier.evidence.foreign import parse_foreign
 from verifier.evidence.sigstore.bundle import HASHES, LogEntry
+from verifier.evidence.sigstore.errors import LogEntryMismatch
 from verifier.evidence.sigstore.keys import HASHES as SIZES
 from verifier.evidence.sigstore.keys import parse_pem
 from verifier.evidence.statement import Envelope

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from verifier.evidence.errors import CertificateMalformed, IdentityMismatch, IssuerMismatch
+from verifier.evidence.sigstore.errors import CertificateMalformed, IdentityMismatch, IssuerMismatch
 from verifier.evidence.sigstore.keys import PublicKey, parse_key_pem
 from verifier.evidence.sigstore.x509 import Certificate, oidc_issuers
 from verifier.typed import record

@@ -6,19 +6,19 @@ import base64
 from collections.abc import Sequence
 
 from verifier.core.jsonstrict import compact
-from verifier.evidence.errors import (
+from verifier.evidence.errors import EvidenceMalformed
+from verifier.evidence.sigstore.bundle import LogEntry, Proof
+from verifier.evidence.sigstore.checkpoint import is_by, parse_checkpoint
+from verifier.evidence.sigstore.errors import (
     CheckpointInvalid,
     CheckpointMismatch,
     CheckpointMissing,
-    EvidenceMalformed,
     LogPromiseInvalid,
     LogPromiseMissing,
     LogProofInvalid,
     LogProofMissing,
     LogUntrusted,
 )
-from verifier.evidence.sigstore.bundle import LogEntry, Proof
-from verifier.evidence.sigstore.checkpoint import is_by, parse_checkpoint
 from verifier.evidence.sigstore.merkle import leaf_hash, root_of
 from verifier.evidence.sigstore.roots import Log
 
@@ -50,7 +50,7 @@ def promised_time(entry: LogEntry, logs: Sequence[Log]) -> int | None:
             "logIndex": entry.index,
         }
     )
-    signers = [log for log in logs if log.key.verify(signed, entry.promise, "sha256")]
+    signers = [log for log in logs if log.key.verify(signed, entry.promise, log.hash_name)]
     if not signers:
         raise LogPromiseInvalid("the log did not sign the entry at this time", where=_WHERE)
     moment = entry.integrated * 1000

@@ -11,10 +11,11 @@ from datetime import datetime, timezone
 
 from verifier.core.errors import KitError
 from verifier.crypto import der
-from verifier.evidence.errors import EvidenceFormUnknown, TrustedRootMalformed
+from verifier.evidence.errors import EvidenceFormUnknown
 from verifier.evidence.fields import Fields
 from verifier.evidence.foreign import parse_foreign
 from verifier.evidence.sigstore.chain import Authority
+from verifier.evidence.sigstore.errors import TrustedRootMalformed
 from verifier.evidence.sigstore.keys import PublicKey, parse_key
 from verifier.evidence.sigstore.x509 import Certificate, parse_certificate
 from verifier.typed import record
@@ -28,6 +29,7 @@ MEDIA_TYPES = (
 MAX_TRUSTED_ROOT = 4 << 20  # bytes; the public-good one has 7 KiB
 MAX_ENTRIES = 64  # of each list
 _WHERE = "trusted root"
+_HASHED = re.compile("_SHA_?(256|384|512)$")  # such as PKIX_ECDSA_P384_SHA_384
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z")
 
 
@@ -39,6 +41,8 @@ class Log:
         key_id: What entries and SCTs call it.
         checkpoint_id: Whose first four bytes stand before a signature of its checkpoints.
         key: Its public key.
+        hash_name: The hash that its signatures of entries and checkpoints are over; an SCT names
+            its own.
         start: From when on it counts, in milliseconds since the epoch.
         end: Until when, both included; None if it has no end.
     """
@@ -46,6 +50,7 @@ class Log:
     key_id: bytes
     checkpoint_id: bytes
     key: PublicKey
+    hash_name: str
     start: int
     end: int | None
 
@@ -127,8 +132,15 @@ def _logs(fields: Fields, name: str) -> tuple[Log, ...]:
         key_id = each.at("logId").data("keyId")
         named = each.has("checkpointKeyId")
         checkpoint_id = each.at("checkpointKeyId").data("keyId") if named else key_id
-        found.append(Log(key_id, checkpoint_id, _key(key), *_valid_for(key)))
+        public = _key(key)
+        found.append(Log(key_id, checkpoint_id, public, _hash(key, public), *_valid_for(key)))
     return tuple(found)
+
+
+def _hash(fields: Fields, key: PublicKey) -> str:
+    """Return the hash that goes with a log's key: by its details, else by its kind."""
+    named = _HASHED.search(fields.text("keyDetails") if fields.has("keyDetails") else "")
+    return f"sha{named[1]}" if named is not None else key.hash_name
 
 
 def _key(fields: Fields) -> PublicKey:

@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from verifier.crypto import der
-from verifier.evidence.errors import (
+from verifier.evidence.errors import EvidenceAlgorithmUnknown
+from verifier.evidence.sigstore import asn1
+from verifier.evidence.sigstore.asn1 import context, oid, read
+from verifier.evidence.sigstore.errors import (
     CertificateMalformed,
-    EvidenceAlgorithmUnknown,
     SctInvalid,
     SctMissing,
     SctUntrusted,
 )
-from verifier.evidence.sigstore import asn1
-from verifier.evidence.sigstore.asn1 import context, oid, read
 from verifier.evidence.sigstore.keys import RSA
 from verifier.evidence.sigstore.roots import Log
 from verifier.evidence.sigstore.x509 import Certificate

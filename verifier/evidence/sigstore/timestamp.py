@@ -11,17 +11,17 @@ from collections.abc import Sequence
 
 from verifier.core.errors import KitError
 from verifier.crypto import der
-from verifier.evidence.errors import (
+from verifier.evidence.errors import EvidenceAlgorithmUnknown
+from verifier.evidence.sigstore import asn1
+from verifier.evidence.sigstore.asn1 import Reader, context, oid, read, show_time
+from verifier.evidence.sigstore.chain import Authority, find_chain
+from verifier.evidence.sigstore.errors import (
     CertificateMisused,
     CertificateUntrusted,
-    EvidenceAlgorithmUnknown,
     TimestampInvalid,
     TimestampMalformed,
     TimestampUntrusted,
 )
-from verifier.evidence.sigstore import asn1
-from verifier.evidence.sigstore.asn1 import Reader, context, oid, read, show_time
-from verifier.evidence.sigstore.chain import Authority, find_chain
 from verifier.evidence.sigstore.keys import HASHES, digest_name, signature_hash
 from verifier.evidence.sigstore.x509 import (
     DIGITAL_SIGNATURE,

@@ -10,24 +10,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from verifier.core.errors import KitError
-from verifier.evidence.errors import (
-    ArtifactNeeded,
+from verifier.evidence.errors import ArtifactNeeded, EvidenceMalformed, SubjectMismatch
+from verifier.evidence.sigstore.bundle import Bundle, LogEntry, Message
+from verifier.evidence.sigstore.chain import find_chain
+from verifier.evidence.sigstore.entries import Signed, check_entry
+from verifier.evidence.sigstore.errors import (
     BundleSignatureInvalid,
     CertificateMisused,
     CertificateUntrusted,
-    EvidenceMalformed,
     LogEntryMissing,
     LogUntrusted,
     SctUntrusted,
     SignerKindMismatch,
     SigningTimeMissing,
-    SubjectMismatch,
     TimestampUntrusted,
     TrustedRootMissing,
 )
-from verifier.evidence.sigstore.bundle import Bundle, LogEntry, Message
-from verifier.evidence.sigstore.chain import find_chain
-from verifier.evidence.sigstore.entries import Signed, check_entry
 from verifier.evidence.sigstore.identity import Identity, Key, check_identity
 from verifier.evidence.sigstore.keys import HASHES, PublicKey
 from verifier.evidence.sigstore.rekor import check_inclusion, check_period, promised_time

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from verifier.crypto import der
-from verifier.evidence.errors import CertificateMalformed
 from verifier.evidence.sigstore import asn1
 from verifier.evidence.sigstore.asn1 import Reader, context, oid, read
+from verifier.evidence.sigstore.errors import CertificateMalformed
 from verifier.evidence.sigstore.keys import PublicKey, parse_key, signature_hash
 from verifier.typed import record
 

@@ -31,6 +31,7 @@ from tests.support.making import (
     read_tree,
 )
 from verifier import cli as verifier_cli
+from verifier.arguments import COMMANDS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -273,7 +274,7 @@ def test_list_is_what_arrives(verify: Run, place: Path) -> None:
 def test_help_names_every_command_and_the_exit_statuses(verify: Run) -> None:
     status, out, _ = verify("--help")
     assert status == 0
-    for command in verifier_cli.COMMANDS:
+    for command in COMMANDS:
         assert command in out
     assert "0 verified, 2 usage, 3 undecided" in out
 

@@ -48,7 +48,7 @@ def test_what_is_missing_has_its_price_and_is_no_failure(
     monkeypatch.setenv("PATH", str(tmp_path))
     ended, by_name = found(offline_kit)
     assert ended == 0
-    for name in ("git", "ssh-keygen", "cosign"):
+    for name in ("git", "ssh-keygen", "cosign", "apt-get", "unshare", "sha256sum"):
         assert by_name[name]["state"] == "missing"
         assert by_name[name]["costs"]
     assert by_name["python"]["state"] == by_name["zstd"]["state"] == "ok"
@@ -106,7 +106,8 @@ def test_places_are_read_and_tried_only_when_asked(
     assert by_name["write dir:place"]["state"] == "not tried"
     assert not Path("place").exists()
     _, by_name = found(offline_kit, "--place", "dir:place", "--probe-write")
-    assert by_name["write dir:place"]["detail"] == "can create"
+    assert by_name["write dir:place"]["detail"] == "this host may create, create once"
+    assert [path.name for path in Path("place").iterdir()] == [".offline-kit-probe"]
     ended, by_name = found(offline_kit, "--place", "dir:alice.pem")
     assert ended == 3
     assert by_name["read dir:alice.pem"]["detail"].startswith("place-invalid")

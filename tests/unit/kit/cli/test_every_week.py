@@ -100,7 +100,7 @@ def test_an_option_wins_and_the_spec_wins_over_what_is_above(offline_kit: Run, p
     assert lines[0] == "read: kit.toml, ../offline-kit.toml"
     assert re.fullmatch(r"out +mine +from kit.toml:\d+", lines[2])
     assert lines[1].endswith(" from ../offline-kit.toml:3")
-    assert re.fullmatch(r"keys\.bob +none +from kit.toml:\d+", lines[5])
+    assert re.fullmatch(r"keys\.bob +none +from kit.toml:\d+", lines[6])
     assert offline_kit("build")[0] == 0
     assert (place / "mine/demo-1.0").exists()
     assert offline_kit("build", "--out", "other")[0] == 0
@@ -129,6 +129,7 @@ EVERYTHING = """\
 [release]
 root = "r.json"
 out = "o"
+store-dir = "st"
 sums-key = "s.pem"
 stages = ["publish", "build"]
 sbom = "check"
@@ -140,6 +141,7 @@ owners = ["Guild"]
 plain-http = ["127.0.0.1:1"]
 ca-file = "ca.pem"
 one-writer = true
+read-back = true
 [release.keys]
 alice = "a.pem"
 [[release.step]]

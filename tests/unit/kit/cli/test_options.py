@@ -6,12 +6,16 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from kit import cli as kit_cli
+from kit.cli.common import app
 from verifier import cli as verifier_cli
 from verifier.show.plain import plain, shell
 
@@ -140,6 +144,33 @@ OFFLINE: list[tuple[Sequence[str], str]] = [
     (("verify", "kit", "--expect", ""), "the value of --expect is empty"),
     (("verify", "kit", "--root", "a", "--root", "b"), "--root is given twice"),
 ]
+
+
+EVERYWHERE = {
+    "--json",
+    "--jobs",
+    "--plain-http",
+    "--ca-file",
+    "--store-dir",
+    "--help",
+}  # they mean the same
+ONE_CHANGE_EACH = "root rotate"  # ten: each is one change of a root, and any of them come together
+
+
+def test_a_command_has_at_most_eight_options_of_its_own() -> None:
+    """More than that nobody reads; what belongs to places and people stands in [release]."""
+
+    def options(words: list[str], command: Any) -> Iterator[tuple[str, int]]:
+        if isinstance(command, TyperGroup):
+            for name in command.list_commands(None):  # type: ignore[arg-type]  # asked by none
+                yield from options([*words, name], command.get_command(None, name))  # type: ignore[arg-type]
+            return
+        names = {one.opts[-1] for one in command.params if one.param_type_name == "option"}
+        yield " ".join(words), len(names - EVERYWHERE)
+
+    found = dict(options([], get_command(app)))
+    assert len(found) > 50
+    assert {name for name, count in found.items() if count > 8} == {ONE_CHANGE_EACH}
 
 
 @pytest.mark.parametrize(("words", "sentence"), OFFLINE, ids=[" ".join(w) for w, _ in OFFLINE])

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from kit.cli import passphrase
-from kit.errors import PassphraseMissing, PassphraseWrong
+from kit.errors import PassphraseMissing
 from kit.keys import load_private, new_key
+from kit.keys.errors import PassphraseWrong
 from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
 from tests.support.program import Run
 from verifier.core.errors import UsageError

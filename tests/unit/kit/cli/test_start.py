@@ -86,3 +86,18 @@ def test_shells_complete_commands(shell: str) -> None:
     )
     assert "release-note" in done.stdout, done.stderr
     assert "build" not in done.stdout.replace("rebuild", "")
+
+
+def test_a_good_spec_of_local_files_loads_no_second_parser() -> None:
+    """Lines are for mistakes, and requirements for wheels: a build had to wait for both."""
+    spec = REPOSITORY / "manifests" / "examples" / "minimal.toml"
+    names = ("tree_sitter", "tree_sitter_toml", "packaging")
+    script = (
+        "import pathlib, sys, kit.build, kit.spec\n"
+        f"kit.spec.load_spec(pathlib.Path({str(spec)!r}))\n"
+        f"print([name for name in {names} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

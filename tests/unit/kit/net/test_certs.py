@@ -18,7 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from kit.net.certs import cert_directories, certs_of
 from kit.net.client import Client, Ways
-from kit.net.registry import Logins, Registry, parse_reference
+from kit.net.logins import Logins
+from kit.net.registry import Registry, parse_reference
 from verifier.core.errors import KitError
 
 START = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)

@@ -296,3 +296,16 @@ def test_the_first_failure_is_the_one_that_is_named(site: Site, server: Web) -> 
     with pytest.raises(KitError) as caught:
         Downloads(site.client, site.store).fetch_all(wanted)
     assert caught.value.code == "artifact-gone"
+
+
+NONSENSE = ["http://[", "http://[::1", "//[", "http://a:b:c/", "http://127.0.0.1:99999999/", "::"]
+NONSENSE += ["http://a..b/", f"http://{'a' * 300}/", "http:///a", "http://\xff/", "a b", "mailto:a"]
+NONSENSE += ["http://%00/", "file:///etc/passwd", "http://127.0.0.1:1:1/", "?", "#", "http://@/"]
+
+
+@pytest.mark.parametrize("location", NONSENSE)
+def test_a_server_that_leads_nowhere_is_named(location: str, site: Site, server: Web) -> None:
+    server.routes["/a"] = status(302, {"Location": location})
+    with pytest.raises(KitError) as caught:
+        site.fetch(f"{server.url}/a")
+    assert caught.value.code in {"fetch-failed", "url-refused", "artifact-gone"}

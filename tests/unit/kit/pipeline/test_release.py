@@ -9,12 +9,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from kit.attest.inputs import read_input
 from kit.attest.results import results
+from kit.pipeline import checks
+from kit.pipeline.checks import isolation
 from kit.releases.publisher import load_publishers
 from tests.support.making import KEYS, key
 from tests.support.pipelines import PASSES, RELEASE, SPEC, make_project, state, tree, without
@@ -87,6 +90,35 @@ def test_all_stages_are_done_in_their_order_and_twice_is_nothing(
     assert ran(out) == [f"unchanged {stage}" for stage in STAGES]
     assert out.endswith("not part of this release: lock, sbom\napp 1.0: nothing to do\n")
     assert tree(project) == before
+
+
+def test_each_stage_can_be_run_alone(
+    offline_kit: Run, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All eight of them, one command each; then there is nothing left to do."""
+    monkeypatch.setenv("OFFLINE_KIT_STORE", str(fresh / "store"))
+    source = fresh.parent / "elsewhere"
+    source.write_bytes(b"of somebody else")
+    fetched = '[[component]]\nid = "more"\nversion = "1"\npath = "more"\nlands = "/opt/more"\n'
+    fetched += f'[[component.source]]\nurl = "{source.as_uri()}"\n'
+    fetched += f'sha256 = "{hashlib.sha256(source.read_bytes()).hexdigest()}"\n\n'
+    edit("kit.toml", "[[evidence]]", f"{fetched}[[evidence]]")
+    edit("offline-kit.toml", 'out = "out"', 'out = "out"\nsbom = "write"')
+    labels = ["steps export", "lock", "sbom", *STAGES[1:]]
+    for label in labels:
+        status, out, err = offline_kit("release", "--only", label.split()[0])
+        assert (status, ran(out)) == (0, [f"done {label}"]), err
+    status, out, _ = offline_kit("release")
+    assert (status, ran(out)) == (0, [f"unchanged {label}" for label in labels])
+    assert out.endswith("app 1.0: nothing to do\n")
+    _, out, _ = offline_kit(
+        *("releases", "show", "app/stable", "--from", "dir:releases", "--json"),
+        *("--publisher", str(KEYS / "frank.pub")),
+    )
+    entry = json.loads(out)
+    lock = hashlib.sha256((fresh / "kit.lock").read_bytes()).hexdigest()
+    assert (entry["lock"], entry["owners"]) == (lock, ["App Guild"])
+    assert (entry["threshold"], entry["evidence"] is not None) == (2, True)
 
 
 def test_the_kit_carries_report_and_attestation_and_the_links_are_there(project: Path) -> None:
@@ -396,6 +428,40 @@ def test_the_report_has_four_forms_that_agree(project: Path) -> None:
     subjects = json.loads(envelope.payload)["subject"]
     assert subjects[0]["digest"]["sha256"] == value["file"]["sha256"]
     assert subjects[1]["digest"]["sha256"] == value["kitId"]
+
+
+def test_the_shipped_verifier_stands_alone(
+    offline_kit: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment is empty, and where this host permits it, nothing but loopback is there."""
+    spy = project / "bin" / "python3"
+    spy.parent.mkdir()
+    spy.write_text(
+        f"#!/bin/sh\ncat /proc/$$/environ > {project}/environ\ncat /proc/net/dev > {project}/net\n"
+        f'exec {sys.executable} "$@"\n'
+    )
+    spy.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{spy.parent}{os.pathsep}{os.environ['PATH']}")
+    make_site(offline_kit, project / "north")
+    assert offline_kit("release", "--only", "verify", "--as-site", "north")[0] == 0
+    assert (project / "environ").read_bytes() == b""
+    states = {
+        one["name"]: one["state"]
+        for one in json.loads(report(project, "json").read_text())["checks"]
+    }
+    if isolation():
+        assert re.findall(r"^ *(\w+):", (project / "net").read_text(), re.M) == ["lo"]
+        assert states["and without a network"] == "passed"
+
+
+def test_a_network_that_could_not_be_taken_away_is_no_success(
+    offline_kit: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "isolation", lambda: ())
+    (project / "kit.release.json").unlink()
+    edit("offline-kit.toml", 'publisher = "', 'stages = ["verify"]\npublisher = "')
+    status, out, _ = offline_kit("release", "--only", "verify")
+    assert (status, "not run: and without a network" in out) == (0, True)
 
 
 def again(offline_kit: Run) -> str:

@@ -106,6 +106,19 @@ def test_a_lock_that_was_edited_is_named(what: str) -> None:
     with pytest.raises(LockInvalid) as caught:
         parse_lock(raw, where="kit.lock")
     assert said in str(caught.value)
+    assert {problem.fix for problem in caught.value.problems} == {"lock again"}
+
+
+def test_files_stand_by_component_and_path() -> None:
+    """Evidence, which has no component, comes first."""
+    given = [("b", "a/2"), ("a", "z/1"), (None, "evidence/x"), ("b", "a/1"), ("a", "c")]
+    files = tuple(
+        LockedArtifact(component=component, path=path, size=0, sha256=ZERO)
+        for component, path in given
+    )
+    raw = render(Lock(version=1, artifact=files))
+    paths = [item.path for item in parse_lock(raw, where="kit.lock").artifacts]
+    assert paths == ["evidence/x", "c", "z/1", "a/1", "a/2"]
 
 
 def test_no_lock_and_no_file(tmp_path: Path) -> None:

@@ -16,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator, meta
 
-from kit.errors import Problem, SpecInvalid, SpecMissing, SpecUnreadable
+from kit.errors import (
+    Problem,
+    SpecInvalid,
+    SpecMissing,
+    SpecUnreadable,
+)
 from kit.spec import KitSpec, load_spec, parse_spec, schema_bytes, spec_schema
 from kit.spec.positions import parse_toml
 from verifier.core.errors import ExitStatus

@@ -30,6 +30,7 @@ from tests.support.auditing import (
 )
 from tests.support.hosting import LINE, Site, policy, rules
 from tests.support.making import REPOSITORY
+from verifier.audit.htmlform import audit_html
 from verifier.audit.jsonform import audit_bytes, audit_value
 from verifier.audit.model import Audit
 from verifier.audit.order import approval_of, audit_kit
@@ -104,6 +105,31 @@ def test_audit_says_all_that_the_kit_holds(tmp_path: Path) -> None:
     unchecked = {row["what"]: row["why"] for row in value["notChecked"]}
     assert "'a' is there twice" in unchecked["evidence/broken.json"]
     assert "1 signatures of attestations" in unchecked
+
+
+def test_what_is_exempt_is_named_with_its_reason(tmp_path: Path) -> None:
+    """A count alone signs nothing off."""
+
+    def spare(value: Any) -> Any:
+        spared = {"paths": ["tools/doc.txt", "tools/run"], "reason": "it is <b>ours</b>"}
+        value["predicate"]["exemptions"] = [spared]
+        return value
+
+    path = tmp_path / "kit.tar.zst"
+    path.write_bytes(assemble(Draft(), statement=spare))
+    audit = audit_kit(os.fspath(path), job())
+    assert "  - tools/doc.txt, tools/run; why, as the signers say: it is <b>ours</b>" in list(
+        audit_text(audit)
+    )
+    page = audit_html(audit).decode("utf-8")
+    assert "<td>tools/doc.txt, tools/run<td>it is &lt;b&gt;ours&lt;/b&gt;" in page
+    strange = audit_kit(os.fspath(path), Job())  # nobody vouches for it
+    assert "Exempt from SBOMs: nothing" in list(audit_text(strange))
+
+
+def test_documents_are_called_as_the_index_calls_them(tmp_path: Path) -> None:
+    rows = value_of(audit_of(tmp_path, {"t.TRX": b"<TestRun/>"}, {"tools/run": TOOL}))["documents"]
+    assert [(row["form"], row["type"]) for row in rows] == [("report", "trx")]
 
 
 def test_text_names_everything_once_in_lines_that_move_nothing(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from tests.support.auditing import PROVENANCE, TOOL, dump, envelope, kit_bytes, sha256, statement
 from tests.support.bundles import ISSUER, NAME, STATEMENT, Wish, make_bundle, world
-from tests.support.hosting import LINE, Site, override, policy, rules
+from tests.support.hosting import LINE, Site, moment, override, policy, rules
 from tests.support.people import ROOT_FILE, root_line
 from verifier.audit.jsonform import audit_value
 from verifier.audit.order import approval_of, audit_kit
+from verifier.audit.textform import audit_text
 from verifier.cli import main
 from verifier.core.pipeline import Job
 from verifier.host.accept import Host
@@ -100,6 +101,9 @@ def test_override_is_a_decision_with_its_name(tmp_path: Path) -> None:
     assert (outcome, code, value["exitStatus"]) == ("let pass", "attestation-missing", 0)
     assert "let attestation-missing pass" in relaxed
     assert [row["code"] for row in value["decisions"]].count("attestation-missing") == 1
+    host = Host(Site(tmp_path).directory, moment("2026-11-25"), "0.1.0")
+    lines = list(audit_text(audit_kit(os.fspath(tmp_path / "kit"), Job(), host=host)))
+    assert any(line.startswith("decisions not met:") and ", 1 let pass" in line for line in lines)
 
 
 def test_identity_that_policy_names_is_proved_and_another_one_claims(tmp_path: Path) -> None:

@@ -66,6 +66,16 @@ def test_index_of_a_later_version_is_undecided() -> None:
     assert judge(GOOD.replace(b"evidence/1\n", b"evidence/2\n")) == "evidence-form-unknown"
 
 
+def test_a_file_of_several_that_holds_none_has_its_line() -> None:
+    """Without one, the index that we wrote left the document out."""
+    papers = {"evidence/a.json": b'{"attestations": []}'}
+    made = write_index(papers)
+    assert made.split(b"\n")[1].endswith(b" other - - evidence/a.json")
+    members = {path: hashlib.sha256(data).hexdigest() for path, data in papers.items()}
+    claims = {path: read_document(path, data) for path, data in papers.items()}
+    compare(parse_index(made), members, claims)
+
+
 def test_document_that_was_not_read_is_held_to_its_digest_only() -> None:
     index = parse_index(GOOD.replace(b"provenance/v1", b"provenance/v2"))
     left = {path: claims for path, claims in CLAIMS.items() if path != "evidence/a.json"}

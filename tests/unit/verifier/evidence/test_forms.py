@@ -52,6 +52,15 @@ def of_npm() -> dict[str, Any]:
     return {"attestations": [one, one, one]}
 
 
+def of_registry() -> dict[str, Any]:
+    """Return what Google's registry says of an image; one of its builds is not signed."""
+    builds = [{"kind": "BUILD", "envelope": ENVELOPE}] * 2
+    return {
+        "image_summary": {"digest": "sha256:" + "ab" * 32},
+        "provenance_summary": {"provenance": [*builds, {"kind": "BUILD", "build": {}}]},
+    }
+
+
 FORMS: dict[str, tuple[bytes, list[type]]] = {
     "bundle": (text(BUNDLE), [Bundle]),
     "bundle over several lines": (json.dumps(BUNDLE, indent=2).encode(), [Bundle]),
@@ -62,6 +71,7 @@ FORMS: dict[str, tuple[bytes, list[type]]] = {
     "npm": (text(of_npm()), [Bundle] * 3),
     "PEP 740": (text(pep740()), [Bundle]),
     "PEP 740 of an index": (text(of_an_index()), [Bundle] * 2),
+    "a registry of images": (text(of_registry()), [Envelope] * 2),
 }
 
 
@@ -102,6 +112,14 @@ REFUSED = {
     "PEP 740, no envelope": (bent(pep740, "envelope", value=1), "evidence-malformed"),
     "index, version 2": (bent(of_an_index, "version", value=2), "evidence-form-unknown"),
     "npm without a bundle": (bent(of_npm, "attestations", 1, value={}), "evidence-malformed"),
+    "a registry with something else": (
+        bent(of_registry, "provenance_summary", "provenance", 1, "envelope", value=[]),
+        "evidence-malformed",
+    ),
+    "a bundle's type of something else": (
+        bent(of_npm, "mediaType", value="application/x").replace(b'"attestations"', b'"a"'),
+        "evidence-form-unknown",
+    ),
     "npm with something else": (bent(of_npm, "attestations", 1, value=[]), "evidence-malformed"),
 }
 

@@ -24,8 +24,8 @@ from tests.support.bundles import (
 )
 from tests.support.certificates import NOW, p256, p384, pem, spki
 from verifier.core.errors import KitError
-from verifier.evidence.errors import TrustedRootMissing
 from verifier.evidence.sigstore.bundle import Bundle, parse_bundle
+from verifier.evidence.sigstore.errors import TrustedRootMissing
 from verifier.evidence.sigstore.identity import Identity, make_key
 from verifier.evidence.sigstore.roots import TrustedRoot, parse_trusted_root
 from verifier.evidence.sigstore.verify import Artifact, verify_bundle

@@ -25,7 +25,8 @@ from verifier.core.pipeline import Job
 from verifier.host.accept import Host
 from verifier.host.receipt import receipt_bytes
 from verifier.run import run
-from verifier.show.report import Report, render_text, report_value
+from verifier.show.report import Report, render_text
+from verifier.show.reportvalue import report_value
 
 SCHEMAS = {
     name: json.loads((REPOSITORY / f"manifests/schema/{name}.v1.json").read_text("utf-8"))

@@ -42,7 +42,8 @@ from verifier.host.attestations import Given
 from verifier.host.errors import PolicyInvalid
 from verifier.host.policy import parse_policy
 from verifier.run import run
-from verifier.show.report import Report, render_text, report_value
+from verifier.show.report import Report, render_text
+from verifier.show.reportvalue import report_value
 
 ROOT = bundles.text(world().trusted_root())
 SIGSTORE = {"trustedRoot": sha256(ROOT), "issuer": ISSUER, "identity": NAME}
@@ -370,6 +371,10 @@ def test_evidence_that_came_later_counts_by_who_signed_it(host: Judged, tmp_path
     assert value["evidenceGiven"] == [sha256(later)]
     (proof,) = value["attestations"][0]["proofs"]
     assert (proof["given"], proof["sha256"], proof["attester"]) == (True, sha256(later), "alice")
+    subjects = {one["digest"]["sha256"] for one in GOOD["subject"]}
+    assert proof["about"]
+    assert set(proof["about"]) <= subjects
+    assert proof["listing"] == []
 
 
 def test_unsigned_file_that_came_later_is_nobodys_word(host: Judged) -> None:
@@ -627,10 +632,27 @@ def test_npm_names_packages_by_sha512_only(host: Judged, tmp_path: Path) -> None
     (tmp_path / "other").mkdir()
     strange = {"npm.json": in_npm_form(provenance({"sha512": "ab" * 64}))}
     assert code(Judged(tmp_path / "other").look(data, strange, **kit)) == "attestation-missing"
-    (tmp_path / "large").mkdir()
-    kit["data"] = {"web/a.tgz": TARBALL * 300_000}
-    report = Judged(tmp_path / "large").look(data, evidence, **kit)
-    assert code(report) == "evidence-unread"
+
+
+@pytest.mark.parametrize(
+    ("quick", "expected"), [(False, ""), (True, "evidence-unread")], ids=["whole", "quick"]
+)
+def test_large_package_of_npm(host: Judged, quick: bool, expected: str) -> None:
+    """Its SHA-512 is worked out on the way: no limit of what is looked into bears on it."""
+    large = TARBALL * 300_000  # 4.8 MB
+    wanted = {"component": "c0", "predicateType": PROVENANCE, "by": by("keyless")}
+    data = policy(attesters=[KEYLESS], lines=rules(attestations=[wanted]))
+    evidence = {"npm.json": in_npm_form(provenance({"sha512": hashlib.sha512(large).hexdigest()}))}
+    report = host.look(
+        data,
+        evidence,
+        job=Job(quick=quick),
+        index=None,
+        data={"web/a.tgz": large},
+        components=[component("c0", "web")],
+        level=3,
+    )
+    assert code(report) == expected, render_text(report)
 
 
 def test_pep_740_and_lines_of_bundles(host: Judged, tmp_path: Path) -> None:

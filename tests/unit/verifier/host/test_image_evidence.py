@@ -243,7 +243,9 @@ def test_all_images_of_a_component_must_be_signed(site: Site) -> None:
     assert look(site, image, COSIGN_SIGN, KEYLESS) == "attestation-missing"
 
 
-def test_signature_over_the_index_holds_for_what_is_carried_of_it(site: Site) -> None:
+def test_signature_over_the_index_holds_for_what_is_carried_of_it(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A narrowed index: the kit has one of its manifests, and the index travels as evidence."""
     image = Image()
     index = compact({"schemaVersion": 2, "manifests": [{"digest": image.digest}, {"digest": "x"}]})
@@ -251,6 +253,8 @@ def test_signature_over_the_index_holds_for_what_is_carried_of_it(site: Site) ->
     made = bundles.text(make_bundle(Wish(statement=value)))
     papers = {"index.json": index, "signature.json": made}
     assert look(site, image, COSIGN_SIGN, KEYLESS, papers) == ""
+    rests = f"about the image index sha256:{sha256(index)} that lists what the kit has"
+    assert rests in capsys.readouterr().out
 
 
 def test_images_that_were_not_read_are_no_reason_to_pass(site: Site) -> None:

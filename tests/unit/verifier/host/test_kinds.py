@@ -14,7 +14,8 @@ from tests.support.kindfiles import GOOD, Files, debs, oci
 from verifier.core.errors import KitError
 from verifier.core.pipeline import Opened
 from verifier.host.accept import Host
-from verifier.show.report import Report, render_text, report_value
+from verifier.show.report import Report, render_text
+from verifier.show.reportvalue import report_value
 
 VERIFY = rules(kinds="verify")
 BAD: Files = {**oci(), "README": b"x"}

@@ -30,7 +30,7 @@ from verifier.core.errors import ExitStatus, KitError, all_errors
 from verifier.core.trust import parse_root
 from verifier.host.errors import PolicyInvalid, PolicyMismatch, PolicyMissing
 from verifier.host.policy import BUILT_IN, OVERRIDABLE, choose, parse_policy, release
-from verifier.show.host import policy_lines, unmeetable
+from verifier.show.policy import policy_lines, unmeetable
 from verifier.show.report import render_text
 
 SCHEMA = json.loads((REPOSITORY / "manifests/schema/policy.v1.json").read_text("utf-8"))

@@ -19,7 +19,7 @@ from verifier import _compat, cli
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.rootchain import follow
 from verifier.core.trust import parse_chain
-from verifier.host.directory import TrustDirectory, check_fingerprint
+from verifier.host.directory import TrustDirectory
 from verifier.host.errors import (
     FingerprintMismatch,
     PolicyMismatch,
@@ -28,6 +28,7 @@ from verifier.host.errors import (
     TrustMissing,
     TrustUnsafe,
 )
+from verifier.host.fingerprint import check_fingerprint
 from verifier.host.state import State
 
 DIGEST = hashlib.sha256(ROOT_FILE.read_bytes()).hexdigest()

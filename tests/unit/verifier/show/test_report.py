@@ -25,7 +25,8 @@ from verifier.core.trust import parse_root
 from verifier.host.accept import Host
 from verifier.host.directory import TrustDirectory
 from verifier.run import run
-from verifier.show.report import Report, make_report, render_text, report_value
+from verifier.show.report import Report, make_report, render_text
+from verifier.show.reportvalue import report_value
 
 SCHEMA = json.loads((REPOSITORY / "manifests" / "schema" / "report.v1.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
