@@ -10,7 +10,7 @@ from runner.book.model import DONE as CHECKED
 from runner.book.model import TO_DO, Runbook, Step
 from runner.book.ways import back_of
 from runner.chain import Record
-from runner.errors import RunStands, StepAlive
+from runner.errors import OVER, RunStands, StepAlive
 from runner.state import BACK, BROKEN, DONE, GONE, UNKNOWN, RunState, StepState, take
 from runner.status import RunStatus
 from runner.work import EXIT, Answer, Ended, Journal, World, apply_of, backoff, check_of
@@ -80,8 +80,12 @@ class Forward(Steps):
             RunStands: The run is at its end, or on its way back.
             StepAlive: Something of an earlier attempt is at work.
         """
-        if self.state.phase in (*GONE, *BACK):
-            raise RunStands(f"the run is {self.state.phase}")
+        if self.state.phase in GONE:
+            raise RunStands(f"the run is {self.state.phase}", fix=OVER)
+        if self.state.phase in BACK:
+            raise RunStands(
+                f"the run is {self.state.phase}", fix="Go on with `kit-run rollback RUN`."
+            )
         if self.state.phase not in ("complete", "watching"):
             self.enter("running")
             for step in self.book.steps_in(self.environment):

@@ -333,6 +333,22 @@ def test_abort_takes_nothing_back_and_says_what_stays(grounds: Grounds) -> None:
     assert grounds.state()["phase"] == "abandoned"
 
 
+def test_a_plan_without_settings_says_what_they_must_hold(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    words = ["plan", str(grounds.kit), "--trust", str(grounds.trust)]
+    done = grounds.go(grounds.command(*words), 2)
+    assert "several environments: production, staging" in done.stderr
+    said = grounds.go(grounds.command(*words, "--environment", "staging")).stdout
+    text, _, more = said.partition("\ntarget: ")
+    assert "secrets.word: a secret" in more
+    filled = json.loads(text)
+    assert filled["inputs"] == {"place": ""}
+    filled.update(target="a test", inputs={"place": str(grounds.place)})
+    filled["secrets"]["word"]["file"] = str(grounds.top / "host" / "secret")
+    grounds.write_settings(filled)
+    grounds.begin()
+
+
 def test_a_host_that_is_not_ready_begins_nothing(grounds: Grounds) -> None:
     grounds.make(step("a"), inputs={"place": str(grounds.top / "nowhere")})
     done = grounds.begin(3)
