@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from kit.net.client import Client
+from kit.net.client import Client, pause
 from kit.net.download import Wanted
 from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized
 from kit.net.logins import Logins
@@ -39,7 +39,7 @@ from kit.store.errors import ArtifactDiffers
 from verifier.core.jsonstrict import NotStrict, compact, parse_json
 
 _MADE = frozenset({200, 201, 202, 204})
-_TRIES = 3  # of one blob; each begins anew, since registries do not go on reliably
+_TRIES = 5  # of one blob; each begins anew, since registries do not go on reliably
 
 
 class RegistryPlace:
@@ -179,13 +179,15 @@ class RegistryPlace:
 
     def _put_blob(self, sha256: str, size: int, body: Callable[[], IO[bytes]]) -> None:
         last: Exception | None = None
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            if attempt:
+                self._client.ways.sleep(pause(attempt - 1))
             place = self._begin()
             joint = "&" if urlsplit(place).query else "?"
             url = f"{place}{joint}{urlencode({'digest': f'sha256:{sha256}'})}"
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
             try:
-                self._send("PUT", url, headers, body, _MADE)
+                self._send("PUT", url, headers, body, _MADE, once=True)
             except PlaceUnreachable as error:
                 last = error
                 continue
@@ -219,8 +221,14 @@ class RegistryPlace:
         headers: Mapping[str, str],
         body: Callable[[], IO[bytes]] | None,
         accept: frozenset[int],
+        *,
+        once: bool = False,
     ) -> str:
-        """Send once with the credentials of the registry; return the Location of the answer."""
+        """Send with the credentials of the registry; return the Location of the answer.
+
+        Args:
+            once: It ends an upload: what was sent in part stays in it, and is not sent there again.
+        """
         for attempt in range(2):
             taken = accept | ({401} if attempt == 0 else set())
             try:
@@ -231,6 +239,7 @@ class RegistryPlace:
                     accept=frozenset({*taken, 413, 507}),
                     authorize=self._registry.authorize,
                     body=body,
+                    tries=1 if once else 0,
                 ) as response:
                     if response.status in {413, 507}:
                         said = (
@@ -244,11 +253,17 @@ class RegistryPlace:
             except FetchUnauthorized as error:
                 raise PlaceUnauthorized(error.message, where=self.where) from None
             except ArtifactGone as error:
+                if once:
+                    said = "the registry no longer knows the upload"
+                    raise PlaceUnreachable(said, where=self.where) from None
                 raise PlaceInvalid(
                     f"{error.message}: no such repository", where=self.where
                 ) from None
             except FetchFailed as error:
-                raise PlaceUnreachable(error.message, where=self.where) from None
+                said = error.message
+                if said.endswith(" 500"):  # docker-registry has no other word for it
+                    said += ", which may also mean that its disk is full"
+                raise PlaceUnreachable(said, where=self.where) from None
         raise AssertionError("the second answer is taken or an error")
 
     def _at(self, tag: str) -> str:

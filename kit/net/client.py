@@ -93,6 +93,7 @@ class Client:
         accept: frozenset[int] = frozenset({200}),
         authorize: Authorize | None = None,
         body: Body | None = None,
+        tries: int = 0,
     ) -> Iterator[Response]:
         """Ask for ``url`` and give the answer, whose body is still to be read.
 
@@ -101,6 +102,7 @@ class Client:
             accept: Statuses that the caller knows what to do with.
             authorize: Who gives credentials; None: netrc.
             body: Opens what is sent, anew for each try: a body that was read is not rewound.
+            tries: In all; 0 for as many as usual.  Once, where a server keeps half of what it got.
 
         Raises:
             UrlRefused: The URL, or one that it leads to, is not one that we fetch.
@@ -109,7 +111,8 @@ class Client:
             TlsRefused: The certificate is not trusted.
             FetchFailed: Anything else, after a few tries.
         """
-        response = self._answer(url, dict(headers or {}), method, accept, authorize, body)
+        sent = dict(headers or {})
+        response = self._answer(url, sent, method, accept, authorize, body, tries or TRIES)
         try:
             yield response
         finally:
@@ -124,15 +127,16 @@ class Client:
         accept: frozenset[int],
         authorize: Authorize | None,
         body: Body | None,
+        tries: int,
     ) -> Response:
-        for attempt in range(TRIES):
-            last = attempt == TRIES - 1
+        for attempt in range(tries):
+            last = attempt == tries - 1
             try:
                 response = self._follow(url, headers, method, authorize, body)
             except (HTTPError, OSError) as error:
                 if last or isinstance(_cause(error), ssl.SSLCertVerificationError):
                     raise _unreachable(error, url) from None
-                self.ways.sleep(_pause(attempt))
+                self.ways.sleep(pause(attempt))
                 continue
             if response.status in accept:
                 return response
@@ -141,7 +145,7 @@ class Client:
             response.release_conn()
             if response.status not in _AGAIN or last or wait > MAX_WAIT_SECONDS:
                 raise _refusal(response.status, url, wait)
-            self.ways.sleep(max(wait, _pause(attempt)))
+            self.ways.sleep(max(wait, pause(attempt)))
         raise AssertionError("the last try returns or raises")
 
     def _follow(
@@ -336,8 +340,8 @@ def _shown(url: str) -> str:
     return repr(f"{scheme}{separator}{host.rpartition('@')[2].lower()}{slash}{path}")
 
 
-def _pause(attempt: int) -> float:
-    """Return seconds to wait before the next try."""
+def pause(attempt: int) -> float:
+    """Return the seconds to wait before the next try, after the first one (0) and so on."""
     return 0.5 * float(2**attempt)
 
 

@@ -64,7 +64,8 @@ def place(url: str, prefix: str, state: Path | None = None, **more: Any) -> Buck
 def test_what_is_published_is_fetched_and_again_is_nothing(
     store: Store, made: Path, tmp_path: Path
 ) -> None:
-    there_and_back(place(store.url, "there/and/back"), made, tmp_path / "low")
+    where, other = (place(store.url, prefix) for prefix in ("there/and/back", "mirrored"))
+    there_and_back(where, other, made, tmp_path / "low")
 
 
 def test_parts_have_the_composite_digest_that_we_compute(
@@ -351,7 +352,7 @@ def turn_a_bit(store: Store, data: bytes) -> None:
     raise AssertionError("no volume has it")
 
 
-def test_a_bit_that_turned_on_the_disk_is_noticed_when_read_back(
+def test_a_bit_that_turned_on_the_disk_is_noticed_by_fetch_and_when_read_back(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server goes on saying that it has the SHA-256 that it once received."""
@@ -364,8 +365,10 @@ def test_a_bit_that_turned_on_the_disk_is_noticed_when_read_back(
     found = client.head_object(Bucket=BUCKET, Key=f"read-back/{name}", ChecksumMode="ENABLED")
     assert base64.b64decode(found["ChecksumSHA256"]).hex() == record.kit.sha256
     assert not put(kit, where).outcomes[0].created
-    client.delete_object(Bucket=BUCKET, Key=f"read-back/{entry}")
     monkeypatch.setattr("kit.net.client.TRIES", 1)  # the store itself tries for many seconds
+    assert code(lambda: get(where, tmp_path / "low")) in {"fetch-failed", "artifact-differs"}
+    assert not (tmp_path / "low" / "demo-1.0").exists()
+    client.delete_object(Bucket=BUCKET, Key=f"read-back/{entry}")
     with pytest.raises(KitError) as caught:
         put(kit, where, read=True)
     assert caught.value.code in {"place-unreachable", "place-differs"}

@@ -20,7 +20,7 @@ from kit.places.model import ARTIFACT, CONFIG, TITLE
 from kit.places.sending import measure
 from kit.publish import read_history
 from tests.conftest import Judge
-from tests.support.making import key
+from tests.support.making import key, noise
 from tests.support.placing import (
     CLIENT,
     PUBLISHER,
@@ -34,7 +34,7 @@ from tests.support.placing import (
 )
 from tests.support.program import Run
 from tests.support.registry import registry
-from tests.support.releases import LINE, entries, kit_of, record
+from tests.support.releases import LINE, entries, kit_of, record, release
 from tests.support.webserver import Answer, Handler, Web, in_turn, status, web
 from verifier.core.errors import KitError
 
@@ -69,7 +69,8 @@ def place(
 def test_what_is_published_is_fetched_and_again_is_nothing(
     host: tuple[str, Path], made: Path, tmp_path: Path
 ) -> None:
-    there_and_back(place(host[0], "there/back"), made, tmp_path / "low")
+    where, other = (place(host[0], name) for name in ("there/back", "mirrored"))
+    there_and_back(where, other, made, tmp_path / "low")
 
 
 def test_skopeo_copies_it_byte_for_byte(
@@ -277,6 +278,41 @@ def test_a_body_is_opened_anew_after_401_and_503(lying: Web, tmp_path: Path) -> 
     assert received == [path.read_bytes()] * 3
     last = [asked for asked in lying.asked if asked.path.startswith("/upload")][-1]
     assert last.headers["Authorization"] == "Bearer t"
+
+
+def test_an_upload_that_failed_begins_anew(lying: Web, tmp_path: Path) -> None:
+    """Half a body stays in an upload: sent there again, it would be appended."""
+    path = tmp_path / "file"
+    path.write_bytes(b"contents" * 10_000)
+    received: list[bytes] = []
+    lying.routes["/v2/r/blobs/uploads/"] = in_turn(
+        *(status(202, {"Location": f"/upload/{n}"}) for n in range(4))
+    )
+    for n, answer in enumerate((status(500), status(404), status(503), status(201))):
+        lying.routes[f"/upload/{n}"] = in_turn(taking(received, answer), status(400))
+    assert at(lying).put(measure(path))
+    assert received == [path.read_bytes()] * 4
+
+
+def test_a_full_registry_is_named_and_nothing_half_is_published(
+    tmp_path: Path, judge: Judge
+) -> None:
+    """Its disk is a small one of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk]
+    if os.geteuid() or subprocess.run(words, check=False, capture_output=True).returncode:
+        pytest.skip("not run: this host lets nobody mount a tmpfs here")
+    try:
+        with registry(judge("docker-registry"), disk / "r") as running:
+            where = place(running, "full")
+            with pytest.raises(KitError) as caught:
+                put(release(tmp_path / "large", "1.0", 7, noise(30 << 20)), where)
+            assert caught.value.code == "place-unreachable"
+            assert "its disk is full" in caught.value.message
+            assert where.entry(LINE, 1) is None, "no half release"
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_too_large_a_blob_is_named(lying: Web, tmp_path: Path) -> None:

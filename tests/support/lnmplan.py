@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import html
 import os
-import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support.lnmsite import faster
 from tests.support.making import KEYS, REPOSITORY
 from tests.support.registry import registry
 from tests.support.seaweed import BUCKET, KEY, SECRET, seaweed
@@ -25,11 +25,6 @@ NAME, LINE, VERSION, NEXT = "lnm", "lnm/stable", "2026.11.0", "2026.12.0"
 LEFT_OUT = ("__pycache__", ".*_cache", "*.pyc", "full", "packaged")
 EXPORTED = ("migrations/21-101", "migrations/21-102", "seeds/object-store", "rollout")
 ARTIFACTS = "artifacts/lnm"
-SPEED = (  # the drill looks more often, and watches for seconds
-    (r'every = "\w+"', 'every = "1s"'),
-    (r'wait = "\w+"', 'wait = "1s"'),
-    (r'watch-after = "\w+"', 'watch-after = "8s"'),
-)
 MORE = """
 [[component]]
 id = "rollout"
@@ -205,10 +200,7 @@ def make_project(top: Path, where: Places) -> Path:
     (place / ARTIFACTS).mkdir(parents=True)
     shutil.copy(KEYS / "frank.pub", place / "supply" / "owner.pub")
     book = place / "site" / "runbook.toml"
-    text = book.read_text("utf-8")
-    for pattern, instead in SPEED:
-        text = re.sub(pattern, instead, text)
-    book.write_text(text, encoding="utf-8")
+    book.write_text(faster(book.read_text("utf-8")), encoding="utf-8")
     names = [name for name in EXPORTED if (place / name).is_dir()]
     (place / "export.py").write_text(EXPORT.format(names=names, artifacts=ARTIFACTS))
     (place / "plan.toml").write_text(spec_text(where), encoding="utf-8")

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from kit.fetch import Fetched, fetch
+from kit.fetch import Fetched, fetch, mirror
 from kit.net.client import Client, Ways
+from kit.places.directory import DirectoryPlace
 from kit.places.model import Reader, Writer
 from kit.places.readback import read_back
 from kit.publish import Published, publish, read_history
@@ -98,11 +99,12 @@ def killed_in(phase: str, where: Writer, kit: Path, low: Path) -> None:
     assert get(where, low).new
 
 
-def there_and_back(where: Writer, made: Path, low: Path) -> None:
-    """Publish two releases, each once, fetch the newer one, and be refused a third.
+def there_and_back(where: Writer, other: Writer, made: Path, low: Path) -> None:
+    """Publish two releases, each once, fetch the newer one, and be refused a third; mirror them.
 
     Args:
         where: An empty place.
+        other: Another one of its kind, which a mirror of it is copied to.
         made: From `tests.support.releases.releases`.
         low: Where it is fetched to.
     """
@@ -115,3 +117,12 @@ def there_and_back(where: Writer, made: Path, low: Path) -> None:
     for path in sorted(kit_of(made, "two").parent.iterdir()):
         assert (done.directory / path.name).read_bytes() == path.read_bytes()
     assert code(lambda: put(kit_of(made, "other"), where)) == "version-taken"
+    copy = DirectoryPlace(low / "mirror")
+    for source, target in ((where, copy), (copy, other)):
+        for new in (2, 0):
+            found = mirror(
+                source, target, LINE, low, publishers=[PUBLISHER], client=CLIENT, root=pinned()
+            )
+            assert [len(each) for each in found] == [2, new]
+    assert [other.entry(LINE, n) for n in (1, 2, 3)] == [where.entry(LINE, n) for n in (1, 2, 3)]
+    assert get(other, low / "copied").entry.id == done.entry.id

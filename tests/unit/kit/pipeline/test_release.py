@@ -92,6 +92,35 @@ def test_all_stages_are_done_in_their_order_and_twice_is_nothing(
     assert tree(project) == before
 
 
+def test_each_stage_can_be_run_alone(
+    offline_kit: Run, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All eight of them, one command each; then there is nothing left to do."""
+    monkeypatch.setenv("OFFLINE_KIT_STORE", str(fresh / "store"))
+    source = fresh.parent / "elsewhere"
+    source.write_bytes(b"of somebody else")
+    fetched = '[[component]]\nid = "more"\nversion = "1"\npath = "more"\nlands = "/opt/more"\n'
+    fetched += f'[[component.source]]\nurl = "{source.as_uri()}"\n'
+    fetched += f'sha256 = "{hashlib.sha256(source.read_bytes()).hexdigest()}"\n\n'
+    edit("kit.toml", "[[evidence]]", f"{fetched}[[evidence]]")
+    edit("offline-kit.toml", 'out = "out"', 'out = "out"\nsbom = "write"')
+    labels = ["steps export", "lock", "sbom", *STAGES[1:]]
+    for label in labels:
+        status, out, err = offline_kit("release", "--only", label.split()[0])
+        assert (status, ran(out)) == (0, [f"done {label}"]), err
+    status, out, _ = offline_kit("release")
+    assert (status, ran(out)) == (0, [f"unchanged {label}" for label in labels])
+    assert out.endswith("app 1.0: nothing to do\n")
+    _, out, _ = offline_kit(
+        *("releases", "show", "app/stable", "--from", "dir:releases", "--json"),
+        *("--publisher", str(KEYS / "frank.pub")),
+    )
+    entry = json.loads(out)
+    lock = hashlib.sha256((fresh / "kit.lock").read_bytes()).hexdigest()
+    assert (entry["lock"], entry["owners"]) == (lock, ["App Guild"])
+    assert (entry["threshold"], entry["evidence"] is not None) == (2, True)
+
+
 def test_the_kit_carries_report_and_attestation_and_the_links_are_there(project: Path) -> None:
     made = project / "out" / "app-1.0"
     words: list[str | Path] = ["python3", "-I", made / "kit-verify.pyz", "verify"]
