@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from kit.container import output
 from kit.container.archive import SumsSign, Written, write_archive
+from kit.container.draft import created_of, draft_manifest, own_members
 from kit.container.page import sign_page, write_page
-from kit.container.pyz import make_pyz, make_runner_pyz, runner_files, verifier_files
 from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
 from kit.runbook.carried import check_runbooks, has_runbook
 from kit.sources.collect import Collected, collect
@@ -21,19 +21,11 @@ from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
 from runner.packing.head import file_name
-from runner.packing.readme import readme_text
 from verifier.core.errors import ExitStatus, KitError, Usage
-from verifier.core.limits import MAX_TIME
-from verifier.core.lists import DATA, RUNNER_TOOL, VERIFIER_TOOL
+from verifier.core.lists import DATA
 from verifier.core.model import (
-    Blob,
-    Built,
-    Component,
-    Exemption,
     KitId,
-    KitInfo,
     Manifest,
-    format_time,
 )
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, chain_bytes
@@ -47,16 +39,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
-
-
-class EpochInvalid(Usage):
-    """SOURCE_DATE_EPOCH is set and is not a number of seconds that a kit can hold.
-
-    It takes the place of `created` in the spec, so it must also be before `expires`.
-    """
-
-    code = "source-date-epoch-invalid"
-    fix = "Unset SOURCE_DATE_EPOCH, or set it to whole seconds since 1970-01-01T00:00:00Z."
 
 
 class SelfCheckFailed(Usage):
@@ -132,76 +114,6 @@ class BuiltKit:
     signers: tuple[str, ...]
     report: Report | None
     coverage: Coverage | None = None
-
-
-def created_of(spec: KitSpec, epoch: str | None) -> str:
-    """Return ``created``: SOURCE_DATE_EPOCH if it is set, else the spec's.
-
-    Raises:
-        EpochInvalid: It is set to something else than seconds, or not before `expires`.
-    """
-    if epoch is None:
-        return format_time(int(spec.kit.created.timestamp()))
-    if not (epoch.isascii() and epoch.isdigit()) or len(epoch) > 11 or int(epoch) > MAX_TIME:
-        raise EpochInvalid(f"it is {epoch!r}", where="SOURCE_DATE_EPOCH")
-    created, expires = int(epoch), spec.kit.expires
-    if expires is not None and created >= expires.timestamp():
-        late = f"it means {format_time(created)}, and {spec.where('kit', 'expires')} is not later"
-        raise EpochInvalid(late, where="SOURCE_DATE_EPOCH")
-    return format_time(created)
-
-
-def draft_manifest(spec: KitSpec, created: str, sums_key: str = "") -> Manifest:
-    """Return the manifest of a spec, but for what is computed while building."""
-    kit = spec.kit
-    empty = Blob(0, {"sha256": "0" * 64})
-    return Manifest(
-        kit=KitInfo(
-            name=kit.name,
-            version=kit.version,
-            line=kit.line,
-            sequence=kit.sequence,
-            created=created,
-            summary=kit.summary,
-            expires=format_time(int(kit.expires.timestamp())) if kit.expires else "",
-            supersedes=tuple(kit.supersedes),
-        ),
-        index=empty,
-        frames=empty,
-        roots=empty,
-        page_size=0,
-        built=Built("", 0),
-        subjects=(),
-        components=tuple(
-            Component(
-                item.id,
-                item.version,
-                (item.path,),
-                item.lands,
-                item.placeholder or "",
-                item.what,
-                item.owner or "",
-            )
-            for item in spec.components
-        ),
-        exemptions=tuple(Exemption(tuple(item.paths), item.reason) for item in spec.exemptions),
-        sums_key=sums_key,
-    )
-
-
-def own_members(info: KitInfo, *, runner: bool = False) -> dict[bytes, bytes]:
-    """Return the members that the builder makes itself, from path to contents.
-
-    Args:
-        runner: Whether the kit carries what runs a runbook.
-    """
-    files = verifier_files()
-    own = {f"verifier/{path}".encode(): data for path, data in files.items()}
-    own[VERIFIER_TOOL] = make_pyz(files)
-    if runner:
-        own[RUNNER_TOOL] = make_runner_pyz(files, runner_files())
-    own[b"README.txt"] = readme_text(info).encode("utf-8")
-    return own
 
 
 def make_inputs(
@@ -296,7 +208,7 @@ def build(
     """
     sums_key = text_of_pem(sums.public_pem) if sums else ""
     draft = draft_manifest(spec, created_of(spec, options.epoch), sums_key)
-    path = directory / kit_name(draft.kit)
+    path = directory / file_name(draft.kit)
     _make_directory(directory)
     coverage, judge = None, judge_of(spec)
     collected = collect(spec, _kept_out(directory, options), options.taken)
@@ -379,11 +291,6 @@ def judge_of(spec: KitSpec) -> Callable[[Inputs], Coverage] | None:
 
     documents = load_documents(spec)
     return lambda inputs: judge_coverage(spec, documents, inputs)
-
-
-def kit_name(info: KitInfo) -> str:
-    """Return the file name of a kit (FORMAT 1.1)."""
-    return file_name(info)
 
 
 def write(

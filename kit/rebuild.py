@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.build import Options, created_of, draft_manifest, make_inputs, write
+from kit.build import Options, make_inputs, write
 from kit.container.archive import Written, can_be_sums_signature, compressor_name
+from kit.container.draft import created_of, draft_manifest
 from kit.container.head import check_same_root, read_head
 from kit.container.output import refused
 from kit.errors import show

@@ -3,7 +3,7 @@
 This file must stay valid for Python 2.7, so that an old Python answers in a sentence.
 """
 
-from __future__ import annotations
+from __future__ import print_function
 
 import sys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.book.model import DONE as CHECKED
 from runner.book.model import HOUR, TO_DO, Runbook, Step, Undo, Way
 from runner.engine import Steps
-from runner.errors import RunStands
+from runner.errors import OVER, RunStands
 from runner.state import DONE, GONE, OTHER, PENDING, UNDONE, UNKNOWN, RunState, WayState
 from runner.status import RunStatus
 from runner.work import EXIT, Ended, Journal, Task, World
@@ -42,7 +42,7 @@ class Backward(Steps):
             StepAlive: Something of an earlier attempt is at work.
         """
         if self.state.phase in GONE:
-            raise RunStands(f"the run is {self.state.phase}")
+            raise RunStands(f"the run is {self.state.phase}", fix=OVER)
         gone = [
             step.id
             for step in self.book.steps_in(self.environment)

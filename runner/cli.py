@@ -23,7 +23,10 @@ from verifier.core.manifest import NAME
 from verifier.core.model import format_time
 from verifier.options import check_no_file_is_an_option
 from verifier.streams import guarded
-from verifier.typed import NoReturn
+from verifier.typed import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from runner.kitside import Looked
 
 _INTERRUPTED = "STOPPED: interrupted; `kit-run status RUN` says where the run is"
 
@@ -94,6 +97,8 @@ def _host() -> str:
 def _plan(options: argparse.Namespace, here: Here) -> int:
     from runner import orders  # what proves kits is not loaded to resume
 
+    if not options.settings:
+        return _wanted(options, orders.look(options.kit, options.trust, here))
     found = orders.plan(options.kit, options.trust, options.settings, options.environment, here)
     lines = list(telling.plan_lines(found.looked.book, found.settings))
     operators = look_at(options.trust, found.now)
@@ -106,6 +111,19 @@ def _plan(options: argparse.Namespace, here: Here) -> int:
     if not options.json:
         print("".join(telling.unlocked_lines(unlocked.after, unlocked.override)), end="")
         print("the site has what it needs; nothing was changed")
+    return RunStatus.DONE
+
+
+def _wanted(options: argparse.Namespace, looked: Looked) -> int:
+    """Say what the settings of a site must hold; nothing else is looked at."""
+    from runner.wanting import environment_of, pattern, wanted_lines
+
+    environment = environment_of(looked.book, options.environment)
+    if options.json:
+        value = {"kitId": looked.kit_id, "settings": pattern(looked.book, environment)}
+        print(telling.json_line(value))
+    else:
+        print("\n".join(wanted_lines(looked.book, environment)))
     return RunStatus.DONE
 
 

@@ -131,7 +131,7 @@ def around(options: argparse.Namespace, here: Here, bound: Record, teller: Telle
         name = about.partition(":")[2]
         for known in (about, name):
             if known in given:
-                return Answer(given[known], here.operator)
+                return Answer(given[known], here.operator, options.reason[:500])
         if yes and options.yes:
             return Answer(True, here.operator, "--yes")
         if options.json or sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -153,9 +153,11 @@ def _ask(about: str, question: str) -> Answer | None:
     """Ask whoever sits at the terminal; nothing typed is no answer."""
     print(f"{about.partition(':')[2] or about}: {question}")
     try:
-        said = input("type yes or no, then your name: ").split(None, 1)
+        line = input("type yes or no, then your name, and why behind a colon: ")
     except (EOFError, OSError):  # the terminal was closed
         return None
+    who, _, why = line.partition(":")
+    said = who.split(None, 1)
     if len(said) != 2 or said[0] not in ("yes", "no"):
         return None
-    return Answer(said[0] == "yes", said[1][:64])
+    return Answer(said[0] == "yes", said[1].strip()[:64], why.strip()[:500])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from verifier.core.errors import Rejected, Undecided, Usage
 from verifier.typed import record
 
+OVER = "Nothing more is done with this run; `kit-run run` begins another one."
 MAX_SHOWN = 20  # mistakes listed in one message; the rest is counted
 
 
@@ -40,6 +41,13 @@ class Mistake:
         return (
             f"{self.field}: {self.what}; {self.fix}" if self.place else f"{self.what}; {self.fix}"
         )
+
+
+def listed(sentences: Sequence[str]) -> str:
+    """Return one message of all that was found: a sentence, or their number and a line each."""
+    if len(sentences) == 1:
+        return sentences[0]
+    return "".join([f"{len(sentences)} things:", *(f"\n  {one}" for one in sentences)])
 
 
 # --- the runbook -------------------------------------------------------------------------------
@@ -93,7 +101,7 @@ class SettingsInvalid(Usage):
     """
 
     code = "settings-invalid"
-    fix = "Correct what is named; `kit-run plan KIT` lists what the runbook wants."
+    fix = "Correct what is named; `kit-run plan KIT` without --settings shows what they must hold."
 
 
 class EnvironmentDiffers(Usage):

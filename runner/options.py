@@ -44,19 +44,7 @@ def _add_options(command: Parser, name: str) -> None:
         command.add_argument("code", metavar="CODE", nargs="?", help="all of them if none is given")
         return
     if name in ("plan", "run"):
-        command.add_argument("kit", metavar="KIT", help="the kit, a file")
-        command.add_argument(
-            "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="the trust directory"
-        )
-        command.add_argument(
-            "--settings", metavar="FILE", required=True, help="the settings of the site, JSON"
-        )
-        command.add_argument(
-            "--environment", metavar="NAME", default="", help="must be that of the settings"
-        )
-        command.add_argument(
-            "--after", metavar="EVIDENCE", default="", help="of the environment before, a file"
-        )
+        _add_kit(command, name)
     else:
         command.add_argument("run", metavar="RUN", help="the directory of the run")
     if name == "run":
@@ -76,6 +64,9 @@ def _add_options(command: Parser, name: str) -> None:
             help="answer a gate or a question; may be given several times",
         )
         command.add_argument("--yes", action="store_true", help="answer gates that allow it")
+        command.add_argument(
+            "--reason", metavar="TEXT", default="", help="why: stands beside each --answer"
+        )
     if name in ("resume", "watch", "rollback", "abort", "mark", "approve"):
         command.add_argument(
             "--take-over", metavar="REASON", default="", help="another host worked on it last"
@@ -89,6 +80,27 @@ def _add_options(command: Parser, name: str) -> None:
     command.add_argument("--json", action="store_true", help="print events and results as JSON")
     if name not in ("plan", "status", "export"):
         command.add_argument("--by", metavar="NAME", default="", help="who you are: a claim")
+
+
+def _add_kit(command: Parser, name: str) -> None:
+    command.add_argument("kit", metavar="KIT", help="the kit, a file")
+    command.add_argument(
+        "--trust", metavar="DIR", default=_compat.SYSTEM_TRUST, help="the trust directory"
+    )
+    command.add_argument(
+        "--settings",
+        metavar="FILE",
+        required=name == "run",
+        default="",
+        help="the settings of the site, JSON"
+        + ("; without them: what they must hold" if name == "plan" else ""),
+    )
+    command.add_argument(
+        "--environment", metavar="NAME", default="", help="must be that of the settings"
+    )
+    command.add_argument(
+        "--after", metavar="EVIDENCE", default="", help="of the environment before, a file"
+    )
 
 
 def _add_rare(command: Parser, name: str) -> None:

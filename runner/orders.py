@@ -38,6 +38,15 @@ class Planned:
         return self.host.judgement.now
 
 
+def look(kit: str, trust: str, here: Here) -> kitside.Looked:
+    """Look at a kit alone; nothing is written.
+
+    Raises:
+        KitError: The kit is refused.
+    """
+    return kitside.look(kit, Host(TrustDirectory(trust), here.clock(), __version__))
+
+
 def plan(kit: str, trust: str, settings: str, environment: str, here: Here) -> Planned:
     """Look at a kit and at the site; nothing is written.
 

@@ -15,7 +15,7 @@ from runner import processes, reach, wheels
 from runner.book.across import SITE
 from runner.book.asked import asked
 from runner.book.model import Program, Runbook
-from runner.errors import PreflightFailed
+from runner.errors import PreflightFailed, listed
 from runner.program import PATH
 from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
@@ -49,7 +49,7 @@ def check(
     reached = {name for name in (*needed.inputs, *needed.secrets) if book.inputs[name].reachable}
     found += reach.problems({name: values[name] for name in sorted(reached)}, clock)
     if found:
-        raise PreflightFailed("; ".join(found))
+        raise PreflightFailed(listed(found))
 
 
 def problems(book: Runbook, settings: Settings) -> Iterator[str]:

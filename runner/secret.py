@@ -15,23 +15,16 @@ MAX_SECRET = 1 << 16  # bytes
 SHORTEST = 6  # characters of a secret: a shorter one cannot be kept out of outputs
 
 
-def check_place(name: str, place: Mapping[str, Any]) -> None:
-    """See that something says where a secret is.
-
-    Args:
-        name: Where the settings say so, for errors.
-
-    Raises:
-        SettingsInvalid: It does not.
-    """
+def why_no_place(place: Mapping[str, Any]) -> str:
+    """Return what is wrong with what says where a secret is; empty if nothing is."""
     kinds: Mapping[str, Callable[[Any], bool]] = {
         "file": lambda one: isinstance(one, str) and os.path.isabs(one),
         "variable": lambda one: isinstance(one, str) and bool(one),
         "descriptor": lambda one: type(one) is int and 3 <= one < 1024,
     }
     if len(place) != 1 or not all(kind in kinds and kinds[kind](v) for kind, v in place.items()):
-        why = "must have one of file (an absolute path), variable, descriptor (from 3)"
-        raise SettingsInvalid(why, where=name)
+        return "must have one of file (an absolute path), variable, descriptor (from 3)"
+    return ""
 
 
 def read_secrets(

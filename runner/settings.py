@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from runner.book.asked import asked
 from runner.book.model import Input, Runbook
-from runner.errors import EnvironmentDiffers, SettingsInvalid
-from runner.secret import check_place
+from runner.errors import EnvironmentDiffers, SettingsInvalid, listed
+from runner.secret import why_no_place
 from runner.values import parse_size, why_no_value
 from verifier.core.jsonstrict import NotStrict, compact, parse_json
 from verifier.core.manifest import MAX_SUMMARY
@@ -162,21 +162,25 @@ def parse_settings(data: bytes, book: Runbook) -> Settings:
     open_ = {name: item for name, item in book.inputs.items() if item.kind != "secret"}
     inputs = {name: item.default for name, item in open_.items() if item.default}
     inputs.update(given)
-    _hold_names("inputs", inputs, open_, needed.inputs)
-    for name, text in inputs.items():
-        why = why_no_value(text) or _why_not(open_[name], text)
-        if why:
-            raise SettingsInvalid(why, where=f"inputs.{name}")
+    wrong = [*_names("inputs", inputs, open_, needed.inputs)]
+    for name in sorted(set(inputs) & set(open_)):
+        why = why_no_value(inputs[name]) or _why_not(open_[name], inputs[name])
+        wrong += [(f"inputs.{name}", why)] if why else []
     secrets = _table(value, "secrets", dict)
     kept = {name: item for name, item in book.inputs.items() if item.kind == "secret"}
-    _hold_names("secrets", secrets, kept, needed.secrets)
-    for name, place in secrets.items():
-        check_place(f"secrets.{name}", place)
+    wrong += _names("secrets", secrets, kept, needed.secrets)
+    for name, place in sorted(secrets.items()):
+        why = why_no_place(place)
+        wrong += [(f"secrets.{name}", why)] if why else []
     programs = _table(value, "programs", str)
-    _hold_names("programs", programs, book.programs, needed.programs)
-    for name, path in programs.items():
+    wrong += _names("programs", programs, book.programs, needed.programs)
+    for name, path in sorted(programs.items()):
         if not os.path.isabs(path) or why_no_value(path):
-            raise SettingsInvalid("is no absolute path", where=f"programs.{name}")
+            wrong.append((f"programs.{name}", "is no absolute path"))
+    if len(wrong) == 1:
+        raise SettingsInvalid(wrong[0][1], where=wrong[0][0])
+    if wrong:  # all at once: else each is a try of its own
+        raise SettingsInvalid(listed([f"{where}: {why}" for where, why in wrong]))
     return Settings(
         str(environment),
         target,
@@ -231,7 +235,8 @@ def _alerts(value: Mapping[str, Any]) -> Alerts:
     if token or "token" in table:
         if not isinstance(token, dict):
             raise SettingsInvalid("is no table", where="alerts.token")
-        check_place("alerts.token", token)
+        if why_no_place(token):
+            raise SettingsInvalid(why_no_place(token), where="alerts.token")
     return Alerts(url, texts["ca"], token, texts["metrics"])
 
 
@@ -257,18 +262,18 @@ def _table(value: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
     return dict(found)
 
 
-def _hold_names(
+def _names(
     what: str, given: Mapping[str, Any], known: Mapping[str, Any], needed: Mapping[str, str]
-) -> None:
-    """See that nothing is given that the runbook does not know, and all is that something needs.
+) -> Iterator[tuple[str, str]]:
+    """Yield (place, why) for what is given and not known, and for what is needed and not given.
 
     Args:
         needed: From name to what needs it here; a step that is off needs nothing.
     """
     for name in sorted(set(given) - set(known)):
-        raise SettingsInvalid("is not what the runbook asks for", where=f"{what}.{name}")
+        yield f"{what}.{name}", "is not what the runbook asks for"
     for name in sorted(set(needed) & set(known) - set(given)):
-        raise SettingsInvalid(f"is not given, and {needed[name]} needs it", where=f"{what}.{name}")
+        yield f"{what}.{name}", f"is not given, and {needed[name]} needs it"
 
 
 def _why_not(item: Input, text: str) -> str:

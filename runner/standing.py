@@ -18,7 +18,7 @@ from runner.book.model import Runbook, Step
 from runner.book.needs import way_back
 from runner.chain import Record
 from runner.engine import Forward
-from runner.errors import RunChanged, RunElsewhere, RunMissing, RunStands
+from runner.errors import OVER, RunChanged, RunElsewhere, RunMissing, RunStands
 from runner.here import Clock, Here, runner_sha256, sha256
 from runner.journal import JournalFile, read_journal
 from runner.masking import Masker
@@ -145,6 +145,8 @@ def _hold(state: RunState, settings: Settings, here: Here, allowed: Allowed) -> 
         "runner": bound["runner"]["sha256"],
     }
     other = [name for name in now if now[name] != then[name]]
+    if "python" in other:
+        other[other.index("python")] = f"python ({then['python']} then, {now['python']} now)"
     if other and not allowed.changed:
         raise RunChanged(f"not what the run began with: {', '.join(other)}")
 
@@ -157,7 +159,7 @@ def start(run: Run, here: Here, allowed: Allowed) -> Stamped:
         JournalUnwritable: The host refuses.
     """
     if run.state.phase in GONE:
-        raise RunStands(f"the run is {run.state.phase}")
+        raise RunStands(f"the run is {run.state.phase}", fix=OVER)
     stamped = Stamped(run.journal, here.clock)
     facts: Record = {
         "type": "start",

@@ -168,7 +168,8 @@ def status_lines(state: RunState, directory: str) -> Iterator[str]:
     yield f"run {value['run']} of {kit['name']} {kit['version']}, kitId {value['kitId']}"
     yield f"environment {value['environment']}, changes {value['target']}"
     holder = value["holder"]
-    yield f"started {state.epoch} times, last by {holder['by']} on {holder['host']}"
+    times = "once" if state.epoch == 1 else f"{state.epoch} times"
+    yield f"started {times}, last by {holder['by']} on {holder['host']}"
     for name, step in state.steps.items():
         undo = f", {step.undo}" if step.undo else ""
         how = f" ({step.how})" if step.how and step.how != step.status else ""

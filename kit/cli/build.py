@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.build import BuiltKit, Options, build, created_of, draft_manifest
+from kit.build import BuiltKit, Options, build
 from kit.cli.common import (
     Jobs,
     Json,
@@ -28,6 +28,7 @@ from kit.cli.defaults import SPEC, Chosen, SpecArgument, StoreOption, kit_in
 from kit.cli.kits import say_missing, say_sealed, sealed_value
 from kit.cli.wanted import KIT, ROOT, wanted
 from kit.cli.wanted import SPEC as SPEC_FILE
+from kit.container.draft import created_of, draft_manifest
 from kit.errors import show as shown
 from kit.pipeline.numbers import numbered
 from kit.rebuild import rebuild

@@ -69,7 +69,7 @@ def _of_kit(path: Path) -> tuple[Sequence[Component], Index]:
 
 
 def _of_spec(path: Path, store_dir: Path | None) -> tuple[Sequence[Component], Index]:
-    from kit.build import created_of, draft_manifest  # here: a kit does not need them
+    from kit.container.draft import created_of, draft_manifest  # here: a kit does not need them
     from kit.sources.digests import payload_index
     from kit.sources.taken import take
     from kit.spec import load_spec

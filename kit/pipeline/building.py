@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from kit import __version__
-from kit.build import BuiltKit, Options, build, created_of
+from kit.build import BuiltKit, Options, build
 from kit.container.archive import compressor_name
+from kit.container.draft import created_of
 from kit.container.head import read_head
 from kit.container.output import sweep
 from kit.errors import show

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit.build import created_of, draft_manifest
+from kit.container.draft import created_of, draft_manifest
 from kit.pipeline.model import Order
 from kit.sources.digests import payload_index
 from kit.sources.taken import take

@@ -15,11 +15,11 @@ from verifier.core.codec import raw_parts, raw_size, seek_table
 from verifier.core.envelope import Envelope, encode_page, page_size_for
 from verifier.core.frames import Plan, head_frames
 from verifier.core.header import Headers, padding
+from verifier.core.headlists import EVIDENCE_INDEX
 from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SUMS, FrameTable, Index
 from verifier.core.manifest import encode_manifest
 from verifier.core.model import Blob, Built, KitId, KitInfo, Manifest, Subject
 from verifier.core.names import HEAD
-from verifier.core.pipeline import EVIDENCE_INDEX
 from verifier.typed import record, replace
 
 _ZEROS = "0" * 64

@@ -1,4 +1,4 @@
-"""The verifier is Python 3.9; its first file is also Python 2.7, to say so to an old one."""
+"""Verifier and runner are Python 3.9; their first files also Python 2.7, to tell an old one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.architecture.source import ROOT, Source, complaints, load, parse
 
-MAIN = "verifier/__main__.py"
+MAINS = ("verifier/__main__.py", "runner/__main__.py")
 NEWER_ARGUMENTS = {
     "dataclass": {"slots", "kw_only", "weakref_slot"},  # 3.10, 3.10, 3.11
     "zip": {"strict"},  # 3.10
@@ -32,7 +32,7 @@ def is_python_3_9(source: Source) -> Iterator[str]:
     except SyntaxError as error:
         yield source.at(error.lineno or 1, f"not Python 3.9: {error.msg}")
     annotated = any(isinstance(n, (ast.FunctionDef, ast.AnnAssign)) for n in ast.walk(source.tree))
-    if annotated and source.path != MAIN and "annotations" not in futures(source):
+    if annotated and source.path not in MAINS and "annotations" not in futures(source):
         yield source.at(1, "annotations are evaluated: from __future__ import annotations")
     for (line, name), call in source.calls():
         newer = NEWER_ARGUMENTS.get(name.rpartition(".")[2], set())
@@ -86,19 +86,20 @@ def test_verifier_and_runner_are_python_3_9() -> None:
     assert complaints(is_python_3_9, "verifier", "runner") == []
 
 
-def test_first_file_is_python_2() -> None:
-    sources = [source for source in load("verifier") if source.path == MAIN]
+def test_first_files_are_python_2() -> None:
+    sources = [source for source in load("verifier", "runner") if source.path in MAINS]
+    assert len(sources) == len(MAINS)
     assert [complaint for source in sources for complaint in is_python_2(source)] == []
 
 
-def test_a_real_python_2_7_compiles_the_first_file(tmp_path: Path) -> None:
+def test_a_real_python_2_7_compiles_the_first_files(tmp_path: Path) -> None:
     python = python_2_7()
     if python is None:
         pytest.skip("not run: python2.7 is not installed")
     compile_it = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec', 0, 1)"
     bad = tmp_path / "bad.py"
     bad.write_text("def f(a: int): pass\n", encoding="ascii")
-    for path, status in [(bad, 1), *((p, 0) for p in ROOT.glob(MAIN))]:
+    for path, status in [(bad, 1), *((ROOT / main, 0) for main in MAINS)]:
         done = subprocess.run(
             [python, "-E", "-s", "-c", compile_it, path],
             capture_output=True,
@@ -136,11 +137,11 @@ def test_newer_python_is_noticed(text: str) -> None:
     ],
 )
 def test_python_3_in_the_first_file_is_noticed(text: str) -> None:
-    assert list(is_python_2(parse(MAIN, text)))
+    assert list(is_python_2(parse(MAINS[0], text)))
 
 
 def test_what_is_allowed_passes() -> None:
     good = "from __future__ import annotations\ndef f(x: int | None) -> str: ..."
     assert list(is_python_3_9(parse("verifier/a.py", good))) == []
     good = "from __future__ import print_function\nimport sys\nprint('old', file=sys.stderr)"
-    assert list(is_python_2(parse(MAIN, good))) == []
+    assert list(is_python_2(parse(MAINS[0], good))) == []

@@ -202,6 +202,9 @@ class Bare:
             raise Failed(f"exit status {status}\n{said}")
         if f"this is {python.version[0]}.{python.version[1]}." not in said:
             raise Failed(f"it does not name its version\n{said}")
+        status, said = self.run([python.path, "-S", self.grounds.pyz, "plan", self.kit.path])
+        if status != 3 or "Traceback" in said or not said.startswith("kit-run needs Python 3.9"):
+            raise Failed(f"exit status {status}\n{said}")
 
     def verifies(self, python: Python) -> None:
         """The verdict stands first."""

@@ -8,17 +8,16 @@ import hashlib
 import io
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.container.pyz import make_pyz, verifier_files
 from tests.support.cases.evidence import every_policy_case
+from tests.support.compiled import kit_verify
 from tests.support.hosting import Site, code, moment, notices, override, policy
 from tests.support.making import REPOSITORY, ROOT_FILE
+from tests.support.warm import warm
 from verifier.core.errors import all_errors
 from verifier.core.pipeline import Job
 from verifier.evidence import errors as evidence_errors
@@ -151,14 +150,12 @@ CODES = {"identity": 0, "absent_fail": 4, "root_missing_fail": 3, "finding_answe
 @pytest.mark.parametrize("name", CODES)
 def test_vector_with_the_shipped_program(name: str, tmp_path: Path) -> None:
     vector = Vector(name, tmp_path)
-    pyz = tmp_path / "kit-verify.pyz"
-    pyz.write_bytes(make_pyz(verifier_files()))
-    command = [sys.executable, "-I", os.fspath(pyz), os.fspath(vector.kit), "--json"]
+    command = [os.fspath(vector.kit), "--json"]
     command += ["--trust", os.fspath(vector.site.trust)]
     for path in vector.given:
         command += ["--evidence", os.fspath(path)]
     before = vector.site.files()
-    done = subprocess.run(command, capture_output=True, check=False)
+    done = warm(kit_verify()).run(command)
     assert done.returncode == CODES[name], done.stderr
     report = json.loads(done.stdout)
     codes = [finding["code"] for finding in report["findings"]]

@@ -8,8 +8,6 @@ import importlib
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,11 @@ from typing import Any
 import pytest
 
 from tests.support.cases.every import every_case
-from tests.support.compiled import write_kit_verify
+from tests.support.compiled import kit_verify
 from tests.support.judging import MemorySource, Verdict, decoder, judge, pinned
 from tests.support.people import ROOT_FILE
 from tests.support.vector import HEAD, VECTORS, load_expected, load_kit
+from tests.support.warm import warm
 from verifier.catch import Catching
 from verifier.core.errors import RootInvalid, all_errors
 from verifier.core.members import Decoder
@@ -222,21 +221,16 @@ def one_of_each_code() -> list[str]:
     return sorted(seen.values())
 
 
-@pytest.fixture(scope="module")
-def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_kit_verify(tmp_path_factory.mktemp("pyz"))
-
-
 @pytest.mark.parametrize("name", one_of_each_code())
-def test_vector_with_the_shipped_program(name: str, pyz: Path, tmp_path: Path) -> None:
+def test_vector_with_the_shipped_program(name: str, tmp_path: Path) -> None:
     vector = Vector(name)
     kit = tmp_path / "kit.tar.zst"
     kit.write_bytes(vector.kit)
-    command = [sys.executable, "-I", str(pyz), "verify", "--json", *vector.expected["args"]]
+    command = ["verify", "--json", *vector.expected["args"]]
     if vector.root_file is not None:
         command += ["--root", str(vector.root_file)]
     for argument, data, way in ((str(kit), b"", ""), ("-", vector.kit, "pipe")):
-        done = subprocess.run([*command, argument], input=data, capture_output=True, check=False)
+        done = warm(kit_verify()).run([*command, argument], piped=data)
         if vector.expected["code"] == RootInvalid.code:  # no kit was opened: nothing to report
             assert (done.returncode, done.stdout) == (2, b"")
             assert done.stderr.startswith(b"error[root-invalid]")

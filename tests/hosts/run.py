@@ -15,7 +15,7 @@ CORE = (
     "tests/hostile/test_changing_kit.py",
 )
 # those of the shipped program run in a Python of their own, which has all of this host
-LESS = ("-k", "not shipped_program and not page_is_in_the_docs")
+LESS = ("-k", "not shipped_program and not page_is_in_the_docs", "-m", "not long")
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ import io
 import ipaddress
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -329,15 +328,19 @@ def test_a_token_from_where_the_registry_says(tmp_path: Path, judge: Judge, site
 
 
 def test_podman_pulls_what_was_pushed(tmp_path: Path, judge: Judge) -> None:
-    podman = shutil.which("podman")
-    if podman is None:
-        pytest.skip("not run: podman is not installed")
+    podman = judge("podman")
     place = image_layout(tmp_path / "layout", [{"hello": b"hello"}])
     with registry(judge("docker-registry"), tmp_path / "registry") as address:
         told = {"from": str(place), "registry": address, "repository": "r", "plain": "yes"}
         PushImages(told).apply()
         with tempfile.TemporaryDirectory() as short:  # podman takes 50 characters
-            command = [podman, "--root", f"{short}/store", "--runroot", f"{short}/run"]
+            command: list[str | Path] = [
+                podman,
+                "--root",
+                f"{short}/store",
+                "--runroot",
+                f"{short}/run",
+            ]
             command += ["--storage-driver=vfs", "pull", "--tls-verify=false"]
             done = subprocess.run([*command, f"{address}/r:1.0"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

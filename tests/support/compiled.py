@@ -31,8 +31,14 @@ def compiled(pyz: bytes) -> bytes:
     return buffer.getvalue()
 
 
+@functools.cache
+def kit_verify() -> bytes:
+    """Return ``kit-verify.pyz`` with byte code."""
+    return compiled(make_pyz(verifier_files()))
+
+
 def write_kit_verify(directory: Path) -> Path:
     """Write ``kit-verify.pyz`` with byte code; return its path."""
     path = directory / "kit-verify.pyz"
-    path.write_bytes(compiled(make_pyz(verifier_files())))
+    path.write_bytes(kit_verify())
     return path

@@ -3,7 +3,8 @@
     make test ARGS='-p tests.support.cost'
 
 It adds up processor time, of a worker and of the programs that it waited for, since on a busy
-machine nothing else can be compared, and ends with the files and the tests that cost most.
+machine nothing else can be compared, and ends with the files and the tests that cost most: seconds
+in all, and how many of them were those of programs.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from typing import Any
 
 import pytest
 
+from tests.support.warm import SPENT
+
 FILES, TESTS = 40, 40  # shown
 _KEY = "processor-seconds"
 _START = "start and collection"
-_spent: dict[str, int] = {_START: 0}  # thousandths of a second by test, and before the first
+# by test, and before the first: thousandths of a second in all, and of programs
+_spent: dict[str, tuple[int, int]] = {_START: (0, 0)}
 
 
-def _now() -> int:
+def _now() -> tuple[int, int]:
     times = os.times()
-    return round(1000 * (times.user + times.system + times.children_user + times.children_system))
+    programs = times.children_user + times.children_system + sum(SPENT)
+    return round(1000 * (times.user + times.system + programs)), round(1000 * programs)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -40,26 +45,30 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     try:
         return (yield)
     finally:
-        _spent[item.nodeid] = _now() - before
+        after = _now()
+        _spent[item.nodeid] = after[0] - before[0], after[1] - before[1]
         getattr(item.config, "workeroutput", {})[_KEY] = _spent  # what a worker hands over
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what a worker spent."""
-    theirs = getattr(node, "workeroutput", {}).get(_KEY, {})
-    _spent[_START] += theirs.pop(_START, 0)
-    _spent.update(theirs)
+    for name, (all_of_it, programs) in getattr(node, "workeroutput", {}).get(_KEY, {}).items():
+        before = _spent.get(name, (0, 0))
+        _spent[name] = before[0] + all_of_it, before[1] + programs
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the files and the tests that cost most, in seconds."""
-    files: Counter[str] = Counter()
-    for name, spent in _spent.items():
-        files[name.partition("::")[0]] += spent
-    total = sum(_spent.values()) / 1000
-    terminalreporter.section(f"{total:.0f} seconds of processor time")
-    for table, most in ((files, FILES), (Counter(_spent), TESTS)):
+    """Print the files and the tests that cost most."""
+    files, tests, programs = Counter[str](), Counter[str](), Counter[str]()
+    for name, (all_of_it, of_programs) in _spent.items():
+        tests[name] = all_of_it
+        files[name.partition("::")[0]] += all_of_it
+        for key in {name, name.partition("::")[0], ""}:
+            programs[key] += of_programs
+    total = f"{tests.total() / 1000:.0f} seconds of processor time, "
+    terminalreporter.section(f"{total}{programs[''] / 1000:.0f} of programs")
+    for table, most in ((files, FILES), (tests, TESTS)):
         for name, spent in table.most_common(most):
-            terminalreporter.line(f"{spent / 1000:8.2f}  {name}")
+            terminalreporter.line(f"{spent / 1000:8.2f} {programs[name] / 1000:8.2f}  {name}")
         terminalreporter.line("")

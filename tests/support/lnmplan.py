@@ -7,7 +7,6 @@ import hashlib
 import html
 import json
 import os
-import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support.lnmsite import faster
 from tests.support.making import KEYS, REPOSITORY
 from tests.support.registry import registry
 from tests.support.seaweed import BUCKET, KEY, SECRET, seaweed
@@ -27,11 +27,6 @@ OWNERS = ["DevOps Guild", "Concelier Storage Guild", "Platform Security"]
 LEFT_OUT = ("__pycache__", ".*_cache", "*.pyc", "full", "packaged")
 EXPORTED = ("migrations/21-101", "migrations/21-102", "seeds/object-store", "rollout")
 ARTIFACTS = "artifacts/lnm"
-SPEED = (  # the drill looks more often, and watches for seconds
-    (r'every = "\w+"', 'every = "1s"'),
-    (r'wait = "\w+"', 'wait = "1s"'),
-    (r'watch-after = "\w+"', 'watch-after = "8s"'),
-)
 MORE = """
 [[component]]
 id = "rollout"
@@ -207,10 +202,7 @@ def make_project(top: Path, where: Places) -> Path:
     (place / ARTIFACTS).mkdir(parents=True)
     shutil.copy(KEYS / "frank.pub", place / "supply" / "owner.pub")
     book = place / "site" / "runbook.toml"
-    text = book.read_text("utf-8")
-    for pattern, instead in SPEED:
-        text = re.sub(pattern, instead, text)
-    book.write_text(text, encoding="utf-8")
+    book.write_text(faster(book.read_text("utf-8")), encoding="utf-8")
     names = [name for name in EXPORTED if (place / name).is_dir()]
     (place / "export.py").write_text(EXPORT.format(names=names, artifacts=ARTIFACTS))
     (place / "plan.toml").write_text(spec_text(where), encoding="utf-8")

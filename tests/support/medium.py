@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from kit.container.pyz import make_pyz, verifier_files
-from tests.support.compiled import compiled
+from tests.support.compiled import kit_verify
 from tests.support.people import ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
 
@@ -26,7 +25,7 @@ class Medium:
         self.kit = directory / "kit.tar.zst"
         self.pyz = directory / "kit-verify.pyz"
         self.kit.write_bytes(load_kit(VECTORS / "built_zstd"))
-        self.pyz.write_bytes(compiled(make_pyz(verifier_files())))
+        self.pyz.write_bytes(kit_verify())
         (directory / "root.json").write_bytes(ROOT_FILE.read_bytes())
 
     @property

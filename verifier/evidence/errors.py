@@ -150,8 +150,8 @@ class LayoutInspects(Rejected):
 class LayoutUnmet(Rejected):
     """The links of an in-toto layout do not show that each step was done by those who may.
 
-    A link is missing, was signed by somebody else, contradicts another one of its step, or has
-    products that are not what the kit carries.
+    A link is missing, was signed by somebody else, contradicts another one of its step, breaks a
+    rule of the layout, or has products that are not what the kit carries.
     """
 
     code = "layout-unmet"

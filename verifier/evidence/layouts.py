@@ -1,8 +1,8 @@
 """in-toto layouts and links, judged where nothing may be executed.
 
-Whether each step was done by enough of those who may, and whether what came of it is what the kit
-carries.  Artifact rules were judged at the release host; inspections run commands, so a layout with
-any is refused.  When a layout expires is the site's rule: it is reported, not enforced.
+Whether each step was done by enough of those who may, of what its rules allow, and whether what
+came of it is what the kit carries.  Inspections run commands, so a layout with any is refused.
+When a layout expires is the site's rule: it is reported, not enforced.
 """
 
 from __future__ import annotations
@@ -12,6 +12,16 @@ from collections.abc import Mapping, Sequence
 
 from verifier.core.errors import KitError
 from verifier.core.signature import Key, parse_material
+from verifier.evidence.artifactrules import (
+    MATERIALS,
+    MAX_RULES,
+    PRODUCTS,
+    Done,
+    Found,
+    Rule,
+    Rules,
+    parse_rule,
+)
 from verifier.evidence.documents import LAYOUT, LINK, Claim, check_object
 from verifier.evidence.errors import (
     EvidenceAlgorithmUnknown,
@@ -37,11 +47,13 @@ MAX_CHECKS = 8192  # signatures of links that one layout can cost
 
 @record(frozen=True)
 class Step:
-    """A step of a layout: how many of whom must have done it."""
+    """A step of a layout: how many of whom must have done it, and rules of its artifacts."""
 
     name: str
     keys: tuple[Key, ...]
     threshold: int
+    materials: tuple[Rule, ...] = ()
+    products: tuple[Rule, ...] = ()
 
 
 @record(frozen=True)
@@ -88,7 +100,15 @@ def _step(fields: Fields, keys: Mapping[str, Any]) -> Step:
         if not isinstance(keyid, str) or keyid not in keys:
             raise fields.wrong("a key that the layout does not have", "pubkeys")
         found.append(_key(keyid, check_object(keys[keyid], f"{fields.where}.keys")))
-    return Step(fields.text("name"), tuple(found), threshold)
+    rules = (_rules(fields, f"expected_{of}") for of in (MATERIALS, PRODUCTS))
+    return Step(fields.text("name"), tuple(found), threshold, *rules)
+
+
+def _rules(fields: Fields, name: str) -> tuple[Rule, ...]:
+    try:
+        return tuple(map(parse_rule, fields.array(name, MAX_RULES)))
+    except ValueError as error:
+        raise fields.wrong(str(error), name) from None
 
 
 def _key(keyid: str, fields: Fields) -> Key:
@@ -155,14 +175,15 @@ def check_steps(
         where: The layout, for people.
 
     Raises:
-        LayoutUnmet: A step was not done by enough of those who may, or they contradict each other.
+        LayoutUnmet: A step was not done by enough of those who may, they contradict each other, or
+            a rule is broken.
         EvidenceAlgorithmUnknown: Whether it was hangs on a key that is not judged here.
         EvidenceTooLarge: It would take too many signatures to find out.
     """
     by_name: dict[str, list[Claim]] = {}
     for claim in links:
         by_name.setdefault(str(claim.value.get("name")), []).append(claim)
-    products: set[str] = set()
+    chain: dict[str, Done] = {}
     checks = 0
     for step in layout.steps:
         done: dict[str, set[object]] = {}
@@ -173,7 +194,7 @@ def check_steps(
             people = _functionaries(step, claim, whose)
             if people:
                 done.setdefault(_artifacts(claim), set()).update(people)
-                made = _products(claim)
+                made = _done(claim)
         if len(done) > 1:
             raise LayoutUnmet(f"links of step {step.name!r} contradict each other", where=where)
         count = len(next(iter(done.values()))) if done else 0
@@ -183,8 +204,13 @@ def check_steps(
                 raise EvidenceAlgorithmUnknown(what, where=where)
             message = f"step {step.name!r} was done by {count} of those who may, and "
             raise LayoutUnmet(f"{message}{step.threshold} must", where=where)
-        products |= made
-    return frozenset(products)
+        chain[step.name] = made
+    rules = Rules(chain, where)
+    for step in layout.steps:
+        rules.check(step.name, MATERIALS, step.materials)
+        rules.check(step.name, PRODUCTS, step.products)
+    every = (digests for done in chain.values() for digests in done.products.values())
+    return frozenset(digests["sha256"] for digests in every if "sha256" in digests)
 
 
 def _functionaries(step: Step, claim: Claim, whose: Mapping[bytes, str]) -> set[object]:
@@ -206,13 +232,19 @@ def _artifacts(claim: Claim) -> str:
     return json.dumps([value.get("materials"), value.get("products")], sort_keys=True)
 
 
-def _products(claim: Claim) -> set[str]:
-    products = claim.value.get("products")
-    if not isinstance(products, dict):
-        raise EvidenceMalformed("a link without products", where=claim.where)
-    found = set()
-    for digest in products.values():
-        sha256 = digest.get("sha256") if isinstance(digest, dict) else None
-        if isinstance(sha256, str):
-            found.add(sha256)
+def _done(claim: Claim) -> Done:
+    """Return what a link says that its step used and made."""
+    return Done(_found(claim, MATERIALS), _found(claim, PRODUCTS))
+
+
+def _found(claim: Claim, of: str) -> Found:
+    found = claim.value.get(of)
+    digests = found.values() if isinstance(found, dict) else ()
+    if not isinstance(found, dict) or not all(
+        isinstance(each, dict) and all(isinstance(text, str) for text in each.values())
+        for each in digests
+    ):
+        raise EvidenceMalformed(
+            f"a link without {of}, or with other than digests", where=claim.where
+        )
     return found

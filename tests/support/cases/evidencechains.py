@@ -35,6 +35,12 @@ def step(*people: str, name: str = "build", threshold: int = 1) -> dict[str, Any
     }
 
 
+def ruled(made: dict[str, Any], materials: Any = (), products: Any = ()) -> dict[str, Any]:
+    """Return a step with rules, each in a line."""
+    lists = {"expected_materials": materials, "expected_products": products}
+    return {**made, **{name: [rule.split() for rule in rules] for name, rules in lists.items()}}
+
+
 def layout(*steps: dict[str, Any], people: tuple[str, ...] = ("bob", "carol"), **more: Any) -> Any:
     """Return a layout; it expired long ago, which is the site's to look at."""
     return {
@@ -93,6 +99,26 @@ def strange_key() -> Any:
 
 INSPECTS = layout(step("bob"), inspect=[{"_type": "inspection", "name": "x", "run": ["true"]}])
 
+SOURCE = {"src/a": {"sha256": "ab" * 32}}
+OTHER_SOURCE = {"src/a": {"sha256": "cd" * 32}}
+FETCHED = link(name="fetch", products=SOURCE)
+
+
+def chained(*materials: str, products: Any = ("DISALLOW *",)) -> bytes:
+    """Return a layout of two steps, the second with rules."""
+    second = ruled(step("carol"), materials, products)
+    first = ruled(step("bob", name="fetch"), ["DISALLOW *"], ["CREATE src/*", "DISALLOW *"])
+    return envelope(layout(first, second), "alice")
+
+
+def both_links(**more: Any) -> dict[str, bytes]:
+    """Return a link of each of the two steps."""
+    made = link(**{"materials": SOURCE, **more})
+    return {"a.link": envelope(FETCHED, "bob"), "b.link": envelope(made, "carol")}
+
+
+MATCH, CREATED = "MATCH src/* WITH PRODUCTS FROM fetch", ("CREATE p?", "DISALLOW *")
+
 # name, why, layout, links, code
 ROWS: list[tuple[str, str, bytes, dict[str, bytes], str]] = [
     ("met", "One step, done by him who may; the layout has expired.",
@@ -141,6 +167,33 @@ ROWS: list[tuple[str, str, bytes, dict[str, bytes], str]] = [
      envelope(BY_BOB, "alice"), {"build.link": envelope(link(STRANGE), "bob")}, UNMET),
     ("part_of_products", "What came of it is a part of what the kit carries.",
      envelope(BY_BOB, "alice"), {"build.link": envelope(link(FILES[0]), "bob")}, UNMET),
+    ("rules", "What a step used is what another made, and nothing else.",
+     chained(MATCH, "DISALLOW *", products=CREATED), both_links(), ""),
+    ("rules_below", "The same, below a directory of one and of the other.",
+     chained("MATCH a IN src WITH PRODUCTS IN src FROM fetch", "DISALLOW *", products=CREATED),
+     both_links(), ""),
+    ("rules_lower_case", "Words of rules in lower case.",
+     chained("match src/* with products from fetch", "disallow *", products=CREATED),
+     both_links(), ""),
+    ("rules_match", "What a step used is not what the other made.",
+     chained(MATCH, "DISALLOW *", products=CREATED), both_links(materials=OTHER_SOURCE), UNMET),
+    ("rules_step", "It is to be what a step made that there is not.",
+     chained("MATCH src/* WITH PRODUCTS FROM make", "DISALLOW *", products=CREATED),
+     both_links(), UNMET),
+    ("rules_disallow", "A step made more than it may.",
+     chained(MATCH, products=("CREATE p0", "DISALLOW *")), both_links(), UNMET),
+    ("rules_require", "A step did not use what it must.",
+     chained("REQUIRE src/b", MATCH, products=CREATED), both_links(), UNMET),
+    ("rules_create", "What was there before was not created.",
+     chained("ALLOW *", products=CREATED),
+     both_links(materials={"p0": FILES[0], "p1": FILES[1]}), UNMET),
+    ("rules_modify", "What a step made of what was there.",
+     chained("ALLOW *", products=("MODIFY p?", "DISALLOW *")),
+     both_links(materials={"p0": STRANGE, "p1": STRANGE}), ""),
+    ("rules_unknown", "A rule that is none.",
+     chained("PERHAPS *", products=CREATED), both_links(), "evidence-malformed"),
+    ("rules_short", "A rule that is not whole.",
+     chained("MATCH src/* WITH PRODUCTS", products=CREATED), both_links(), "evidence-malformed"),
     ("inspects", "It has an inspection: a command that whoever verifies would run.",
      envelope(INSPECTS, "alice"), {"build.link": envelope(link(), "bob")}, "layout-inspects"),
     ("key_unknown", "Its functionary has a key of a scheme that this verifier does not know.",

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from kit.cli.kits import sealed_value
@@ -58,7 +58,7 @@ def sha256(data: bytes) -> str:
 
 def check_marker(path: Path, sealed: SealedKit) -> None:
     files, data = beside(path), path.read_bytes()
-    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(files[MARKER]))
+    jsonschema_rs.Draft202012Validator(SCHEMA).validate(json.loads(files[MARKER]))
     assert json.loads(files[MARKER]) == {
         "type": SEALED_TYPE,
         "kit": {"name": "demo", "version": "1.0", "line": "demo/stable", "sequence": 7},

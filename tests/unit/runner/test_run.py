@@ -319,8 +319,11 @@ def test_a_gate_waits_for_somebody(grounds: Grounds) -> None:
     assert grounds.log() == ["--apply a"]
     grounds.then("resume", 6, "--yes")  # the gate does not allow it
     grounds.then("resume", 5, "--answer", "go=no")
-    grounds.then("resume", 0, "--answer", "go=yes", "--by", "Ann")
+    grounds.then("resume", 0, "--answer", "go=yes", "--by", "Ann", "--reason", "it is calm")
     assert grounds.log() == ["--apply a", "--apply b"]
+    journal = (grounds.run_directory / "journal").read_text("utf-8")
+    assert '"answer":"yes","at":' in journal
+    assert '"why":"it is calm"' in journal
 
 
 def test_abort_takes_nothing_back_and_says_what_stays(grounds: Grounds) -> None:
@@ -331,6 +334,22 @@ def test_abort_takes_nothing_back_and_says_what_stays(grounds: Grounds) -> None:
     assert (grounds.place / "a").exists()
     grounds.then("resume", 2)
     assert grounds.state()["phase"] == "abandoned"
+
+
+def test_a_plan_without_settings_says_what_they_must_hold(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    words = ["plan", str(grounds.kit), "--trust", str(grounds.trust)]
+    done = grounds.go(grounds.command(*words), 2)
+    assert "several environments: production, staging" in done.stderr
+    said = grounds.go(grounds.command(*words, "--environment", "staging")).stdout
+    text, _, more = said.partition("\ntarget: ")
+    assert "secrets.word: a secret" in more
+    filled = json.loads(text)
+    assert filled["inputs"] == {"place": ""}
+    filled.update(target="a test", inputs={"place": str(grounds.place)})
+    filled["secrets"]["word"]["file"] = str(grounds.top / "host" / "secret")
+    grounds.write_settings(filled)
+    grounds.begin()
 
 
 def test_a_host_that_is_not_ready_begins_nothing(grounds: Grounds) -> None:

@@ -10,6 +10,7 @@ import pytest
 from runner.book.parse import parse_tree
 from runner.errors import SettingsInvalid
 from runner.settings import TYPE, Alerts, Engine, Limits, Settings, parse_settings
+from runner.wanting import pattern, wanted_lines
 
 BOOK: dict[str, Any] = {
     "schema": 1,
@@ -89,14 +90,46 @@ def test_only_what_is_run_asks_for_something() -> None:
     who = {"both": "step 'both'", "staged": "step 'staged'", "back": "way 'back'"}
     for name, asks in who.items():
         others = given(*(other for other in who if other != name))
-        for kind, full in given(*who).items():
+        for kind in given():
             with pytest.raises(SettingsInvalid) as refused:
                 parsed(NEEDY, **{**given(*who), kind: others[kind]})
-            assert refused.value.message == f"is not given, and {asks} needs it"
-            assert str(refused.value.where).startswith(f"{kind}.{name}")
-            assert full != others[kind]
+            said = str(refused.value)
+            assert f"{kind}.{name}" in said
+            assert f"is not given, and {asks} needs it" in said
     with pytest.raises(SettingsInvalid, match="not what the runbook asks for"):
         parsed(NEEDY, **given(*NAMES, "more"))
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        parsed(NEEDY, environment="production", inputs={"both-dir": "here", "more": "x"})
+    assert refused.value.message.splitlines() == [
+        "5 things:",
+        "  inputs.more: is not what the runbook asks for",
+        "  inputs.both-in: is not given, and step 'both' needs it",
+        "  inputs.both-dir: 'here' is no absolute path",
+        "  secrets.both-key: is not given, and step 'both' needs it",
+        "  programs.both: is not given, and step 'both' needs it",
+    ]
+
+
+def test_the_pattern_of_settings_is_what_is_wanted_and_nobody_can_run_it_as_it_is() -> None:
+    book = parse_tree(NEEDY)
+    for environment, names in (("production", ["both"]), ("staging", ["back", "both", "staged"])):
+        made = pattern(book, environment)
+        assert made["programs"] == dict.fromkeys(names, "")
+        with pytest.raises(SettingsInvalid, match="is no line that names what is changed"):
+            parse_settings(json.dumps(made).encode(), book)
+        with pytest.raises(SettingsInvalid) as refused:
+            parse_settings(json.dumps({**made, "target": "x"}).encode(), book)
+        for name in names:
+            assert f"inputs.{name}-in: has no character" in refused.value.message
+            assert f"secrets.{name}-key: must have one of" in refused.value.message
+        filled = {**made, "target": "x", **given(*names)}
+        parse_settings(json.dumps(filled).encode(), book)
+        lines = "\n".join(wanted_lines(book, environment))
+        assert "programs.both: the absolute path of a program; step 'both' needs it" in lines
+        assert "off-" not in lines
 
 
 def test_what_runs_images_is_bound_and_who_is_told_is_not() -> None:

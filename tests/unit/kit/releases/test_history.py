@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from kit.releases.entry import Entry, make_entry, open_entry, release_statement
@@ -61,7 +61,7 @@ def test_a_record_says_the_same_after_a_round_trip_and_fits_the_schema() -> None
     )
     payload = render_record(made)
     assert parse_record(payload) == made
-    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(payload))
+    jsonschema_rs.Draft202012Validator(SCHEMA).validate(json.loads(payload))
 
 
 def test_the_same_release_is_the_same_entry() -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from jsonschema_rs import Draft202012Validator, Registry
 
 from tests.support.assembler import Draft, assemble, component
 from tests.support.auditing import (
@@ -43,8 +42,7 @@ SCHEMAS = REPOSITORY / "manifests" / "schema"
 REPORT, SCHEMA = (
     json.loads((SCHEMAS / f"{name}.v1.json").read_text("utf-8")) for name in ("report", "audit")
 )
-REGISTRY: Registry[Any] = Resource.from_contents(REPORT) @ Registry()
-VALIDATOR = Draft202012Validator(SCHEMA, registry=REGISTRY)
+VALIDATOR = Draft202012Validator(SCHEMA, registry=Registry([(REPORT["$id"], REPORT)]))
 
 
 def value_of(audit: Audit) -> dict[str, Any]:

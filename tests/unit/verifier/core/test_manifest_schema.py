@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from verifier.core.manifest import check_manifest, encode_manifest, parse_manife
 
 SCHEMA_FILE = Path(__file__).parents[4] / "manifests" / "schema" / "manifest.v1.json"
 SCHEMA = json.loads(SCHEMA_FILE.read_text())
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)
 DIGEST = {"sha256": "ab" * 32}
 GOOD: dict[str, Any] = {
     "_type": "https://in-toto.io/Statement/v1",

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from jsonschema_rs import Draft202012Validator, Registry
 
 from tests.support.hosting import CLOCK, LINE, Site, code, make_kit_bytes, override, policy, rules
 from tests.support.killing import ended, fork
@@ -412,9 +411,7 @@ def test_fingerprint_is_that_of_openssl(site: Site, judge: Any) -> None:
 
 
 def receipt_validator() -> Draft202012Validator:
-    registry: Any = Registry().with_resources(
-        [(value["$id"], Resource.from_contents(value)) for value in SCHEMAS.values()]
-    )
+    registry = Registry([(value["$id"], value) for value in SCHEMAS.values()])
     return Draft202012Validator(SCHEMAS["receipt"], registry=registry)
 
 
