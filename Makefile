@@ -41,7 +41,7 @@ lnm: venv lnm-servers ## The whole release plan with real servers: sources, buck
 	$(RUN) tools/lnm_plan.py $(ARGS)
 
 lnm-site: venv lnm-servers ## Do the LNM plan at a site on loopback: staging, production, alert, kill, way back, evidence
-	$(RUN) tools/lnm_site.py
+	$(RUN) tools/lnm_site.py $(ARGS)
 
 test: venv ## Test every behaviour, on all cores; ARGS='-k names -x' is handed to pytest
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not long' $(ARGS)

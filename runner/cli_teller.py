@@ -14,6 +14,7 @@ from runner.rates import Lines, Rate, elapsed
 from runner.site import Surroundings
 from runner.work import Answer
 from verifier.core.errors import UsageError
+from verifier.streams import move
 from verifier.typed import Any
 
 _AGAIN = 0.5  # seconds between two lines that are drawn over each other
@@ -90,12 +91,12 @@ class Teller:
 
     def _draw(self, text: str) -> None:
         width = os.get_terminal_size(sys.stdout.fileno()).columns or 80
-        print(f"\r{text[: width - 1]}\x1b[K", end="", flush=True)
+        move(sys.stdout, f"\r{text[: width - 1]}\x1b[K")
         self._drawn = True
 
     def _print(self, text: str) -> None:
         if self._drawn:
-            print("\r\x1b[K", end="")
+            move(sys.stdout, "\r\x1b[K")
             self._drawn = False
         if text:
             print(text, flush=True)
@@ -131,7 +132,7 @@ def around(options: argparse.Namespace, here: Here, bound: Record, teller: Telle
         name = about.partition(":")[2]
         for known in (about, name):
             if known in given:
-                return Answer(given[known], here.operator)
+                return Answer(given[known], here.operator, options.reason[:500])
         if yes and options.yes:
             return Answer(True, here.operator, "--yes")
         if options.json or sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -153,9 +154,11 @@ def _ask(about: str, question: str) -> Answer | None:
     """Ask whoever sits at the terminal; nothing typed is no answer."""
     print(f"{about.partition(':')[2] or about}: {question}")
     try:
-        said = input("type yes or no, then your name: ").split(None, 1)
+        line = input("type yes or no, then your name, and why behind a colon: ")
     except (EOFError, OSError):  # the terminal was closed
         return None
+    who, _, why = line.partition(":")
+    said = who.split(None, 1)
     if len(said) != 2 or said[0] not in ("yes", "no"):
         return None
-    return Answer(said[0] == "yes", said[1][:64])
+    return Answer(said[0] == "yes", said[1].strip()[:64], why.strip()[:500])

@@ -298,21 +298,28 @@ class Forward(Steps):
         left = max((step.watch_after for step in watching), default=0) - self.state.watched
         if left > 0:
             self.enter("watching")
-        names = list(dict.fromkeys(name for step in watching for name in step.watch))
+        names = dict.fromkeys(name for step in watching for name in step.watch)
+        due = {name: self.book.probes[name].every for name in names}
         before = self.world.now()
         while left > 0:
-            pause = min([left, *(self.book.probes[name].every for name in names)])
-            self.world.wait(pause)
+            self.world.wait(max(0, min([left, *due.values()])))
             if self.world.stopping():
                 return RunStatus.STOPPED  # the window goes on when the run is resumed
-            for name in names:
-                wrong = self.world.sample(name, "")
-                if wrong:
-                    back = back_of(self.book, "", name)
-                    self.note("alert", probe=name, why=wrong, step="", back=back[:300])
             passed = self.world.now() - before
             before += passed
             left -= passed
+            for name in names:
+                due[name] -= passed
+                if due[name] <= 0 or left <= 0:
+                    due[name] = self.book.probes[name].every
+                    self._sample_after(name)
             self.note("watched", milliseconds=self.state.watched + max(0, passed))
         self.enter("closed")
         return RunStatus.DONE
+
+    def _sample_after(self, name: str) -> None:
+        """Sample a probe when all steps are done; a breach is an alert, and stops nothing."""
+        wrong = self.world.sample(name, "")
+        if wrong:
+            back = back_of(self.book, "", name)
+            self.note("alert", probe=name, why=wrong, step="", back=back[:300])

@@ -1,7 +1,7 @@
 """The full LNM kit: a runner image of the kit's own Debian packages, built twice and run.
 
     python tools/lnm.py image     # lock, and the image alone, run by runc and bwrap
-    python tools/lnm.py full      # then SBOMs, and the kit, built twice and compared
+    python tools/lnm.py full      # then SBOMs, the kit, built twice and compared, and a site
 
 Everything lands in ``build/lnm/``; an earlier run is removed first.  `lock` asks this host's
 repositories and index; all that follows runs without a network, where this host permits that.
@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,8 @@ from fixtures.lnm.generated import EPOCH, VERSION
 from kit.sources.taken import take
 from kit.spec import load_spec
 from kit.store import Store, default_root
+from runner.wheels import Host, choose
+from tools import lnm_boxed
 
 TOP = Path(__file__).resolve().parents[1]
 PLACE = TOP / "build" / "lnm"
@@ -34,6 +37,9 @@ SPEC = PLACE / "full" / "kit.toml"
 IMAGE = PLACE / "full" / "image"
 KEYS = TOP / "fixtures" / "keys"
 SUITE = "bookworm"
+RUNBOOK = PLACE / "full" / "runbook.toml"
+PACKAGES = "usr/lib/python3/dist-packages"  # where Debian's Python looks
+PYTHON = (3, 11)  # of the suite
 NEEDED = ("mmdebstrap", "umoci", "runc", "bwrap", "dpkg-deb", "syft", "uv")
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/lib/*/gconv/*")
 KEPT = "/usr/share/doc/*/copyright"
@@ -103,7 +109,15 @@ def lock() -> None:
     shutil.rmtree(PLACE, ignore_errors=True)
     shutil.copytree(TOP / "fixtures" / "lnm", PLACE)
     IMAGE.mkdir()
+    RUNBOOK.write_text(in_image((PLACE / "site" / "runbook.toml").read_text("utf-8")), "utf-8")
     say(offline_kit("lock", SPEC, *plain_hosts(), offline=False).strip())
+
+
+def in_image(runbook: str) -> str:
+    """Return a runbook whose programs may be run in the kit's image."""
+    before, head, behind = runbook.partition("[with]\n")
+    assert head, "the runbook says what its programs need"
+    return f'{before}{head}image = "runner-image"\n{behind}'
 
 
 def plain_hosts() -> list[str]:
@@ -117,17 +131,28 @@ def plain_hosts() -> list[str]:
 # --- the image ------------------------------------------------------------------------------
 
 
-def repository() -> Path:
-    """Return a directory with the kit's own Debian packages, out of the store."""
+def fetched(component: str, name: str) -> Path:
+    """Return a new directory with what the kit carries of a component, out of the store."""
     spec = load_spec(SPEC)
-    place = PLACE / "debs"
+    place = PLACE / name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     with take(spec, Store(default_root(os.environ))) as taken:
         assert taken is not None
-        for path, file in taken.components()["runner-packages"]:
+        for path, file in taken.components()[component]:
             shutil.copyfile(os.fsdecode(file), place / os.fsdecode(path).rpartition("/")[2])
     return place
+
+
+def driver() -> dict[str, bytes]:
+    """Return the files of the driver for the Python of the image, out of the kit's own wheels."""
+    wheels = map(os.fspath, fetched("driver", "wheels").glob("*.whl"))
+    found: dict[str, bytes] = {}
+    for path in choose(list(wheels), Host(PYTHON, "x86_64", (2, 36))):
+        with zipfile.ZipFile(path) as wheel:
+            names = [name for name in wheel.namelist() if not name.endswith("/")]
+            found.update({f"{PACKAGES}/{name}": wheel.read(name) for name in names})
+    return found
 
 
 def names_in(repo: Path) -> list[str]:
@@ -195,10 +220,10 @@ def image() -> None:
     Raises:
         Unexpected: The two differ, or it does not run.
     """
-    repo = repository()
+    repo = fetched("runner-packages", "debs")
     made: list[tuple[Mapping[str, bytes], str]] = []
     for _ in range(2):
-        programs = {**runner.payload(), **status(repo)}
+        programs = {**runner.payload(), **status(repo), **driver()}
         made.append(layout([root_files(repo), runner.layer(programs)]))
     if made[0][1] != made[1][1]:
         raise Unexpected("the image is another one the second time")
@@ -235,8 +260,8 @@ def run_image() -> None:
 # --- the kit --------------------------------------------------------------------------------
 
 
-def full() -> None:
-    """Write the SBOMs, build the kit twice, compare, and judge it as a site does.
+def full() -> Path:
+    """Write the SBOMs, build the kit twice, compare, and judge it as a site does; return it.
 
     Raises:
         Unexpected: The two differ, or it is not verified.
@@ -253,6 +278,7 @@ def full() -> None:
     say(f"{kits[0].name}: {kits[0].stat().st_size >> 20} MiB, twice the same")
     said = offline_kit("audit", kits[0], "--root", KEYS / "root.json")
     say(said.split("\n", 1)[0])
+    return kits[0]
 
 
 def main() -> int:
@@ -266,8 +292,8 @@ def main() -> int:
         lock()
         image()
         if what == ["full"]:
-            full()
-    except Unexpected as error:
+            lnm_boxed.at_a_site(full(), PLACE / "drill")
+    except (Unexpected, lnm_boxed.Unexpected) as error:
         print(f"lnm: {error}", file=sys.stderr)
         return 1
     return 0

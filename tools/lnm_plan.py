@@ -29,6 +29,7 @@ from tests.support.lnmplan import (
     LNM,
     NAME,
     NEXT,
+    OWNERS,
     PLAN,
     VERSION,
     Page,
@@ -37,8 +38,9 @@ from tests.support.lnmplan import (
     make_project,
 )
 from tests.support.lnmplan import places as servers
-from tests.support.lnmsite import Drill, Target, Unexpected, has_servers, say, target
+from tests.support.lnmsite import Drill, Unexpected, has_servers, target
 from tests.support.making import KEYS, REPOSITORY
+from tests.support.transcript import page, say
 from tools import lnm_site
 from tools.demo import isolation
 
@@ -183,6 +185,9 @@ def release_half(drill: Carried) -> None:
     """From sources to a bucket, a registry, and a medium."""
     say("== Release host: the project, the layout of its steps, a copy of the site's trust ==")
     drill.prepare()
+    about = drill.page.about
+    about["Release"] = f"{NAME} {VERSION} of line {LINE}"
+    about["Answered for by"] = ", ".join(OWNERS)
     with drill.row("image") as said:
         text = drill.release(0, more=("--until", "sbom"))
         said += [
@@ -191,12 +196,15 @@ def release_half(drill: Carried) -> None:
     with drill.row("test") as said:
         said.append(first(r"^done +test: (.*)$", drill.release(0, more=("--until", "test"))))
     with drill.row("bundle") as said:
-        said.append(first(r"^done +build: (.*)$", drill.release(0, more=("--until", "build"))))
+        text = drill.release(0, more=("--until", "build"))
+        said.append(first(r"^done +build: (.*)$", text))
+        about["kitId, to compare with what sites report"] = first(r"kitId ([0-9a-f]{64})", text)
     with drill.row("policy") as said:
         drill.release(WAITS, "1 more of bob, carol must sign")
         drill.sign_far(VERSION)
         text = drill.release(0, more=("--resume", "--only", "sign"))
         said.append(first(r"^done +sign: (.*)$", text))
+        about["Signatures"] = said[-1]
     with drill.row("verify") as said:
         text = drill.release(0, more=("--only", "verify"))
         if shutil.which("cosign") and "not run: cosign" in text:
@@ -204,6 +212,7 @@ def release_half(drill: Carried) -> None:
         said.append(first(r"^done +verify: (.*)$", text))
     with drill.row("publish") as said:
         said.append(first(r"^done +publish: (.*)$", drill.release(0)))
+        about["Published"] = said[-1]
         drill.release(0, "nothing to do")
         drill.see_history()
     with drill.row("carry") as said:
@@ -213,20 +222,14 @@ def release_half(drill: Carried) -> None:
         said.append("from the registry the same, byte for byte")
 
 
-def wake(where: Target) -> None:
-    """Have a client speak to a target anew: connections that were idle for minutes are gone."""
-    where.client.close()
-    del where.__dict__["client"]
-
-
 def site_half(drill: Carried) -> None:
     """From the medium to the audit at home."""
     with drill.row("accept") as said:
         drill.first_contact()
         said.append("verified; every attestation that the policy demands is there")
     with contextlib.ExitStack() as stack:
-        one = stack.enter_context(target("staging", advisories=100))
-        two = stack.enter_context(target("production", advisories=700))
+        one = stack.enter_context(target("staging"))
+        two = stack.enter_context(target("production"))
         with drill.row("staging") as said:
             evidence = lnm_site.staging(drill, one)
             said.append("closed; evidence sealed by ann")
@@ -240,7 +243,6 @@ def site_half(drill: Carried) -> None:
             drill.run("plan", one, 0, "not run here: 21-103")
             said.append("planned, and not run: the runbook has it off")
         with drill.row("rollback") as said:
-            wake(one)
             lnm_site.back(drill, one)
             said.append("every document is byte for byte what it was, by both ways")
         with drill.row("evidence") as said:
@@ -280,8 +282,7 @@ def main() -> int:
     say(f"\n{drill.page.verdict()} ({time.monotonic() - begun:.0f} seconds)")
     say("build/lnm-plan/plan.html and plan.md say so row by row")
     if options.write and drill.page.is_done:
-        lnmsite.PAGE = PAGE
-        text = lnmsite.page().replace(f"{REPOSITORY}/", "").replace(lnmsite.PYTHON, "python3")
+        text = page(PAGE).replace(f"{REPOSITORY}/", "").replace(lnmsite.PYTHON, "python3")
         Path(options.write).write_text(text, encoding="utf-8")
     return 0 if drill.page.is_done else 1
 

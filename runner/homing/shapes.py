@@ -43,11 +43,13 @@ _MUST: Mapping[str, Mapping[str, str]] = {
     "note": {},
 }
 _MAY = {
-    **dict.fromkeys(("why", "run", "attempt-directory", "error"), _TEXT),
+    **dict.fromkeys(("why", "run", "attempt-directory", "error", "image"), _TEXT),
     **dict.fromkeys(("status", "durationMs", "torn"), _NUMBER),
     "missed": _TEXTS,
     "output": _TABLE,
     "files": _TABLE,
+    "container": _TABLE,
+    "program": _TABLE,
     "after": _TABLE,
 }
 

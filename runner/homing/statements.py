@@ -179,7 +179,7 @@ def _link(around: _Around, step: str, what: str, numbers: list[int]) -> dict[str
         "predicate": {
             "name": name,
             "command": list(words),
-            "materials": _materials(around, (*words, *more)),
+            "materials": [*_materials(around, (*words, *more)), *_used(told.bound, last)],
             "byproducts": _byproducts(told, step, kind, way, numbers, last),
             "environment": _surroundings(told.bound, around.starts[numbers[-1]]),
         },
@@ -228,6 +228,17 @@ def _materials(around: _Around, words: Words) -> list[dict[str, Any]]:
         if sha256:
             made.append(_resource(path, sha256))
     return made
+
+
+def _used(bound: Record, last: Record) -> Iterator[dict[str, Any]]:
+    """Yield what ran the program that is not of the kit's members: its image, or the site's own."""
+    image = last.get("container", {}).get("image", "")
+    algorithm, _, value = image.partition(":")
+    if algorithm == "sha256":
+        yield _resource(bound.get("image", "image"), value)
+    program = last.get("program", {})
+    if "sha256" in program:
+        yield _resource(program["path"], program["sha256"])
 
 
 def _byproducts(

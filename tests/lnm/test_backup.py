@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import importlib
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import JUDGES
 from tests.lnm.conftest import Anywhere, Place
 from tests.support.migrating import advisories
 from tests.support.mongo import driver, fail_point
@@ -203,17 +205,63 @@ def test_a_server_that_goes_away_is_another_attempt(place: Place, tmp_path: Path
     assert place.run(BACKUP, f"--to={dump}").status == 0
 
 
-def test_mongodump_writes_what_we_restore(place: Place, tmp_path: Path) -> None:
-    if shutil.which("mongodump") is None:
-        pytest.skip("not run: mongodump is not installed, and cannot be had everywhere")
+def tool(name: str) -> Path:
+    """Return a program of MongoDB's own, or end the test as "not run"."""
+    path = shutil.which(name) or shutil.which(name, path=os.fspath(JUDGES))
+    if path is None:
+        pytest.skip(f"not run: {name} is not installed, and is built where Go is")
+    return Path(path).absolute()
+
+
+def test_mongodump_writes_what_we_restore(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tool('mongodump').parent}{os.pathsep}{os.environ['PATH']}")
     fill(place)
     dump = tmp_path / "dump"
     taken = place.run(BACKUP, f"--to={dump}", "--with-mongodump", report=tmp_path / "report")
     assert (taken.status, taken.facts["by"]) == (0, "mongodump")
+    assert place.run(RESTORE, f"--from={dump}", "--check").status == 0
     before = contents(place)
     place.database.advisories.drop()
     assert place.run(RESTORE, f"--from={dump}").status == 0
     assert contents(place) == before
+
+
+def test_where_mongodump_is_not_there_the_report_says_who_wrote_it(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    place.database.advisories.insert_one({})
+    words = (f"--to={tmp_path / 'dump'}", "--with-mongodump")
+    taken = place.run(BACKUP, *words, report=tmp_path / "report")
+    assert (taken.status, taken.facts["by"]) == (0, "this program")
+
+
+def test_mongorestore_and_bsondump_read_what_we_write(place: Place, tmp_path: Path) -> None:
+    fill(place)
+    dump = tmp_path / "dump"
+    assert place.run(BACKUP, f"--to={dump}").status == 0
+    before = contents(place)
+    for path in sorted((dump / place.name).glob("*.bson")):
+        command: list[str | Path] = [tool("bsondump"), "--quiet", path]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert len(said.splitlines()) == len(before[path.stem][0])
+    other = f"{place.name}_by_mongorestore"
+    words = [f"--uri={place.cluster.uri}", f"--db={other}", str(dump / place.name)]
+    try:
+        done = subprocess.run([tool("mongorestore"), *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = contents(place, other)
+        assert {name: held[0] for name, held in found.items()} == {
+            name: held[0] for name, held in before.items() if name != "lnm_rollout"
+        }
+        there, here = found["checked"], before["checked"]
+        plain = {name: {**index, "ns": ""} for name, index in there[1].items()}
+        assert plain == {name: {**index, "ns": ""} for name, index in here[1].items()}
+        assert there[2] == here[2]  # its validator
+    finally:
+        place.client.drop_database(other)
 
 
 def test_the_driver_is_the_one_that_travels(place: Place) -> None:

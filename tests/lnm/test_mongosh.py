@@ -101,3 +101,24 @@ def test_it_ends_as_rollback_py_does(place: Place, tmp_path: Path) -> None:
     place.database.lnm_backfill_runs.delete_one({"_id": "r"})
     status, said = mongosh(uri, tmp_path, **told)
     assert (status, "checkpoint" in said) == (Exit.CONFLICT, True)
+
+
+@pytest.mark.long
+def test_its_exit_status_4_leads_to_the_restore(place: Place, tmp_path: Path) -> None:
+    """Events were read: mongosh refuses, and the backup of before the run leads back."""
+    place.database.advisories.insert_many([advisory(n) for n in range(40)])
+    before = list(place.database.advisories.find().sort("_id", 1))
+    place.database.advisories.create_index([("advisoryKey", 1)], name="key")
+    dump = f"{tmp_path / 'dump'}"
+    assert place.run("rollout/backup.py", f"--to={dump}").status == Exit.DONE
+    words = ("--run-id=r", f"--database={place.name}")
+    assert run(BACKFILL, *words, uri=place.cluster.uri).status == Exit.DONE
+    place.database[model.EVENTS].update_many({}, {"$set": {"published": True}})
+    told = {"RUN_ID": "r", "DATABASE": place.name}
+    status, said = mongosh(place.cluster.uri, tmp_path, **told)
+    assert (status, "restore the backup" in said) == (Exit.CONFLICT, True), said
+    assert place.run("rollout/restore.py", f"--from={dump}").status == Exit.DONE
+    assert place.database.list_collection_names() == ["advisories"]
+    assert list(place.database.advisories.find().sort("_id", 1)) == before
+    assert set(place.database.advisories.index_information()) == {"_id_", "key"}
+    assert mongosh(place.cluster.uri, tmp_path, **told)[0] == Exit.USAGE  # there is no such run

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib
+import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from runner.wheels import Host, choose
 from tests.lnm.conftest import Anywhere
 from tests.support.migrating import advisories
-from tests.support.mongo import WHEELS, program
+from tests.support.mongo import URI_VARIABLE, WHEELS, cluster, program
 from tests.unit.lnm import LNM
 
 SITE = LNM / "site"
@@ -44,6 +47,24 @@ def test_the_plan_and_back(anywhere: Anywhere, tmp_path: Path) -> None:
     assert place.run("rollout/restore.py", f"--from={tmp_path / 'dump'}").status == 0
     assert list(place.database.advisories.find().sort("_id", 1)) == source
     assert place.database.list_collection_names() == ["advisories"]
+
+
+def test_a_cluster_that_is_named_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    """Another server stands for a real cluster: the same tests run there, and none is skipped."""
+    with cluster(tmp_path / "other") as other:
+        words = ["-q", "-n", "0", "-p", "no:cacheprovider", "-k", "real", "-m", ""]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words, __file__],
+            env={**os.environ, URI_VARIABLE: other.uri},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        assert re.search(r"^2 passed", done.stdout, re.M), done.stdout
+        with contextlib.closing(other.client()) as client:
+            assert other.tell()["requests"].get("shardCollection"), "it was asked"
+            assert not [n for n in client.list_database_names() if n.startswith("lnm_")]
 
 
 def test_the_runbook_is_good_and_its_kit_has_all_that_it_names() -> None:

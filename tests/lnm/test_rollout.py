@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ import pytest
 from tests.lnm.conftest import Place
 from tests.support.migrating import DRIVER, run, run_here
 from tests.support.mongo import DATABASE, URI_VARIABLE, Cluster, cluster, driver
-from tests.unit.lnm import LNM
+from tests.unit.lnm import LNM, load
 
 INGEST, PUBLISHERS, PROBE = "rollout/ingest.py", "rollout/publishers.py", "rollout/probe.py"
 WRITES = [{"role": "readWrite", "db": DATABASE}]
@@ -80,17 +82,22 @@ def test_what_cannot_be_tried_is_not_frozen(guarded: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def publisher(place: Place, target: Path) -> Iterator[None]:
+def publisher(place: Place, target: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the stand-in's publisher."""
     script = LNM / "concelier" / "concelier.py"
     words = [sys.executable, str(script), "publish", f"--database={place.name}", "--pace=0.05"]
     environment = {"CONCELIER_MONGO_URI": place.cluster.uri, "PYTHONPATH": str(DRIVER)}
     child = subprocess.Popen([*words, f"--to={target}"], env=environment)
     try:
-        yield
+        yield child
     finally:
         child.terminate()
         child.wait(10)
+
+
+def aware() -> Any:
+    """Return what has times read as the programs read them."""
+    return importlib.import_module("bson.codec_options").CodecOptions(tz_aware=True)
 
 
 def events(place: Place, number: int, start: int = 0) -> None:
@@ -130,6 +137,54 @@ def test_publishers_work_while_they_may(place: Place, tmp_path: Path) -> None:
         assert probe(place, tmp_path, "outbox")["unpublished"] == 5
     lines = (tmp_path / "out").read_text("utf-8").splitlines()
     assert {json.loads(line)["_id"] for line in lines} == {f"evt:{n}" for n in range(300)}
+
+
+def test_a_publisher_that_was_killed_is_not_waited_for(place: Place, tmp_path: Path) -> None:
+    """Its last word is that it publishes, and it can say no other: its process is looked for."""
+    notes = place.database.lnm_rollout
+    with publisher(place, tmp_path / "out") as child:
+        assert place.run(PUBLISHERS, "enabled").status == 0
+        child.kill()
+        child.wait(10)
+        assert place.run(PUBLISHERS, "enabled", "--check").status == 10
+        began = time.monotonic()
+        assert place.run(PUBLISHERS, "disabled").status == 0
+        assert time.monotonic() - began < 10
+        assert notes.find_one({"_id": "publisher:one"})["enabled"]
+    assert probe(place, tmp_path, "outbox")["publishers"] == 0
+
+
+def test_a_publisher_that_hangs_is_there_however_long_it_is_silent(
+    place: Place, tmp_path: Path
+) -> None:
+    notes = place.database.lnm_rollout
+    with publisher(place, tmp_path / "out") as child:
+        assert place.run(PUBLISHERS, "enabled").status == 0
+        child.send_signal(signal.SIGSTOP)
+        long_ago = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+        notes.update_one({"_id": "publisher:one"}, {"$set": {"at": long_ago}})
+        ended = place.run(PUBLISHERS, "disabled", "--wait=0.1")
+        assert (ended.status, "are there and do not say" in ended.err) == (3, True)
+        assert "one" in ended.err
+        assert place.run(PUBLISHERS, "disabled", "--check").status == 10
+        child.send_signal(signal.SIGCONT)
+        assert place.run(PUBLISHERS, "disabled").status == 0
+    assert notes.find_one({"_id": "publisher:one"}) is None  # it ended in order
+
+
+@pytest.mark.parametrize("process", [None, {"boot": "another", "space": "", "pid": 1, "began": 1}])
+def test_a_publisher_elsewhere_is_gone_when_it_has_been_silent_long_enough(
+    place: Place, process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load("rollout", "publishers")
+    assert module.patience("disabled") > module.LIVELY_SECONDS
+    now = datetime.datetime.now(datetime.timezone.utc)
+    note = {"_id": "publisher:far", "at": now, "enabled": True, "process": process}
+    place.database.lnm_rollout.insert_one(note)
+    monkeypatch.setattr(module, "LIVELY_SECONDS", 1)
+    database = place.client.get_database(place.name, codec_options=aware())
+    assert not module.is_so(database, "disabled")
+    assert module.switch(database, "disabled", 10)
 
 
 def test_errors_and_lag_of_publishers_are_seen(place: Place, tmp_path: Path) -> None:

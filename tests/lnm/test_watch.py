@@ -7,13 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.lnmsite import USERS, Target
+from tests.support.lnmsite import USERS, Concelier, Target
 from tests.support.migrating import DRIVER
 from tests.support.mongo import WHEELS, cluster
 from tests.support.running import Grounds
@@ -79,35 +78,15 @@ def grounds(target: Target, tmp_path: Path) -> Grounds:
     return made.make(book, files, programs, head="", **given)
 
 
-def outgrow(target: Target, publisher: subprocess.Popen[bytes], ended: threading.Event) -> None:
-    """Pause the publisher when it has published everything, and fill the outbox."""
-    events = target.database.advisory_linkset_events
-    while not ended.wait(0.1):
-        if events.count_documents({"published": True}) >= ADVISORIES:
-            break
-    publisher.send_signal(signal.SIGSTOP)
-    number = 0
-    while not ended.wait(0.1):
-        number += 1
-        event = {"linksetId": "l", "type": "linkset.created", "published": False}
-        events.insert_one({"_id": f"late:{number}", **event})
-
-
 def test_a_growing_backlog_raises_the_alert_and_only_the_backup_leads_back(
     target: Target, publisher: subprocess.Popen[bytes], grounds: Grounds
 ) -> None:
     before = target.contents()
     grounds.begin(6)  # it waits at the gate
-    ended = threading.Event()
-    filling = threading.Thread(target=outgrow, args=(target, publisher, ended))
-    filling.start()
     journal = grounds.run_directory / "journal"
-    try:
+    with Concelier(target, publisher, publisher).outgrown(journal):
         resume = grounds.command("resume", grounds.run_directory, "--answer=open=yes")
         grounds.kill_when(resume, lambda: b'"alert"' in journal.read_bytes(), number=signal.SIGTERM)
-    finally:
-        ended.set()
-        filling.join()
     alerts = [one for one in map(json.loads, journal.read_bytes().splitlines()) if "probe" in one]
     [alert] = [one for one in alerts if one["probe"] == "backlog"]
     assert re.search(r"/unpublished rises, from \d+ to \d+", alert["why"])
@@ -116,8 +95,10 @@ def test_a_growing_backlog_raises_the_alert_and_only_the_backup_leads_back(
     assert [one["probe"] for one in state["alerts"]] == ["backlog"]
     assert state["phase"] == "watching"
 
+    # the publisher dies, and its last word is that it publishes; nobody waits for another one
+    publisher.kill()
+    publisher.wait(10)
     # events were read, and documents were written since: the runner asks twice
-    publisher.send_signal(signal.SIGCONT)
     said = grounds.then("rollback", 2)
     assert "point of no return (open)" in said.stderr
     changed = target.contents()

@@ -12,13 +12,15 @@ from random import Random
 import pytest
 
 from runner.back import Backward
-from runner.book.model import Retry, Runbook, Step, Undo
+from runner.book.model import Probe, Retry, Runbook, Step, Undo
 from runner.engine import Forward
 from runner.errors import RunStands, StepAlive
 from runner.state import DONE, UNKNOWN, fold
 from runner.status import RunStatus
+from runner.values import Condition
 from runner.work import EXIT, Ended, Task
 from tests.support.sites import LOOK, RUN, Killed, Memory, Site, any_book, begin, once
+from verifier.typed import replace
 
 PLANS = 10_000
 TRIES = 60
@@ -202,3 +204,23 @@ def test_behind_the_point_of_no_return_nothing_goes_back_by_mistake() -> None:
     state = fold(journal.lines)
     assert Backward(book, "production", state, journal, site, past=True).run() == RunStatus.DONE
     assert site.done == set()
+
+
+def test_each_probe_of_the_window_is_sampled_as_often_as_it_says() -> None:
+    often, seldom = (
+        Probe(name, ("p.py",), Condition("/n", "rises"), every=every)
+        for name, every in (("often", 1000), ("seldom", 30_000))
+    )
+    step = replace(STEP, watch=("often", "seldom"), watch_after=65_000)
+    book = replace(book_of(step), probes={"often": often, "seldom": seldom})
+    site, journal, taken = Site(Random(1)), Memory(begin(book)), list[str]()
+    site.quiet = True
+
+    def sample(probe: str, step: str) -> str:
+        site.clock += 250  # a sample takes its time
+        taken.append(probe)
+        return ""
+
+    site.sample = sample  # type: ignore[method-assign]
+    assert run(book, site, journal) == RunStatus.DONE
+    assert (taken.count("seldom"), 50 < taken.count("often") <= 65) == (3, True)  # 30, 60, the end

@@ -19,9 +19,15 @@ import pytest
 
 from runner import processes
 from runner.chain import digest_of
+from runner.homing.judge import verify
+from runner.homing.statements import statements
+from runner.kitside import look_under
 from tests.conftest import Judge
+from tests.support.homes import write_operators
 from tests.support.images import Files, image_layout
+from tests.support.making import pinned
 from tests.support.running import NO_SECRET, Grounds
+from verifier.core.trust import parse_root
 
 pytestmark = pytest.mark.slow
 
@@ -220,6 +226,32 @@ def test_a_step_is_run_in_the_image_and_taken_back(
             assert not path.is_file() or b"hunter2hunter2" not in path.read_bytes(), path
         grounds.then("rollback")
         assert not (grounds.place / "done").exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_evidence_says_which_image_ran_a_step(
+    made: Grounds, engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with site(made, "quick", engine, request) as grounds:
+        grounds.begin(0, "--answer", "go=yes", "--by", "olga")
+        key = write_operators(grounds.trust, grounds.top / "host")
+        words = ["--site", "hall-2", "--out", str(tmp_path), "--trust", str(grounds.trust)]
+        said = grounds.then("export", 0, *words, "--key", str(key), "--yes").stdout
+        assert "SEALED by olga" in said
+        operators = parse_root((grounds.trust / "operators.json").read_bytes())
+        path = str(tmp_path / "evidence-hall-2-one.tar.zst")
+        found = verify(path, operators, look_under(str(grounds.kit), pinned()))
+        assert (found.state.phase, found.state.bound["image"]) == ("closed", "image")
+        [digest] = {
+            one["container"]["image"].partition(":")[2]
+            for one in found.told.read.records
+            if one["type"] == "outcome" and one["step"] == "one"
+        }
+        index = json.loads((grounds.top / "layout" / "index.json").read_bytes())
+        assert index["manifests"][0]["digest"] == f"sha256:{digest}"
+        members = statements(found.told, lambda path: "", carried=found.carried)
+        step = json.loads(members["steps/00001.one.apply.json"])["predicate"]
+        assert {"name": "image", "digest": {"sha256": digest}} in step["materials"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

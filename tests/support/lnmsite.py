@@ -7,7 +7,9 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import itertools
 import json
+import math
 import os
 import re
 import shlex
@@ -16,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,57 +29,32 @@ from tests.support.homes import operators_root
 from tests.support.making import REPOSITORY
 from tests.support.migrating import DRIVER, advisories
 from tests.support.mongo import DATABASE, WHEELS, Cluster, cluster, driver
+from tests.support.transcript import say
 from tests.unit.lnm import LNM
 
 PLACE = REPOSITORY / "build" / "lnm-site"
 KEYS = "fixtures/keys"
 SECONDS = 600
+ADVISORIES = 1000  # of each target: the server writes some hundred documents a second
 PYTHON = getattr(sys, "_base_executable", sys.executable)  # bare: a site has no environment
 SPEED = (  # the drill looks more often, and watches for seconds
-    (r'every = "\w+"', 'every = "2s"'),
+    (r'every = "(10s|1m)"', 'every = "1s"'),
     (r'wait = "\w+"', 'wait = "1s"'),
-    (r'watch-after = "\w+"', 'watch-after = "8s"'),
 )
+SAMPLES = 20  # of the backlog that its window has time for: six of them tell that it rises
 USERS: dict[str, tuple[str, list[dict[str, str]]]] = {
     "migrator": ("migrator-secret", [{"role": "root", "db": "admin"}]),
     "ingest": ("ingest-secret", [{"role": "readWrite", "db": DATABASE}]),
 }
-_LINES: list[str] = []
 
 
 class Unexpected(Exception):
     """A step did not do what the drill is there to show."""
 
 
-def say(text: str = "") -> None:
-    """Print a line, and keep it for the page."""
-    _LINES.append(text)
-    print(text, flush=True)
-
-
 def has_servers() -> bool:
     """Return whether the database is installed."""
     return (WHEELS / "requirements.txt").exists()
-
-
-def page() -> str:
-    """Return the transcript as a page of the docs."""
-    text = re.sub(r"\b[0-9a-f]{64}\b", "<sha256>", "\n".join(_LINES))
-    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:<port>", text)
-    text = re.sub(rf"\b{re.escape(os.uname().nodename)}(/[0-9a-f]+)?", "<host>", text)
-    return PAGE.replace("TRANSCRIPT", text.strip("\n"))
-
-
-PAGE = """\
-# The plan at a site, unabridged
-
-What `make lnm-site` prints; CI runs it. Digests and ports are replaced, times are those of one run.
-[What it proves, and what only a real cluster can](explanation/lnm-site.md).
-
-```text
-TRANSCRIPT
-```
-"""
 
 
 # --- targets -------------------------------------------------------------------------------------
@@ -111,6 +89,11 @@ class Target:
     def database(self) -> Any:
         """Concelier's database."""
         return self.client[DATABASE]
+
+    def wake(self) -> None:
+        """Have the client speak anew: connections that were idle for minutes are gone."""
+        self.client.close()
+        del self.__dict__["client"]
 
     def refill(self) -> None:
         """Make the database what it is before the release."""
@@ -199,7 +182,7 @@ class Target:
 
 
 @contextlib.contextmanager
-def target(name: str, advisories: int) -> Iterator[Target]:
+def target(name: str, advisories: int = ADVISORIES) -> Iterator[Target]:
     """Run a cluster with advisories, and users of its own."""
     with tempfile.TemporaryDirectory() as place, cluster(Path(place), users=USERS) as running:
         one = Target(name, running, advisories, PLACE / "site" / name)
@@ -209,19 +192,58 @@ def target(name: str, advisories: int) -> Iterator[Target]:
         one.client.close()
 
 
+@dataclass(frozen=True)
+class Concelier:
+    """The stand-in for Concelier at a target: ingest goes on through it all, as one does.
+
+    Attributes:
+        ingest: The process that writes with the credentials that are frozen.
+        publisher: The process that empties the outbox.
+    """
+
+    where: Target
+    ingest: subprocess.Popen[bytes]
+    publisher: subprocess.Popen[bytes]
+
+    @contextlib.contextmanager
+    def outgrown(self, journal: Path) -> Iterator[None]:
+        """Have the publisher hang once it publishes, and the outbox grow until somebody hears."""
+        ended = threading.Event()
+        filling = threading.Thread(target=self._outgrow, args=(journal, ended))
+        filling.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            filling.join()
+            self.publisher.send_signal(signal.SIGCONT)
+
+    def _outgrow(self, journal: Path, ended: threading.Event) -> None:
+        events = self.where.database.advisory_linkset_events
+        while not ended.wait(0.1) and not events.count_documents({"published": True}, limit=1):
+            pass
+        self.publisher.send_signal(signal.SIGSTOP)
+        for number in itertools.count():
+            if ended.wait(0.1) or b'"probe":"backlog"' in journal.read_bytes():
+                break
+            event = {"linksetId": "l", "type": "linkset.created", "published": False}
+            events.insert_one({"_id": f"late:{number}", **event})
+        self.publisher.send_signal(signal.SIGCONT)
+
+
 @contextlib.contextmanager
-def concelier(where: Target) -> Iterator[None]:
-    """Run ingest and publisher of a target; ingest goes on through it all, as one does."""
+def concelier(where: Target) -> Iterator[Concelier]:
+    """Run ingest and publisher of a target."""
     script = LNM / "concelier" / "concelier.py"
     environment = {"PYTHONPATH": str(DRIVER)}
-    children = []
+    children: list[subprocess.Popen[bytes]] = []
     try:
         for part, user in (("ingest", "ingest"), ("publish", "migrator")):
             environment["CONCELIER_MONGO_URI"] = where.cluster.uri_of(user, USERS[user][0])
             words = [sys.executable, str(script), part, f"--to={where.directory / 'published'}"]
             with open(where.directory / f"{part}.log", "ab") as log:
                 children.append(subprocess.Popen(words, env=environment, stdout=log, stderr=log))
-        yield
+        yield Concelier(where, *children)
     finally:
         for child in children:
             child.terminate()
@@ -353,6 +375,10 @@ class Drill:
         """Return the directory of a run, as it is typed."""
         return f"site/runs/lnm/site/{name}"
 
+    def directory_of(self, name: str) -> Path:
+        """Return the directory of a run."""
+        return PLACE / self.place_of(name)
+
     def go(
         self, command: str, name: str, status: int, *wanted: str, more: tuple[str, ...] = ()
     ) -> str:
@@ -421,11 +447,30 @@ class Drill:
         assert found is not None
         return PLACE / found[1]
 
-    def audit(self, evidence: Path) -> None:
+    def audit(self, evidence: Path, wanted: str = "\nCLOSED: every step is done") -> None:
         """Hold evidence to its kit, as the release team does."""
         words = ["offline-kit", "evidence", "verify", str(evidence.relative_to(PLACE))]
         words += [f"--kit={self.kit}", "--root=site/root.json"]
-        self.do([*words, "--operators=site/trust/operators.json"], 0, "closed")
+        self.do([*words, "--operators=site/trust/operators.json"], 0, wanted)
+
+
+def faster(runbook: str) -> str:
+    """Return the runbook of the plan, but that it looks more often and watches for seconds."""
+    for pattern, instead in SPEED:
+        runbook = re.sub(pattern, instead, runbook)
+    window = f'watch-after = "{math.ceil(SAMPLES * (0.5 + _start_seconds()))}s"'
+    return re.sub(r'watch-after = "\w+"', window, runbook)
+
+
+@functools.cache
+def _start_seconds() -> float:
+    """Return how long a program with the driver takes to start here, now."""
+    began = time.monotonic()
+    for _ in range(3):
+        words = [sys.executable, "-I", "-c", f"import sys; sys.path.append({str(DRIVER)!r})"]
+        words[-1] += "; import pymongo"
+        subprocess.run(words, check=True)
+    return (time.monotonic() - began) / 3
 
 
 def _copy_source(source: Path, version: str, sequence: int) -> None:
@@ -434,10 +479,7 @@ def _copy_source(source: Path, version: str, sequence: int) -> None:
     shutil.copytree(LNM, source / "lnm", ignore=left_out)
     shutil.copytree(WHEELS, source / "wheels")
     book = source / "lnm" / "site" / "runbook.toml"
-    text = book.read_text("utf-8")
-    for pattern, instead in SPEED:
-        text = re.sub(pattern, instead, text)
-    book.write_text(text, encoding="utf-8")
+    book.write_text(faster(book.read_text("utf-8")), encoding="utf-8")
     spec = source / "lnm" / "site" / "kit.toml"
     text = spec.read_text("utf-8").replace("../../../build/lnm-servers/wheels", "../../wheels")
     if version:

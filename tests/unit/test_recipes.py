@@ -22,6 +22,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from kit.roots.metadata import build_root
+from tests.conftest import JUDGES
 from tests.support.making import KEYS, REPOSITORY
 
 PAGE = (REPOSITORY / "docs/howto/ci.md").read_text("utf-8")
@@ -30,7 +31,6 @@ BLOCKS = {
 }
 ACTION = (REPOSITORY / "action.yml").read_text("utf-8")
 WORKFLOW = ".github/workflows/release.yml"
-JUDGES = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "offline-kit/judges"
 INSTALLER = """\
 #!/bin/sh
 # stands in for an installer: no network here

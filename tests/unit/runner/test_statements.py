@@ -60,6 +60,25 @@ def test_a_link_says_what_by_whom_of_what_and_how_it_went(kit: Looked) -> None:
     assert subjects == ["outputs/000009/output", "run/journal#7"]
 
 
+def test_what_ran_a_program_is_a_material(kit: Looked) -> None:
+    records = run_records(kit, image="images/runner")
+    digest, other = "ab" * 32, "cd" * 32
+    box = {"by": "bwrap", "image": f"sha256:{digest}", "name": "kit-a-1"}
+    records[4]["container"] = box
+    program = {"path": "/usr/bin/true", "sha256": other}
+    records[8]["program"] = program
+    members = Draft(kit, chained(records)).members()[0]
+    found = [
+        {one["name"]: one["digest"]["sha256"] for one in predicate["materials"]}
+        for predicate in (
+            json.loads(members[f"steps/{name}.apply.json"])["predicate"]
+            for name in ("00001.a", "00003.b")
+        )
+    ]
+    assert found[0]["images/runner"] == digest
+    assert found[1]["/usr/bin/true"] == other
+
+
 def test_what_was_taken_back_has_a_statement_of_its_own(kit: Looked) -> None:
     records = run_records(kit)[:5]
     for one in (

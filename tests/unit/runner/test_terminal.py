@@ -14,7 +14,7 @@ import pytest
 from tests.support.running import Grounds, step
 
 GATE = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
-ASKED = b"type yes or no, then your name: "
+ASKED = b"type yes or no, then your name, and why behind a colon: "
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
                 break
             seen += data
         if ASKED in seen and not answered:
+            time.sleep(0.3)  # between the prompt and the read a signal waits for the next key
             os.write(terminal, typed)
             answered = True
     os.close(terminal)
@@ -77,12 +78,16 @@ def test_only_a_whole_answer_opens_a_gate(waiting: Grounds, typed: bytes, status
 
 
 def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
-    grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
-    done, said = at_a_terminal(grounds.new("run"), b"yes Ann of the night shift\n")
+    grounds = Grounds(tmp_path).make(step("a", "--slow=0.8") + GATE + step("b"))
+    typed = b"yes Ann of the night shift: the graphs are flat\n"
+    done, said = at_a_terminal(grounds.new("run"), typed)
     assert done == 0, said
     assert grounds.log() == ["--apply a", "--apply b"]
+    assert "\r  a 0:0" in said  # the line that lives, and no escape of it that is shown
+    assert "\\x1b" not in said
     journal = (grounds.run_directory / "journal").read_text("utf-8")
-    assert "Ann of the night shift" in journal
+    assert '"by":"Ann of the night shift"' in journal
+    assert '"why":"the graphs are flat"' in journal
 
 
 def test_a_terminal_that_closes_at_the_question_leaves_the_run_as_it_is(waiting: Grounds) -> None:
