@@ -14,6 +14,7 @@ from runner.rates import Lines, Rate, elapsed
 from runner.site import Surroundings
 from runner.work import Answer
 from verifier.core.errors import UsageError
+from verifier.streams import move
 from verifier.typed import Any
 
 _AGAIN = 0.5  # seconds between two lines that are drawn over each other
@@ -90,12 +91,12 @@ class Teller:
 
     def _draw(self, text: str) -> None:
         width = os.get_terminal_size(sys.stdout.fileno()).columns or 80
-        print(f"\r{text[: width - 1]}\x1b[K", end="", flush=True)
+        move(sys.stdout, f"\r{text[: width - 1]}\x1b[K")
         self._drawn = True
 
     def _print(self, text: str) -> None:
         if self._drawn:
-            print("\r\x1b[K", end="")
+            move(sys.stdout, "\r\x1b[K")
             self._drawn = False
         if text:
             print(text, flush=True)

@@ -78,11 +78,13 @@ def test_only_a_whole_answer_opens_a_gate(waiting: Grounds, typed: bytes, status
 
 
 def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
-    grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
+    grounds = Grounds(tmp_path).make(step("a", "--slow=0.8") + GATE + step("b"))
     typed = b"yes Ann of the night shift: the graphs are flat\n"
     done, said = at_a_terminal(grounds.new("run"), typed)
     assert done == 0, said
     assert grounds.log() == ["--apply a", "--apply b"]
+    assert "\r  a 0:0" in said  # the line that lives, and no escape of it that is shown
+    assert "\\x1b" not in said
     journal = (grounds.run_directory / "journal").read_text("utf-8")
     assert '"by":"Ann of the night shift"' in journal
     assert '"why":"the graphs are flat"' in journal
