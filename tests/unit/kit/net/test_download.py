@@ -14,7 +14,8 @@ import pytest
 
 from kit.net.client import Client, Ways
 from kit.net.download import Downloads, Wanted
-from kit.net.registry import Logins, Registry, parse_reference
+from kit.net.logins import Logins
+from kit.net.registry import Registry, parse_reference
 from kit.net.s3 import Bucket, BucketPlace
 from kit.store import Artifact, Store
 from kit.store.errors import ArtifactDiffers
