@@ -64,6 +64,9 @@ def _add_options(command: Parser, name: str) -> None:
             help="answer a gate or a question; may be given several times",
         )
         command.add_argument("--yes", action="store_true", help="answer gates that allow it")
+        command.add_argument(
+            "--reason", metavar="TEXT", default="", help="why: stands beside each --answer"
+        )
     if name in ("resume", "watch", "rollback", "abort", "mark", "approve"):
         command.add_argument(
             "--take-over", metavar="REASON", default="", help="another host worked on it last"

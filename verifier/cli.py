@@ -101,8 +101,8 @@ def _command(options: argparse.Namespace) -> ExitStatus:
     if options.command == "diff":
         from verifier.cli_look import show_difference  # here, as above
 
-        place = host.directory.path if host is not None else ""
-        return show_difference(options, root if host is None else host.root, place)
+        hosts = [one for one in (host, _host(options, clock)) if one is not None]
+        return show_difference(options, root if host is None else host.root, hosts)
     if options.command == "audit":
         from verifier.cli_audit import show_audit  # here, as above
 

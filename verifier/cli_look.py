@@ -19,7 +19,10 @@ from verifier.show.listing import json_text, listed, long_line, short_line
 from verifier.show.report import Report
 from verifier.show.reportvalue import report_value
 from verifier.source import kit_in
-from verifier.typed import Any
+from verifier.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verifier.host.accept import Host
 
 _STEP = 4096  # lines that are printed at once
 
@@ -56,13 +59,15 @@ def _print(pieces: Iterable[str], *, end: str) -> None:
     print("".join(waiting), end="")
 
 
-def show_difference(options: argparse.Namespace, root: Root | None, trust: str = "") -> ExitStatus:
+def show_difference(
+    options: argparse.Namespace, root: Root | None, hosts: Sequence[Host] = ()
+) -> ExitStatus:
     """Print what is different between two kits, both authenticated under one root.
 
     Args:
         options: The command line.
         root: The root; None if nobody gave one.
-        trust: The trust directory of this host; empty if it has none.
+        hosts: This host, once for each kit; nothing if it has no trust directory.
 
     Raises:
         KitError: One of them is not what its signers signed, or nobody vouches for it.
@@ -70,13 +75,15 @@ def show_difference(options: argparse.Namespace, root: Root | None, trust: str =
     if options.html:
         from verifier.audit.outputs import check_file  # here: mostly nothing is written
 
+        trust = hosts[0].directory.path if hosts else ""
         check_file("--html", options.html, (options.old, options.new, options.root), trust)
     sides = [
         (kit_in(path) if not is_pack(path) else path, _look(path, root))
         for path in (options.old, options.new)
     ]
     jobs = [Job(root=root) for _ in sides]
-    print_difference(sides[0], sides[1], jobs, as_json=options.json, html=options.html or "")
+    html = options.html or ""
+    print_difference(sides[0], sides[1], jobs, as_json=options.json, html=html, hosts=hosts)
     return ExitStatus.VERIFIED
 
 
@@ -85,7 +92,13 @@ Sided = tuple[str, Compared]
 
 
 def print_difference(
-    old: Sided | None, new: Sided, jobs: Sequence[Job], *, as_json: bool, html: str = ""
+    old: Sided | None,
+    new: Sided,
+    jobs: Sequence[Job],
+    *,
+    as_json: bool,
+    html: str = "",
+    hosts: Sequence[Host] = (),
 ) -> None:
     """Print what is different between two kits, their contents too, and write it as HTML.
 
@@ -95,6 +108,7 @@ def print_difference(
         jobs: How each is authenticated, of those that there are, the old one first.
         as_json: Whether JSON is wanted.
         html: A file to write; empty for none.
+        hosts: One for each job, whose policy names attesters; nothing for the kit signers alone.
 
     Raises:
         KitError: The contents of one are not what was signed, or the file cannot be written.
@@ -104,7 +118,10 @@ def print_difference(
     from verifier.audit.order import read_contents
 
     given = [side for side in (old, new) if side is not None]
-    read = [read_contents(path, job, it.root) for (path, it), job in zip(given, jobs)]
+    asked = [*hosts, None, None]
+    read = [
+        read_contents(path, job, it.root, host) for (path, it), job, host in zip(given, jobs, asked)
+    ]
     why = next((reason for audit, reason in read if audit is None), "")
     contents = None
     if not why:

@@ -35,6 +35,7 @@ StoreOption = Annotated[
 ]
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DAY_SECONDS = 86_400
+_NO_MANIFEST = "docker-archive:"  # how an image is named that comes without one
 
 
 @app.command("lock")
@@ -94,6 +95,7 @@ def _value(locked: Locked) -> dict[str, Any]:
         "lock": os.fspath(locked.path),
         "changed": locked.changed,
         "resolved": list(locked.resolved),
+        "notes": list(_notes(locked)),
         "fetched": locked.fetched,
         "artifacts": len(locked.lock.artifacts),
         "size": sum({item.sha256: item.size for item in locked.lock.artifacts}.values()),
@@ -111,11 +113,23 @@ def _show(locked: Locked, *, check: bool) -> None:
         return
     for path in locked.resolved:
         say(f"resolved {path}")
+    for text in _notes(locked):
+        say(f"note: {text}")
     if locked.fetched:
         say(f"fetched {locked.fetched} that the store lacked")
     say(f"{'wrote' if locked.changed else 'unchanged:'} {locked.path}: {count}")
     if locked.changed:
         say(f"next: look at the difference of {locked.path}, and keep it in version control")
+
+
+def _notes(locked: Locked) -> Iterator[str]:
+    """Yield what somebody should know of what was resolved now."""
+    for image in locked.lock.images:
+        if image.reference.startswith(_NO_MANIFEST) and image.path in locked.resolved:
+            yield (
+                f"{image.name!r} had no manifest in its archive: sha256:{image.sha256} is that of"
+                " one of ours, which nobody else has signed"
+            )
 
 
 class _Events:

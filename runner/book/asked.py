@@ -35,7 +35,7 @@ def asked(book: Runbook, environment: str) -> Asked:
     secrets: dict[str, str] = {}
     programs: dict[str, str] = {}
     for who, words, kept in _needs(book, environment):
-        for name in places(words):
+        for name in places([word for word in words if "{" in word]):
             if name in book.inputs:
                 inputs.setdefault(name, who)
         for name in kept:
@@ -48,7 +48,9 @@ def asked(book: Runbook, environment: str) -> Asked:
 def secrets_of(book: Runbook, step: Step) -> tuple[str, ...]:
     """Return the secrets that a step is given; what the runner brings names them by variable."""
     login = step.arguments.get("login", "") if step.use else ""
-    named = [name for name, item in book.inputs.items() if login and item.variable == login]
+    if not login:
+        return step.secrets
+    named = [name for name, item in book.inputs.items() if item.variable == login]
     return (*step.secrets, *(name for name in named if name not in step.secrets))
 
 
@@ -71,11 +73,13 @@ def _needs(book: Runbook, environment: str) -> Iterator[tuple[str, Words, Words]
     """Yield (who, the words of a command, its secrets) for all that may be started."""
     steps = book.steps_in(environment)
     for step in steps:
+        if step.kind in ("gate", "probe"):  # no programs of their own; there may be thousands
+            continue
         who, kept = f"step {step.id!r}", secrets_of(book, step)
         commands: list[Words] = [step.apply, step.check, tuple(step.arguments.values())]
         if step.undo is not None:
             commands += [step.undo.run, step.undo.check]
-        yield from ((who, words, kept) for words in commands)
+        yield from ((who, words, kept) for words in commands if words)
     probes = {name for step in steps for name in (*step.watch, step.probe) if name}
     for name in sorted(probes):
         probe = book.probes[name]

@@ -61,7 +61,8 @@ def timeline(told: Told) -> Iterator[tuple[str, str]]:
         elif kind == "start":
             text = f"runner {one['epoch']} started by {one['by']} on {one['host']}"
         elif kind == "answer":
-            text = f"{one['about']}: {one['by']} said {one['answer']}"
+            why = f": {one['why']}" if one.get("why") else ""
+            text = f"{one['about']}: {one['by']} said {one['answer']}{why}"
         elif kind == "approval":
             text = f"{one['step']}: approved by {one['signer']}"
         elif kind == "mark":

@@ -53,6 +53,14 @@ class _Patient(Host):
         return [judge for judge in super().judges() if not isinstance(judge, always)]
 
 
+class _Onlooker(_Patient):
+    """A host that is asked whom its policy names, and refuses nothing."""
+
+    def judges(self) -> Sequence[Judge]:
+        """Return nobody: what is required is not what is different."""
+        return ()
+
+
 @record(frozen=True)
 class Approval:
     """What somebody signs who signs off a kit by its audit.
@@ -114,7 +122,9 @@ def _refused(report: Report, patient: _Patient | None) -> Report:
     return replace(report, status=patient.fault.status, error=patient.fault)
 
 
-def read_contents(path: str, job: Job, root: Root) -> tuple[Audit | None, str]:
+def read_contents(
+    path: str, job: Job, root: Root, host: Host | None = None
+) -> tuple[Audit | None, str]:
     """Return what the evidence and the images of a kit say; no more of it is decoded.
 
     Each document is held to the signed index; the rest of the kit is not read.
@@ -123,6 +133,7 @@ def read_contents(path: str, job: Job, root: Root) -> tuple[Audit | None, str]:
         path: The kit, or its review pack.
         job: How it is authenticated.
         root: Whose kit signers attest.
+        host: Whose policy names who else may; None for nobody.
 
     Returns:
         The audit, or None with the reason why the contents are not known.
@@ -134,7 +145,7 @@ def read_contents(path: str, job: Job, root: Root) -> tuple[Audit | None, str]:
         return None, "a review pack has no contents"
     catch = Catch()
     job.only = (_ALWAYS_THERE,)
-    report = run(path, job, judges=(catch,))
+    report = run(path, job, host=_Onlooker(host) if host is not None else None, judges=(catch,))
     if report.error is None:
         return make_audit(report, catch, root=root), ""
     if report.error.status is ExitStatus.UNDECIDED:

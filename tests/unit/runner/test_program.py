@@ -101,9 +101,9 @@ def test_a_timeout_ends_the_whole_tree(tmp_path: Path) -> None:
 
 def test_a_program_is_asked_before_it_is_killed(tmp_path: Path) -> None:
     code = (
-        "import signal, sys, time\n"
-        "def end(*a): print('batch ended'); sys.exit(7)\n"
-        "signal.signal(signal.SIGINT, end)\nprint('ready', flush=True)\ntime.sleep(60)"
+        "import os, signal, sys, time\n"
+        "def end(*a): os.write(1, b'batch ended\\n'); sys.exit(7)\n"  # print may be at work
+        "signal.signal(signal.SIGINT, end)\nos.write(1, b'ready\\n')\ntime.sleep(60)"
     )
     seen = tmp_path / "output"
 

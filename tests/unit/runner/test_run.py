@@ -319,8 +319,11 @@ def test_a_gate_waits_for_somebody(grounds: Grounds) -> None:
     assert grounds.log() == ["--apply a"]
     grounds.then("resume", 6, "--yes")  # the gate does not allow it
     grounds.then("resume", 5, "--answer", "go=no")
-    grounds.then("resume", 0, "--answer", "go=yes", "--by", "Ann")
+    grounds.then("resume", 0, "--answer", "go=yes", "--by", "Ann", "--reason", "it is calm")
     assert grounds.log() == ["--apply a", "--apply b"]
+    journal = (grounds.run_directory / "journal").read_text("utf-8")
+    assert '"answer":"yes","at":' in journal
+    assert '"why":"it is calm"' in journal
 
 
 def test_abort_takes_nothing_back_and_says_what_stays(grounds: Grounds) -> None:

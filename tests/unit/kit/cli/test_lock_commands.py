@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from kit.sources.lockfile import load_lock
 from tests.support.program import Run, runner
 
 SPEC = """\
@@ -68,6 +71,7 @@ def test_json(run: Run) -> None:
         "changed": True,
         "fetched": 0,
         "lock": "kit.lock",
+        "notes": [],
         "resolved": ["app"],
         "size": 6,
     }
@@ -111,3 +115,23 @@ def test_mistakes_are_answered(
     status, _, err = run(*words)
     assert status == wanted
     assert said in err
+
+
+def test_a_docker_archive_gets_a_digest_that_is_said_to_be_ours(run: Run, tmp_path: Path) -> None:
+    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    manifest = [{"Config": "c.json", "RepoTags": ["app:1"], "Layers": []}]
+    with tarfile.open(tmp_path / "saved.tar", "w") as archive:
+        for name, value in (("c.json", config), ("manifest.json", manifest)):
+            data = json.dumps(value).encode()
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    (tmp_path / "kit.toml").write_text(f'{SPEC}oci = "docker-archive:saved.tar:app:1"\n')
+    status, out, err = run("lock")
+    assert status == 0, err
+    digest = load_lock(tmp_path / "kit.lock").images[0].sha256
+    assert f"note: 'app:1' had no manifest in its archive: sha256:{digest}" in out
+    assert "ours, which nobody else has signed" in out
+    assert "note:" not in run("lock")[1], "said once, when it was resolved"
+    notes = json.loads(run("lock", "--update", "app", "--json")[1])["notes"]
+    assert len(notes) == 1

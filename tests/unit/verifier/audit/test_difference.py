@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.attesting import attester, key_of
 from tests.support.auditing import (
     CVE,
     PROVENANCE,
@@ -27,6 +28,7 @@ from tests.support.auditing import (
     sha256,
     statement,
 )
+from tests.support.hosting import Site, policy
 from tests.support.people import ROOT_FILE
 from verifier.audit.difference import compare_versions
 from verifier.cli import main
@@ -114,6 +116,25 @@ def test_each_part_says_what_is_different(place: Path, capsys: pytest.CaptureFix
     assert change == "changed"
     assert now.endswith(", layers: 1 the same, 1 new (5 bytes), 1 gone")
     assert [row[0] for row in rows(value, "coverage").values()] == ["removed", "added"]
+
+
+def test_attesters_are_those_whom_the_policy_of_the_host_names(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policy names a key, and refuses the line of the kits: they are compared all the same."""
+    Path("old").write_bytes(kit_bytes(*OLD, kit={"sequence": 1}))
+    papers = {**NEW[0], "said.json": said("alice", "sums")}
+    Path("new").write_bytes(kit_bytes(papers, NEW[1], kit={"sequence": 2}))
+    named = attester("robot", publicKey=key_of("sums"))
+    strict = policy(attesters=[named], otherLines="refuse")
+    site = Site(place).pin(policy=strict)
+    before = site.files()
+    assert main(["diff", "old", "new", "--trust", os.fspath(site.trust), "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert rows(value, "attesters") == {f"{PROVENANCE} by robot": ("added", "", "1")}
+    assert site.files() == before
+    assert diff("--json") == 0  # nobody names that key
+    assert rows(json.loads(capsys.readouterr().out), "attesters") == {}
 
 
 def test_text_and_html_have_the_same(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

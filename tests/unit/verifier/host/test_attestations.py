@@ -332,11 +332,21 @@ def test_conditions_must_hold_in_the_same_statement(host: Judged) -> None:
     assert code(report) == "attestation-false"
 
 
-def test_old_spelling_is_named_when_the_wanted_one_is_absent(host: Judged) -> None:
-    old = envelope(statement(OLD_PROVENANCE, version="https://in-toto.io/Statement/v0.1"), "alice")
-    report = host.look(BY_ALICE, {"p.json": old})
+@pytest.mark.parametrize(
+    "old",
+    [
+        OLD_PROVENANCE,
+        "https://slsa.dev/provenance/v0.1",
+        "https://in-toto.io/Provenance/v0.1",
+        "cosign.sigstore.dev/attestation/v1",  # what cosign called what had no type
+        "https://cosign.sigstore.dev/attestation/vuln/v1",
+    ],
+)
+def test_old_spelling_is_named_when_the_wanted_one_is_absent(host: Judged, old: str) -> None:
+    made = envelope(statement(old, version="https://in-toto.io/Statement/v0.1"), "alice")
+    report = host.look(BY_ALICE, {"p.json": made})
     assert code(report) == "attestation-missing"
-    assert OLD_PROVENANCE in str(report.error)
+    assert old in str(report.error)
 
 
 def test_key_and_no_log_needs_no_trusted_root(host: Judged) -> None:
