@@ -54,6 +54,7 @@ class Surroundings:
         run: The id of the run.
         top: The directory or zipapp that `runner` is imported from.
         tick: Called several times a second while something runs.
+        lost: Whether nobody reads any more what is shown.
         wait_for_alive: Milliseconds to wait for what an earlier runner left at work.
         end_alive: Whether to end it instead.
     """
@@ -64,6 +65,7 @@ class Surroundings:
     ask: Ask
     show: Callable[[bytes], None]
     tick: Callable[[], None] = lambda: None
+    lost: Callable[[], bool] = lambda: False
     wait_for_alive: int = 10_000
     end_alive: bool = False
 
@@ -94,8 +96,17 @@ class Site:
         self._secrets, self._texts = secrets, list(secrets.values())
         self._given = {step.id: secrets_of(book, step) for step in book.steps}
         self._rules = {name: Rule(probe) for name, probe in book.probes.items()}
-        self.interrupted = ""
+        self._interrupted = ""
         self.asking = False  # a person, who may type Ctrl-C
+
+    @property
+    def interrupted(self) -> str:
+        """Why the run shall stop; empty if it shall not."""
+        return self._interrupted or ("nobody reads its output" if self._around.lost() else "")
+
+    def interrupt(self, why: str) -> None:
+        """Have the run stop; the first reason counts."""
+        self._interrupted = self._interrupted or why
 
     # --- what the engine asks --------------------------------------------------------------------
 

@@ -237,7 +237,8 @@ def site_half(drill: Carried) -> None:
             home = lnm_site.production(drill, two, evidence)
             said.append(
                 "refused without evidence; stopped by the lag alert; killed, resumed without the "
-                "medium; closed by two people; evidence sealed by bob"
+                "medium; opened by two people; the backlog's growth raised its alert; closed; "
+                "evidence sealed by bob"
             )
         with drill.row("move") as said:
             drill.run("plan", one, 0, "not run here: 21-103")

@@ -554,6 +554,25 @@ def test_sources_above_the_spec_are_built_where_they_lie(
     assert "built where they lie" in report(top / "project", "txt").read_text()
 
 
+def test_what_is_published_is_read_back_where_the_release_says_so(
+    offline_kit: Run, fresh: Path
+) -> None:
+    """Under the digest of a file lies another one of its size, as a disk may have it."""
+    edit("offline-kit.toml", 'out = "out"', 'out = "out"\nread-back = true')
+    assert offline_kit("release", "--until", "verify")[0] == 0
+    sums = (fresh / "out" / "app-1.0" / "SHA256SUMS").read_bytes()
+    bent = fresh / "releases" / "objects" / "sha256" / hashlib.sha256(sums).hexdigest()
+    bent.mkdir(parents=True)
+    (bent / "SHA256SUMS").write_bytes(bytes(len(sums)))
+    status, out, err = offline_kit("release")
+    assert (status, ran(out)[-1], "error[place-differs]" in err) == (4, "failed publish", True)
+    assert "'releases', SHA256SUMS" in err
+    assert not (fresh / "releases" / "lines").exists()
+    (bent / "SHA256SUMS").unlink()
+    status, out, _ = offline_kit("release")
+    assert (status, ran(out)[-1]) == (0, "done publish")
+
+
 # --- what other commands take from [release] -------------------------------------------------
 
 
