@@ -18,7 +18,8 @@ from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
 from runner.status import RunStatus
-from verifier.core.errors import UsageError
+from verifier import _compat
+from verifier.core.errors import OutputLost, TargetUnwritable, UsageError
 from verifier.core.manifest import NAME
 from verifier.core.model import format_time
 from verifier.options import check_no_file_is_an_option
@@ -35,7 +36,18 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     """Run the runner and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     kept = dict(environment or {})
-    return guarded(lambda: _run(arguments, kept), interrupted=_INTERRUPTED, still=True)
+    return guarded(lambda: _refused(arguments, kept), interrupted=_INTERRUPTED, still=True)
+
+
+def _refused(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Do what was asked; what the host refuses where nobody expects it has its status, too."""
+    try:
+        return _run(arguments, environment)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not _compat.stands_somewhere():
+            raise
+        where = repr(error.filename) if error.filename is not None else ""
+        raise TargetUnwritable(error.strerror or str(error), where=where) from None
 
 
 def entry(environment: Mapping[str, str]) -> NoReturn:
@@ -149,13 +161,12 @@ def _begin(options: argparse.Namespace, here: Here) -> int:
     journal.close()
     directory.close()
     teller.say("begun", run=place)
-    if not options.json:
-        print(f"run {directory.path}")
-    return _go(options, here, place)
+    teller.note(f"run {directory.path}")
+    return _go(options, here, place, teller)
 
 
 def _resume(options: argparse.Namespace, here: Here) -> int:
-    return _go(options, here, options.run)
+    return _go(options, here, options.run, Teller(options.json))
 
 
 def _allowed(options: argparse.Namespace) -> Allowed:
@@ -163,7 +174,7 @@ def _allowed(options: argparse.Namespace) -> Allowed:
     return Allowed(*given)
 
 
-def _go(options: argparse.Namespace, here: Here, place: str) -> int:
+def _go(options: argparse.Namespace, here: Here, place: str, teller: Teller) -> int:
     settings = "" if options.command == "run" else options.settings
     run = standing.open_run(place, here, _allowed(options), settings)
     try:
@@ -173,15 +184,17 @@ def _go(options: argparse.Namespace, here: Here, place: str) -> int:
             run,
             here,
             _allowed(options),
-            around(options, here, run.bound, Teller(options.json)),
+            around(options, here, run.bound, teller),
             back=options.command == "rollback",
             past=getattr(options, "past_no_return", False),
             adopted=getattr(options, "adopted", False),
         )
     finally:
         run.close()
-    if status not in (RunStatus.DONE,) and not options.json:
-        print(f"the run is in {run.directory.path}")
+    if teller.lost and status == RunStatus.DONE:
+        raise OutputLost("the run is done, and what it said is lost", where="standard output")
+    if status != RunStatus.DONE:
+        teller.note(f"the run is in {run.directory.path}")
     return status
 
 

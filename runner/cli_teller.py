@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 
 from runner import telling
 from runner.chain import Record
@@ -13,7 +15,8 @@ from runner.here import Here
 from runner.rates import Lines, Rate, elapsed
 from runner.site import Surroundings
 from runner.work import Answer
-from verifier.core.errors import UsageError
+from verifier.core.errors import OutputLost, UsageError
+from verifier.streams import move
 from verifier.typed import Any
 
 _AGAIN = 0.5  # seconds between two lines that are drawn over each other
@@ -21,7 +24,12 @@ _SELDOM = 30.0  # seconds between two words about progress where lines stay
 
 
 class Teller:
-    """Prints events as they come: a line that lives at a terminal, lines, or JSON for programs."""
+    """Prints events as they come: a line that lives at a terminal, lines, or JSON for programs.
+
+    Attributes:
+        lost: Whether nobody reads any more: the terminal was closed, a pipe broke, a disk is full.
+            Nothing is printed from then on, and whoever runs a step ends it in good order.
+    """
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
@@ -29,6 +37,7 @@ class Teller:
         self._step, self._began, self._told = "", 0.0, 0.0
         self._alerts, self._drawn = 0, False
         self._lines, self._rate = Lines(), Rate()
+        self.lost = False
 
     def say(self, event: str, **facts: Any) -> None:
         """Tell an event of the run."""
@@ -46,6 +55,11 @@ class Teller:
             line = telling.event_line(event, facts)
             if line:
                 self._print(line)
+
+    def note(self, text: str) -> None:
+        """Print a line that is for people alone."""
+        if not self._json:
+            self._print(text)
 
     def show(self, data: bytes) -> None:
         """Show what a program prints."""
@@ -89,13 +103,31 @@ class Teller:
             self._line(line)
 
     def _draw(self, text: str) -> None:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns or 80
-        print(f"\r{text[: width - 1]}\x1b[K", end="", flush=True)
-        self._drawn = True
+        with self._losing():
+            self._draw_line(text)
 
     def _print(self, text: str) -> None:
+        with self._losing():
+            self._print_line(text)
+
+    @contextlib.contextmanager
+    def _losing(self) -> Iterator[None]:
+        """Take the loss of the output as news, not as an end: a step may be at work."""
+        try:
+            yield
+        except (OutputLost, OSError):
+            self.lost, self._live = True, False
+
+    def _draw_line(self, text: str) -> None:
+        width = os.get_terminal_size(sys.stdout.fileno()).columns or 80
+        move(sys.stdout, f"\r{text[: width - 1]}\x1b[K")
+        self._drawn = True
+
+    def _print_line(self, text: str) -> None:
+        if self.lost:
+            return
         if self._drawn:
-            print("\r\x1b[K", end="")
+            move(sys.stdout, "\r\x1b[K")
             self._drawn = False
         if text:
             print(text, flush=True)
@@ -145,6 +177,7 @@ def around(options: argparse.Namespace, here: Here, bound: Record, teller: Telle
         ask=ask,
         show=teller.show,
         tick=teller.tick,
+        lost=lambda: teller.lost,
         end_alive=getattr(options, "end_survivors", False),
     )
 

@@ -101,8 +101,10 @@ class Box:
         words += ["--tmpfs", "/tmp"]
         for path in self.read:
             words += ["--ro-bind", path, path]
-        for path in (*self.write, scratch):
+        for path in self.write:
             words += ["--bind", path, path]
+        # the place of this attempt is made in memory: the image cannot be written
+        words += ["--tmpfs", os.path.dirname(os.path.dirname(scratch)), "--bind", scratch, scratch]
         return [*words, "--chdir", scratch, "--", *command]
 
     def _podman(

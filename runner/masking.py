@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = b"[secret]"
+_LONG = 4096  # bytes: to look for the beginnings of longer forms takes too long
 SHORTEST = 6  # bytes; of a shorter text, every page is full
 
 
@@ -21,6 +22,7 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = sorted({form for one in secrets for form in forms_of(one)}, key=len, reverse=True)
+        self._forms, self._firsts = forms, {form[0] for form in forms}
         self._longest = max(map(len, forms), default=0)
         self._pattern = re.compile(b"|".join(map(re.escape, forms))) if forms else None
         self._kept = b""
@@ -31,8 +33,22 @@ class Masker:
         if self._pattern is None:
             return data
         text = self._kept + data
-        safe = len(text) - self._longest + 1  # what begins before is whole
-        return self._replace(text, max(0, safe))
+        return self._replace(text, self._begun(text))
+
+    def _begun(self, text: bytes) -> int:
+        """Return where in a text a secret may begin that is not whole yet; its length if nowhere.
+
+        What is held back is not shown, so it is no more than it must be.
+        """
+        first = max(0, len(text) - self._longest + 1)  # what begins before is whole
+        if self._longest > _LONG:
+            return first
+        for at in range(first, len(text)):
+            if text[at] in self._firsts:
+                tail = text[at:]
+                if any(form.startswith(tail) for form in self._forms):
+                    return at
+        return len(text)
 
     def finish(self) -> bytes:
         """Return what was held back."""
@@ -57,6 +73,7 @@ class Masker:
         """Return a whole text without secrets."""
         made = Masker(())
         made._pattern, made._longest = self._pattern, self._longest
+        made._forms, made._firsts = self._forms, self._firsts
         raw = text.encode("utf-8", "surrogateescape")
         return (made.feed(raw) + made.finish()).decode("utf-8", "replace")
 

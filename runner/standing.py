@@ -51,7 +51,7 @@ class Stamped:
         """Write a record with the time of the host; no rule hangs on that time."""
         self._journal.append({**what, "at": format_time(max(0, self._clock()))})
         if self._journal.full and self.site is not None:
-            self.site.interrupted = "the disk is full"
+            self.site.interrupt("the disk is full")
 
 
 @record
@@ -313,7 +313,7 @@ def _signals(site: Site) -> Iterator[None]:
     names = {getattr(signal, f"SIG{name}"): name for name in ("INT", "TERM", "HUP")}
 
     def handle(number: int, frame: object) -> None:
-        site.interrupted = site.interrupted or names[signal.Signals(number)]
+        site.interrupt(names[signal.Signals(number)])
         if site.asking:  # a read from a terminal goes on behind a handler that only returns
             raise KeyboardInterrupt
 

@@ -29,6 +29,7 @@ from tests.support.lnmplan import (
     LNM,
     NAME,
     NEXT,
+    OWNERS,
     PLAN,
     VERSION,
     Page,
@@ -184,6 +185,9 @@ def release_half(drill: Carried) -> None:
     """From sources to a bucket, a registry, and a medium."""
     say("== Release host: the project, the layout of its steps, a copy of the site's trust ==")
     drill.prepare()
+    about = drill.page.about
+    about["Release"] = f"{NAME} {VERSION} of line {LINE}"
+    about["Answered for by"] = ", ".join(OWNERS)
     with drill.row("image") as said:
         text = drill.release(0, more=("--until", "sbom"))
         said += [
@@ -192,12 +196,15 @@ def release_half(drill: Carried) -> None:
     with drill.row("test") as said:
         said.append(first(r"^done +test: (.*)$", drill.release(0, more=("--until", "test"))))
     with drill.row("bundle") as said:
-        said.append(first(r"^done +build: (.*)$", drill.release(0, more=("--until", "build"))))
+        text = drill.release(0, more=("--until", "build"))
+        said.append(first(r"^done +build: (.*)$", text))
+        about["kitId, to compare with what sites report"] = first(r"kitId ([0-9a-f]{64})", text)
     with drill.row("policy") as said:
         drill.release(WAITS, "1 more of bob, carol must sign")
         drill.sign_far(VERSION)
         text = drill.release(0, more=("--resume", "--only", "sign"))
         said.append(first(r"^done +sign: (.*)$", text))
+        about["Signatures"] = said[-1]
     with drill.row("verify") as said:
         text = drill.release(0, more=("--only", "verify"))
         if shutil.which("cosign") and "not run: cosign" in text:
@@ -205,6 +212,7 @@ def release_half(drill: Carried) -> None:
         said.append(first(r"^done +verify: (.*)$", text))
     with drill.row("publish") as said:
         said.append(first(r"^done +publish: (.*)$", drill.release(0)))
+        about["Published"] = said[-1]
         drill.release(0, "nothing to do")
         drill.see_history()
     with drill.row("carry") as said:
@@ -229,7 +237,8 @@ def site_half(drill: Carried) -> None:
             home = lnm_site.production(drill, two, evidence)
             said.append(
                 "refused without evidence; stopped by the lag alert; killed, resumed without the "
-                "medium; closed by two people; evidence sealed by bob"
+                "medium; opened by two people; the backlog's growth raised its alert; closed; "
+                "evidence sealed by bob"
             )
         with drill.row("move") as said:
             drill.run("plan", one, 0, "not run here: 21-103")

@@ -56,7 +56,8 @@ class Ways:
     """How this host reaches servers.
 
     Attributes:
-        plain_http: Hosts that may be asked without TLS, beside this machine itself.
+        plain_http: Hosts that may be asked without TLS, beside this machine itself; with a port:
+            there alone.
         ca_file: Authorities to trust beside those of the host.
         proxies: From scheme to proxy, as `urllib.request.getproxies` gives them.
         certs: Directories with certificates for single servers, as `certs_of` takes them.
@@ -221,7 +222,9 @@ class Client:
             raise UrlRefused(
                 "has a space, a control character or one outside ASCII", where=_shown(url)
             )
-        if parts.scheme == "http" and not (is_loopback(host) or host in self.ways.plain_http):
+        if parts.scheme == "http" and not (
+            is_loopback(host) or is_named(parts.netloc, self.ways.plain_http)
+        ):
             raise UrlRefused("is without TLS", where=_shown(url))
 
     def credentials(self, url: str) -> Mapping[str, str]:
@@ -259,6 +262,12 @@ class Client:
             TlsRefused: They cannot be read.
         """
         return certs_of(self.ways.certs, host)
+
+
+def is_named(netloc: str, hosts: frozenset[str]) -> bool:
+    """Whether HOST or HOST:PORT is among hosts, which are named with their port or without one."""
+    host = urlsplit(f"//{netloc}").hostname or ""
+    return not {host, netloc.rpartition("@")[2].lower()}.isdisjoint(map(str.lower, hosts))
 
 
 def is_loopback(host: str) -> bool:

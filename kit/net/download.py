@@ -270,7 +270,7 @@ def _named(error: KitError, wanted: Wanted) -> KitError:
     if not isinstance(error, ArtifactGone):
         return error
     digest = f" (sha256:{wanted.sha256})" if wanted.sha256 else ""
-    return ArtifactGone(f"{error.message}; it is {wanted.name!r}{digest}", where=error.where)
+    return ArtifactGone(f"{error.message}; it was to be {wanted.name!r}{digest}", where=error.where)
 
 
 def _worst(failures: Sequence[KitError]) -> KitError:

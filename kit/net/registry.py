@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from kit.net.client import Client, Response, is_loopback
+from kit.net.client import Client, Response, is_loopback, is_named
 from kit.net.errors import ArtifactGone, FetchFailed, FetchUnauthorized, ReferenceInvalid
 from kit.net.logins import Logins, object_of
 from kit.store.errors import ArtifactDiffers, ArtifactTooLarge
@@ -92,7 +92,7 @@ class Registry:
         self._host = host
         self._repository = reference.repository
         here = is_loopback(_name(host)) and client.certs_for(host) is None
-        plain = here or _name(host) in client.ways.plain_http
+        plain = here or is_named(host, client.ways.plain_http)
         self.url = f"{'http' if plain else 'https'}://{host}/v2/{reference.repository}"
         self._header: dict[str, str] = {}
         self._until = 0.0

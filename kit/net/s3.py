@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kit.net.client import CONNECT_SECONDS, READ_SECONDS, is_loopback
+from kit.net.client import CONNECT_SECONDS, READ_SECONDS, is_loopback, is_named
 from kit.net.download import Wanted
 from kit.net.errors import UrlRefused
 from kit.net.s3answers import Gone, Taken, asking
@@ -99,9 +99,9 @@ class BucketPlace:
         except (BotoCoreError, ValueError) as error:
             raise PlaceInvalid(str(error), where=self.where) from None
         parts = urlsplit(client.meta.endpoint_url)
-        host = parts.hostname or ""
-        if parts.scheme != "https" and not (is_loopback(host) or host in self._how.plain_http):
-            raise UrlRefused("the endpoint is without TLS", where=repr(host))
+        named = is_named(parts.netloc, self._how.plain_http)
+        if parts.scheme != "https" and not (is_loopback(parts.hostname or "") or named):
+            raise UrlRefused("the endpoint is without TLS", where=repr(parts.netloc))
         return client
 
     # --- reading

@@ -11,6 +11,8 @@ from kit.sbom.errors import SbomShape, SbomTooLarge
 from kit.sbom.findings import MAX_SHOWN, Findings, pointer, shown
 from verifier.show.plain import plain
 
+_MASK = "value"
+_MAX_TEXT = 100  # characters of a text that a message repeats
 _DEPTH = 8  # alternatives within alternatives that are looked into for a better message
 
 
@@ -24,7 +26,7 @@ def compile_schema(
         registry=registry,
         retriever=_retrieve_nothing,
         validate_formats=True,
-        mask="value",  # messages hold none of the document, which may be large and hostile
+        mask=_MASK,  # messages hold none of the document, which may be large and hostile
         pattern_options=jsonschema_rs.RegexOptions(),  # linear time
     )
 
@@ -40,7 +42,7 @@ def check_shape(validator: jsonschema_rs.Draft7Validator, value: Any, findings: 
             return
         for error in islice(validator.iter_errors(value), MAX_SHOWN + 1):
             best = _innermost(error, _DEPTH)
-            findings.add(SbomShape, pointer(*best.instance_path), _message(best))
+            findings.add(SbomShape, pointer(*best.instance_path), _message(best, value))
     except ValueError as error:  # nested deeper than the validator goes
         findings.add(SbomTooLarge, "", shown(str(error)))
 
@@ -62,6 +64,12 @@ def _innermost(error: Any, depth: int) -> Any:
 _SEVERAL = jsonschema_rs.ValidationErrorKind.OneOfMultipleValid
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, value: Any) -> str:
+    """Return what is wrong, with a short text that is refused in place of the word for it."""
+    for step in error.instance_path:
+        value = value[step]
     text = str(error.message)
+    if text.startswith(_MASK) and isinstance(value, str) and len(value) <= _MAX_TEXT:
+        said = text.removeprefix(_MASK).replace(' is not a "', ' is no "')
+        return shown(value) + plain(said[:300])
     return plain(text if len(text) <= 300 else text[:300] + "...")

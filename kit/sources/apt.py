@@ -19,6 +19,7 @@ from kit.net.client import Client
 from kit.sources.aptsources import narrowed
 from kit.sources.errors import DebAbsent, ResolveFailed, ToolMissing
 from kit.sources.smallfile import read_small
+from kit.sources.told import not_run, told
 from kit.spec import Source
 from verifier.core.limits import MIB
 
@@ -149,12 +150,14 @@ class Apt:
         match = _URI.fullmatch(line)
         name = _FILE.fullmatch(unquote(match[2])) if match else None
         if not match or not name:
-            raise ResolveFailed(f"apt answers {line[:200]!r}", where=self._where)
+            raise ResolveFailed(
+                f"apt names what is no file of a package: {told([line], 200)}", where=self._where
+            )
         uri = match[1]
         if urlsplit(uri).scheme in {"file", "copy"}:
             uri = f"file://{urlsplit(uri).path}"
         elif urlsplit(uri).scheme not in {"http", "https"}:
-            raise ResolveFailed(f"nothing is fetched from {uri[:200]!r}", where=self._where)
+            raise ResolveFailed(f"nothing is fetched from {told([uri], 200)}", where=self._where)
         file = f"{name['name']}_{name['version']}_{name['architecture']}.deb"
         return Deb(uri, file, int(match[3]), match[4])
 
@@ -240,13 +243,13 @@ def _run(command: list[str], environment: Mapping[str, str], where: str, *, chec
     except FileNotFoundError:
         raise ToolMissing(f"{command[0]} is not installed", where=where) from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ResolveFailed(f"{command[0]}: {type(error).__name__}", where=where) from None
+        raise ResolveFailed(f"{command[0]} {not_run(error)}", where=where) from None
     if len(done.stdout) > _MAX_ANSWER:
         raise ResolveFailed(f"{command[0]} says more than {_MAX_ANSWER} bytes", where=where)
     if check and done.returncode:
         lines = done.stderr.decode("utf-8", "replace").splitlines()
-        said = " ".join(line[3:] for line in lines if line.startswith("E: ")) or " ".join(lines)
-        raise ResolveFailed(f"{command[0]} says {said[:600]!r}", where=where)
+        errors = [line[3:] for line in lines if line.startswith("E: ")]
+        raise ResolveFailed(f"{command[0]} says {told(errors or lines)}", where=where)
     return done.stdout.decode("utf-8", "replace")
 
 

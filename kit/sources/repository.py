@@ -19,6 +19,7 @@ from kit.net.errors import ArtifactGone
 from kit.sources.errors import GitFailed, GitSubmodules, ToolMissing
 from kit.sources.fetched import Means, Part, Resolved
 from kit.sources.lockfile import LockedArtifact
+from kit.sources.told import without_logins
 from kit.spec import Source
 from kit.store.errors import ArtifactDiffers
 from kit.store.store import Artifact
@@ -194,5 +195,5 @@ def _why(done: subprocess.CompletedProcess[bytes], url: str) -> str:
     """Return what git says, on one line and without its advice; it may quote a server."""
     said, _, _ = done.stderr.decode("utf-8", "replace").partition("\nPlease make sure")
     lines = [line.strip() for line in said.split("\n") if line.strip()]
-    text = "; ".join(lines) or f"status {done.returncode}"
+    text = without_logins("; ".join(lines)) or f"status {done.returncode}"
     return f"git says {text[:300]!r}{f' of {url!r}' if url else ''}"

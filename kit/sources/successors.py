@@ -35,9 +35,9 @@ def successors(urls: Sequence[str], client: Client) -> str:
         found = _alike(f"{directory}/", _listed(f"{above}/", client))
         if found:
             return f"beside its directory {directory!r} there is {found}"
-    here = all(url.startswith("file:") for url in urls)
-    who = "its directory has no" if here else "no server of it lists a"
-    return f"{who} file with other numbers in its name"
+    if all(url.startswith("file:") for url in urls):
+        return "its directory has no file like it, with other numbers in its name"
+    return "no server of it lists a file with other numbers in its name"
 
 
 def _alike(name: str, listed: Iterator[str]) -> str:

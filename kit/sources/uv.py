@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.sources.errors import ResolveFailed, ToolMissing
+from kit.sources.told import not_run, told
 
 _SECONDS = 1800.0
 
@@ -80,9 +81,8 @@ class Uv:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ResolveFailed(f"uv: {type(error).__name__}", where=where) from None
+            raise ResolveFailed(f"uv {not_run(error)}", where=where) from None
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").split("\n")
-            text = " ".join(line.strip() for line in said if line.strip())
-            raise ResolveFailed(f"uv says {text[:600]!r}", where=where)
+            raise ResolveFailed(f"uv says {told(said)}", where=where)
         return done.stdout.decode("utf-8", "replace")

@@ -203,7 +203,7 @@ class PipelineFields(DefaultFields):
         alias="plain-http",
         strict=False,
         max_length=64,
-        description="hosts that are asked without TLS",
+        description="hosts that are asked without TLS, with their port or without one",
         examples=[["127.0.0.1:5000"]],
     )
     ca_file: HostPath | None = Field(

@@ -43,14 +43,14 @@ class ArtifactDiffers(Rejected):
     """
 
     code = "artifact-differs"
-    fix = "Find out who changed the file; if the change is meant, lock it with --update."
+    fix = "Find out who changed it; if it is meant, change its sha256 in the spec, or use --update."
 
 
 class ArtifactTooLarge(Rejected):
     """A server sends, or announces, more than the artifact may have; the transfer was ended."""
 
     code = "artifact-too-large"
-    fix = "Find out who changed the file; if the change is meant, lock it with --update."
+    fix = "Find out who changed it; if it is meant, change its sha256 in the spec, or use --update."
 
 
 class StoreDamaged(Rejected):

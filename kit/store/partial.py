@@ -114,9 +114,10 @@ class Partial:
         found = self.artifact()
         if found != artifact:
             self.restart()
+            sizes = f"; {found.size} bytes, not {artifact.size}"
             raise ArtifactDiffers(
-                f"has SHA-256 {found.sha256} and {found.size} bytes, not {artifact.sha256}"
-                f" and {artifact.size}"
+                f"has SHA-256 {found.sha256}, not {artifact.sha256}"
+                f"{sizes if found.size != artifact.size else ''}"
             )
         path = self._place(artifact.sha256)
         with guarding(path):

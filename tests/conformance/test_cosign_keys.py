@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kit.keys import (
@@ -27,6 +27,7 @@ from kit.keys import (
 )
 from kit.roots.metadata import RootKey
 from kit.signing import load_signer
+from tests.support.rsakeys import rsa_key
 from verifier.core.signature import P256, Key, parse_material
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def test_we_open_what_cosign_made(cosign: Path, tmp_path: Path) -> None:
 
 OTHERS: dict[str, Callable[[], PrivateKey]] = {
     "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
-    "RSA": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "RSA": rsa_key,
     "Ed25519": ed25519.Ed25519PrivateKey.generate,
 }
 

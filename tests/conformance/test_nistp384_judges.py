@@ -98,10 +98,11 @@ def number_cases() -> Iterator[Case]:
         yield GENERIC, hashed, pair(first, second), first == r and second in {s, N - s}
 
 
-def test_signatures_agree_with_the_judge() -> None:
+@pytest.mark.parametrize("share", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_signatures_agree_with_the_judge(share: int) -> None:
     cases = [*edge_cases(), *number_cases()]
     assert len(cases) > 1000
-    for secret, hashed, signature, good in cases:
+    for secret, hashed, signature, good in cases[::share]:
         assert ours(secret, hashed, signature) is good, (secret, hashed, signature)
         assert judged(secret, hashed, signature) is good, (secret, hashed, signature)
 

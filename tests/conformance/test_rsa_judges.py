@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from kit.keys import load_private
 from tests.support.effort import at_least
 from tests.support.people import KEYS
+from tests.support.rsakeys import rsa_key
 from tests.support.rsanaive import DIGEST_INFO, pkcs1v15, pss, raw
 from verifier.crypto import rsa
 
@@ -44,7 +45,7 @@ def private(bits: int, e: int = 65537) -> judge_rsa.RSAPrivateKey:
         erin = load_private(KEYS / "erin.pem")
         assert isinstance(erin, judge_rsa.RSAPrivateKey)
         return erin
-    return judge_rsa.generate_private_key(public_exponent=e, key_size=bits)
+    return rsa_key(bits, e)
 
 
 def der(key: judge_rsa.RSAPrivateKey) -> bytes:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.conftest import Judge
 from tests.support.bundles import authority, stamp_extensions
 from tests.support.certificates import Issue, load, p256, p384
+from tests.support.rsakeys import rsa_key
 from tests.support.stamps import PrivateKey, Stamp
 from verifier.core.errors import KitError
 from verifier.evidence.sigstore.chain import Authority
@@ -45,7 +45,7 @@ ess_cert_id_alg = {ess}
 KEYS: dict[str, Callable[[], PrivateKey]] = {
     "P-256": p256,
     "P-384": p384,
-    "RSA": lambda: rsa.generate_private_key(65537, 2048),
+    "RSA": rsa_key,
 }
 
 

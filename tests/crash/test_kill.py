@@ -478,7 +478,9 @@ def _stopped(command: list[str], directory: Path, partial: Path, number: int) ->
     return said
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "number", [SIGNALS[0], *(pytest.param(n, marks=pytest.mark.long) for n in SIGNALS[1:])]
+)
 def test_an_interrupt_leaves_nothing_either(tmp_path: Path, number: int) -> None:
     """Ctrl-C is no kill, nor is the end of a job or of a line: the program itself cleans up."""
     make_sources(tmp_path, {"a/much": noise(60 * MIB)})

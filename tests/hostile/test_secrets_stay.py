@@ -20,6 +20,7 @@ from kit.net.client import Client, Ways
 from kit.net.logins import Logins
 from kit.spec import load_spec
 from kit.store import Store
+from tests.conftest import Judge
 from tests.support.making import ROOT_FILE
 from tests.support.program import Run, runner
 from tests.support.webserver import Answer, Handler, Web, cut, status, web, whole
@@ -265,3 +266,56 @@ def test_what_went_well_has_none_either(
         assert code == 0, err
         check(host, out + err)
     assert any("Authorization" in one.headers for one in host.server.asked)
+
+
+# --- programs that resolve, which have logins of their own ---------------------------------------
+
+
+def test_apt_with_a_login_in_its_list(host: Host, judge: Judge) -> None:
+    """It is refused before apt sees it: auth.conf is the place for logins."""
+    judge("apt-get")
+    url = host.server.url.replace("://", f"://alice:{PASSWORD}@")
+    (host.place / "mine.list").write_text(f"deb [trusted=yes] {url} stable main\n")
+    host.write(
+        'debs = ["app"]\nsuite = "stable"\narchitecture = "amd64"\nrepositories = "mine.list"'
+    )
+    said = host.lock()
+    assert "url-refused" in said
+    assert host.server.asked == []
+    (host.place / "mine.list").unlink()
+    check(host, said)
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 500])
+def test_uv_with_a_login_in_its_index(
+    code: int, host: Host, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.server.routes["/simple/app/"] = echo(code)
+    url = host.server.url.replace("://", f"://alice:{PASSWORD}@")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{url}/simple/")
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(host.private / "uv"))
+    host.write('wheels = ["app"]\npythons = ["3.11"]\nplatforms = ["manylinux_2_28_x86_64"]')
+    said = host.lock()
+    assert said
+    assert any("Authorization" in one.headers for one in host.server.asked)
+    check(host, said)
+
+
+@pytest.mark.parametrize("code", [401, 404, 500])
+def test_git_with_a_login_in_its_configuration(
+    code: int, host: Host, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge("git")
+    host.server.routes["/r/info/refs"] = echo(code)
+    login = host.server.url.replace("://", f"://alice:{PASSWORD}@")
+    (host.private / "gitconfig").write_text(f'[url "{login}/"]\n  insteadOf = {host.server.url}/\n')
+    monkeypatch.setenv("HOME", str(host.private))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(host.private))
+    (host.private / "gitconfig").rename(host.private / ".gitconfig")
+    host.write(f'git = "{host.server.url}/r"\nrev = "main"')
+    said = host.lock()
+    assert said
+    assert host.server.asked
+    check(host, said)

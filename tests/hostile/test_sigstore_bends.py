@@ -9,7 +9,7 @@ from tests.support.bundlebends import WISHES, every_bend
 
 
 @pytest.mark.parametrize(
-    ("share", "least"), [(29, 600), pytest.param(7, 2500, marks=pytest.mark.long)]
+    ("share", "least"), [(61, 300), pytest.param(7, 2500, marks=pytest.mark.long)]
 )
 def test_changes_are_refused(share: int, least: int) -> None:
     """Each kind is accepted before it is changed, or every refusal would prove nothing.

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.support.bundlecases import Attack, Case, check_refused, issued
@@ -27,6 +27,7 @@ from tests.support.bundles import (
 )
 from tests.support.certificates import NOW, Issue, other, p256, p384, sign, usage
 from tests.support.dertree import Node, integer, oid, parse, sequence, tlv
+from tests.support.rsakeys import rsa_key
 
 Bend = Callable[[Node], object]
 SERIAL, ALGORITHM, ISSUER, VALIDITY, SUBJECT, KEY, EXTENSIONS = range(1, 8)
@@ -365,11 +366,11 @@ BENT: dict[str, tuple[str, Attack]] = {
     ),
     "RSA of 1,024 bits": (
         "certificate-malformed",
-        by_key(lambda: rsa.generate_private_key(65537, 1024)),
+        by_key(lambda: rsa_key(1024)),
     ),
     "RSA with e = 3": (
         "certificate-malformed",
-        by_key(lambda: rsa.generate_private_key(3, 2048)),
+        by_key(lambda: rsa_key(e=3)),
     ),
     "a point that is not on its curve": (
         "certificate-malformed",
@@ -509,7 +510,7 @@ def test_authorities_of_other_kinds(kind: str) -> None:
     make: dict[str, Callable[[], Any]] = {
         "P-256": p256,
         "Ed25519": ed25519.Ed25519PrivateKey.generate,
-        "RSA": lambda: rsa.generate_private_key(65537, 2048),
+        "RSA": rsa_key,
     }
     case, key = Case(), make[kind]()
     root = Issue(key, "root", extensions=authority())

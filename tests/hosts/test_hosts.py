@@ -304,7 +304,7 @@ def test_lesser_host_lacks_what_the_law_names() -> None:
 LESSER = (sys.executable, os.fspath(REPOSITORY / "tests/hosts/lesser.py"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_suite_runs_on_a_lesser_host(tmp_path: Path) -> None:
     """A part of `make hosts`, which runs the core of the suite so."""
     part = ["tests/unit/verifier/test_extract.py", "-q", "--basetemp", f"{tmp_path}/base"]

@@ -11,12 +11,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given
 from hypothesis import strategies as st
 
 from tests.support.assembler import OWN, TOOLS, Draft, Part, assemble
 from tests.support.damage import bases, damage, disturb, may_pass
-from tests.support.effort import at_least
+from tests.support.effort import at_least, at_most
 from tests.support.hooks import flip
 from tests.support.judging import judge, pinned
 from tests.support.kitbytes import memory_kit
@@ -248,7 +248,7 @@ disk_files = st.dictionaries(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@at_most(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=disk_files, executable=st.sets(disk_names), store=st.booleans())
 def test_files_on_disk_arrive(
     tmp_path_factory: pytest.TempPathFactory,
@@ -316,7 +316,7 @@ def first_fault(damaged: set[int], wrong: set[int]) -> str:
     return ""
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@at_most(12, suppress_health_check=[HealthCheck.too_slow])
 @given(fault=faults())
 @example(fault=(set(), set()))
 @example(fault=({13}, {0, 3}))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.pipeline.engine import Wanted, plan, run_tasks
 from kit.pipeline.errors import SignaturesMissing, StageFailedBefore, TestCommandFailed
 from kit.pipeline.model import Event
 from kit.pipeline.state import load_state
+from tests.support.effort import at_most
 from verifier.core.errors import KitError
 
 STAGES = ("a", "b", "c", "d")
@@ -88,7 +89,7 @@ def one_run(
     return log, ran.ended_by
 
 
-@settings(max_examples=15)
+@at_most(15)
 @given(histories())
 def test_what_ran_is_what_had_to_and_the_end_is_always_the_same(
     history: Sequence[tuple[str, str, str]],

@@ -22,13 +22,15 @@ POLICY = lnmplan.LNM / "supply" / "policy.json"
 
 
 def test_the_report_says_each_row_and_what_failed() -> None:
-    page = Page()
+    page = Page(about={"Release": "<lnm> 1"})
     assert not page.is_done
     for name in PLAN:
         page.add(name, "<done> | so", 1.0)
     assert page.verdict() == f"DONE: all {len(PLAN)} rows of the plan"
     assert page.markdown().count("\n| ") == len(PLAN) + 1
     assert page.html().count("&lt;done&gt;") == len(PLAN)
+    assert "<dt>Release</dt><dd>&lt;lnm&gt; 1</dd>" in page.html()
+    assert "* Release: <lnm> 1\n" in page.markdown()
     page.failed = "staging: it stopped"
     assert "NOT DONE: staging: it stopped" in page.markdown()
     assert "NOT DONE: staging: it stopped" in page.html()

@@ -168,9 +168,17 @@ ENGINES = (
 
 
 @pytest.fixture(scope="module")
-def made(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
-    """Return a site with a kit whose step is run in an image."""
-    grounds = Grounds(tmp_path_factory.mktemp("site"))
+def made(files: Files) -> Iterator[Grounds]:
+    """Return a site with a kit whose step is run in an image.
+
+    It is not below /tmp, where every image has a place of its own that can be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="kit-site-", dir="/var/tmp") as place:
+        yield make_site(Path(place), files)
+
+
+def make_site(place: Path, files: Files) -> Grounds:
+    grounds = Grounds(place)
     layers: list[Files] = [{"etc/image": b"old", "lost": b""}, files]
     layout = image_layout(grounds.top / "layout", layers, packed="zstd")
     given = {"tools/step": STEP}

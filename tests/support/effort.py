@@ -16,3 +16,9 @@ def at_least(examples: int, **more: Any) -> settings:
     """
     usual = settings().max_examples
     return settings(max_examples=max(examples * min(usual, 100) // 100, usual), **more)
+
+
+def at_most(examples: int, **more: Any) -> settings:
+    """Return settings for dear tests: this many examples, or the profile's share of a hundred."""
+    usual = settings().max_examples
+    return settings(max_examples=max(examples * min(usual, 100) // 100, 3), **more)

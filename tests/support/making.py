@@ -18,6 +18,8 @@ from kit.build import BuiltKit, Options, build
 from kit.seal import SealedKit, seal
 from kit.signing import load_signer, load_sums_signer
 from kit.spec import KitSpec, load_spec
+from tests.support.compiled import compiled
+from tests.support.warm import warm
 from verifier.core.trust import Root, parse_root
 
 REPOSITORY = Path(__file__).parents[2]
@@ -194,8 +196,14 @@ def read_tree(directory: Path) -> dict[str, tuple[int, bytes]]:
 def run_verifier(
     made: Made, *arguments: str | Path, python: str = sys.executable, pin: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run the kit's own verifier as an operator does; a kit must be among the arguments."""
-    command: list[str | Path] = [python, "-I", made.pyz, *arguments]
-    if pin:
-        command += ["--root", ROOT_FILE]
+    """Run the kit's own verifier as an operator does; a kit must be among the arguments.
+
+    This Python is forked with the verifier in it, any other one is started.
+    """
+    words = [*map(str, arguments), *(["--root", str(ROOT_FILE)] if pin else [])]
+    if python == sys.executable:
+        done = warm(compiled(made.pyz.read_bytes())).run(words)
+        said = (text.decode("utf-8") for text in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(words, done.returncode, *said)
+    command = [python, "-I", str(made.pyz), *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -35,13 +35,14 @@ def runner(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 
 def apart(
-    words: Sequence[str], place: Path, limit: Callable[[], None]
+    words: Sequence[str], place: Path, limit: Callable[[], object] = int, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``offline-kit`` in a fork that stands elsewhere: nothing is imported anew for it.
 
     Args:
         place: Where it stands.
         limit: Called first, in the fork: what it may not do.
+        environment: What it has beside the path and the locale.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
 
@@ -50,6 +51,9 @@ def apart(
             os.chdir(place)
             for name in set(os.environ) - {"PATH", "LC_ALL"}:
                 del os.environ[name]
+            os.environ.update(environment)
+            sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # to the end
+            os.dup2(sys.stdin.fileno(), 0)
             sys.argv = ["offline-kit", *words]
             for number, file in ((1, out), (2, err)):
                 os.dup2(file.fileno(), number)

@@ -124,7 +124,11 @@ def python_3_9() -> str:
     pytest.skip("not run: python3.9 is not installed")
 
 
-@pytest.mark.parametrize("path", RUNNABLE[:-1], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*RUNNABLE[:2], *(pytest.param(path, marks=pytest.mark.long) for path in RUNNABLE[2:-1])],
+    ids=lambda path: path.name,
+)
 def test_program_runs_on_a_real_3_9_without_pymongo(path: Path) -> None:
     command = [python_3_9(), "-B", "-S", str(path), "--help"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -13,9 +13,11 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timezone
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from ruamel.yaml import YAML
 
@@ -52,20 +54,19 @@ def load(text: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("schema", "name", "text"),
+    ("schema", "text"),
     [
-        ("vendor.github-workflows", "release.yml", BLOCKS[WORKFLOW]),
-        ("vendor.github-actions", "action.yml", ACTION),
-        ("vendor.gitlab-ci", ".gitlab-ci.yml", BLOCKS[".gitlab-ci.yml"]),
+        ("github-workflows", BLOCKS[WORKFLOW]),
+        ("github-actions", ACTION),
+        ("gitlab-ci", BLOCKS[".gitlab-ci.yml"]),
     ],
 )
-def test_a_file_has_the_shape_that_its_system_publishes(
-    tmp_path: Path, schema: str, name: str, text: str
-) -> None:
-    (tmp_path / name).write_text(text)
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_a_file_has_the_shape_that_its_system_publishes(schema: str, text: str) -> None:
+    place = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{schema}.json"
+    judge = jsonschema_rs.validator_for(json.loads(place.read_text("utf-8")), offline=True)
+    value = YAML(typ="safe", pure=True).load(text)
+    assert [error.message for error in judge.iter_errors(value)] == []
+    assert not judge.is_valid([value]), "it refuses something"
 
 
 def test_actionlint_finds_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +15,7 @@ from kit.runbook.source import RunbookInvalid, load_runbook, parse_written
 from kit.spec import load_spec
 from runner.book.parse import parse_runbook
 from tests.support.making import REPOSITORY, pinned, write_files, write_spec
+from tests.support.program import apart
 from verifier.core.pipeline import Job, Opened
 from verifier.run import prove_file
 
@@ -53,8 +53,7 @@ def make(directory: Path, text: str = TEXT) -> Path:
 
 
 def offline_kit(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kit", *map(str, words)]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return apart([*map(str, words)], REPOSITORY)
 
 
 def test_a_kit_carries_the_runbook_as_compact_json(tmp_path: Path) -> None:

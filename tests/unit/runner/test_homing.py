@@ -25,6 +25,7 @@ from tests.conftest import Judge
 from tests.support.authenticator import Authenticator
 from tests.support.homes import OPERATOR, STRANGER, operators_root, public_of, write_operators
 from tests.support.making import REPOSITORY, ROOT_FILE, pinned
+from tests.support.program import apart
 from tests.support.running import HEAD, Grounds, step
 from verifier.core.errors import KitError
 from verifier.core.signature import SSHSIG_SK
@@ -78,8 +79,7 @@ def evidence(closed: Grounds, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def invoke(*words: str) -> str:
     """Return what `offline-kit` prints."""
-    command = [sys.executable, "-m", "kit", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = apart(words, Path.cwd())
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

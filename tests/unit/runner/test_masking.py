@@ -24,6 +24,27 @@ def masked(secrets: list[str], data: bytes, cuts: list[int]) -> bytes:
     return out + masker.feed(data[at:]) + masker.finish()
 
 
+def test_what_begins_no_secret_is_shown_at_once() -> None:
+    """What a program prints is shown live: a short line must not wait for the next one."""
+    masker = Masker(SECRETS)
+    assert masker.feed(b"progress 1/9 documents\n") == b"progress 1/9 documents\n"
+    assert masker.feed(b"it is hunter2hun") == b"it is "
+    assert masker.feed(b"ger\n") == b"hunter2hunger\n"
+    assert masker.feed(b"hunter2") == b""
+    assert masker.feed(b"hunter2") == b""  # it may be the beginning of a longer form
+    assert masker.finish() == b"[secret]"
+
+
+def test_long_secrets_are_masked_too() -> None:
+    secret = "".join(chr(33 + n % 90) for n in range(20_000))
+    text = f"before {secret} behind".encode()
+    for size in (1 << 12, len(text)):
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        masker = Masker([secret])
+        found = b"".join([*map(masker.feed, pieces), masker.finish()])
+        assert found == b"before [secret] behind"
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("shift", range(3))
 def test_each_form_is_masked_at_each_cut(secret: str, shift: int) -> None:

@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -78,14 +79,49 @@ def test_only_a_whole_answer_opens_a_gate(waiting: Grounds, typed: bytes, status
 
 
 def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
-    grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
+    grounds = Grounds(tmp_path).make(step("a", "--slow=0.8") + GATE + step("b"))
     typed = b"yes Ann of the night shift: the graphs are flat\n"
     done, said = at_a_terminal(grounds.new("run"), typed)
     assert done == 0, said
     assert grounds.log() == ["--apply a", "--apply b"]
+    assert "\r  a 0:0" in said  # the line that lives, and no escape of it that is shown
+    assert "\\x1b" not in said
     journal = (grounds.run_directory / "journal").read_text("utf-8")
     assert '"by":"Ann of the night shift"' in journal
     assert '"why":"the graphs are flat"' in journal
+
+
+def test_a_terminal_that_closes_in_a_step_ends_it_in_good_order(tmp_path: Path) -> None:
+    """A lost connection: the step is asked to end, its outcome recorded, the run stopped."""
+    grounds = Grounds(tmp_path).make(step("a", "--slow=30"))
+    child, terminal = started(grounds.new("run"))
+    deadline = time.monotonic() + 60
+    while grounds.log() != ["--apply a"] and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 1 << 16)
+    os.close(terminal)
+    _, ended = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(ended) == 5
+    state = grounds.state()
+    assert (state["phase"], state["why"]) == ("stopped", "a: was stopped")
+    assert state["steps"]["a"]["how"] == "stopped"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "full"])
+def test_a_reader_that_has_gone_ends_the_step_in_good_order(tmp_path: Path, kind: str) -> None:
+    """It was killed, without a word and without an outcome, when a line could not be shown."""
+    grounds = Grounds(tmp_path).make(step("a", "--slow=30"))
+    if kind == "pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open("/dev/full", os.O_WRONLY)
+    child = subprocess.Popen(grounds.new("run", "--json"), stdout=writing)
+    os.close(writing)
+    assert child.wait(60) == 5
+    state = grounds.state()
+    assert state["phase"] == "stopped"
+    assert state["steps"]["a"]["status"] != "unknown"
 
 
 def test_a_terminal_that_closes_at_the_question_leaves_the_run_as_it_is(waiting: Grounds) -> None:

@@ -18,7 +18,7 @@ from kit.errors import PassphraseMissing
 from kit.keys import load_private, new_key
 from kit.keys.errors import PassphraseWrong
 from tests.support.making import REPOSITORY, ROOT_FILE, make_kit
-from tests.support.program import Run
+from tests.support.program import Run, apart
 from verifier.core.errors import UsageError
 
 SECRET = "correct horse battery"
@@ -124,27 +124,15 @@ def test_a_terminal_is_asked_twice_for_a_new_one(monkeypatch: pytest.MonkeyPatch
         passphrase.ask_new("a")
 
 
-def run(
-    *arguments: str | Path, descriptors: tuple[int, ...] = (), **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run offline-kit without any terminal."""
-    return subprocess.run(
-        [*KIT, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        pass_fds=descriptors,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-    )
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run offline-kit without any terminal; a fork has all descriptors that the test has."""
+    return apart([*map(str, arguments)], Path.cwd(), os.setsid, **environment)
 
 
 def test_a_kit_is_signed_with_encrypted_keys_end_to_end(tmp_path: Path) -> None:
     reader = pipe_with(b"the first\n")
     done = run(
         "--passphrase-fd", str(reader), "key", "new", "zoe", "--out", tmp_path, "--encrypt",
-        descriptors=(reader,),
     )  # fmt: skip
     os.close(reader)
     assert done.returncode == 0, done.stderr

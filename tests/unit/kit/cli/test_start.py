@@ -15,6 +15,7 @@ from kit import __version__, cli
 from kit.cli.common import app
 from kit.cli.top import COMMANDS, Top
 from tests.support.making import REPOSITORY
+from tests.support.program import apart
 
 HEAVY = ("tuf", "pkcs11", "pydantic", "rich", "securesystemslib", "cryptography", "segno")
 _LOADED = """\
@@ -74,16 +75,10 @@ def test_the_list_of_commands_is_whole_and_true() -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands(shell: str) -> None:
     words = {"bash": ("COMP_WORDS", "COMP_CWORD")}.get(shell, ("_TYPER_COMPLETE_ARGS", ""))
-    environment = {"PATH": os.defpath, words[0]: "offline-kit re", "COLUMNS": "80"}
+    environment = {words[0]: "offline-kit re", "COLUMNS": "80"}
     environment |= {words[1]: "1"} if words[1] else {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    done = subprocess.run(
-        [sys.executable, "-m", "kit"],
-        cwd=REPOSITORY,
-        env={**environment, "_OFFLINE_KIT_COMPLETE": f"complete_{shell}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment["_OFFLINE_KIT_COMPLETE"] = f"complete_{shell}"
+    done = apart([], REPOSITORY, int, **environment)
     assert "release-note" in done.stdout, done.stderr
     assert "build" not in done.stdout.replace("rebuild", "")
 

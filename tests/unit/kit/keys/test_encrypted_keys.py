@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -33,6 +33,7 @@ from kit.keys import (
 )
 from kit.keys import cosign as cosign_keys
 from kit.signing import load_signer, load_sums_signer
+from tests.support import rsakeys as shared
 from tests.support.making import KEYS, pinned
 
 PASSPHRASE = "correct horse battery \u00e9"
@@ -72,9 +73,8 @@ def alice() -> bytes:
 
 
 def rsa_key() -> bytes:
-    """Return a cosign.key of a new RSA key."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return cosign_keys.encrypt(der(made), PASSPHRASE.encode())
+    """Return a cosign.key of an RSA key."""
+    return cosign_keys.encrypt(der(shared.rsa_key()), PASSPHRASE.encode())
 
 
 def closed(**changes: Any) -> bytes:

@@ -40,15 +40,16 @@ from kit.keys import (
     tuf_key,
 )
 from tests.support.killing import ended, fork
+from tests.support.rsakeys import rsa_key
 
 PASSPHRASE = b"correct horse battery"
 
 ALICE = ed25519.Ed25519PrivateKey.generate()
 BOB = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-RSA_3 = rsa.generate_private_key(public_exponent=3, key_size=2048)
-RSA_1024 = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+RSA = rsa_key()
+RSA_3 = rsa_key(e=3)
+RSA_1024 = rsa_key(1024)
 P521 = ec.generate_private_key(ec.SECP521R1())
 DSA = dsa.generate_private_key(key_size=1024)
 

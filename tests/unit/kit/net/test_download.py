@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -13,6 +14,9 @@ import pytest
 
 from kit.net.client import Client, Ways
 from kit.net.download import Downloads, Wanted
+from kit.net.logins import Logins
+from kit.net.registry import Registry, parse_reference
+from kit.net.s3 import Bucket, BucketPlace
 from kit.store import Artifact, Store
 from kit.store.errors import ArtifactDiffers
 from tests.support.webserver import Answer, Web, cut, in_turn, status, web, whole
@@ -274,6 +278,30 @@ def test_a_proxy_is_asked_for_other_hosts_only(tmp_path: Path, server: Web) -> N
     wanted = Wanted("thing", ("http://files.example/a",), SHA)
     assert Downloads(Client(ways), store).fetch(wanted).sha256 == SHA
     assert server.asked[0].path == "http://files.example/a"
+
+
+@pytest.mark.parametrize(
+    ("named", "refused"),
+    [
+        ("files.example", False),
+        ("Files.Example:8080", False),  # as an image names its registry, and [release] its hosts
+        ("files.example:80", True),
+        ("example", True),
+        ("files.example:8080.evil", True),
+    ],
+)
+def test_a_host_without_tls_is_named_with_its_port_or_without_one(
+    named: str, refused: bool
+) -> None:
+    client = Client(Ways(proxies={}, plain_http=frozenset({named})))
+    url = "http://files.example:8080/a"
+    with pytest.raises(KitError) if refused else contextlib.nullcontext():
+        client.check(url)
+    reference = parse_reference("files.example:8080/r:1")
+    assert Registry(client, reference, Logins()).url.startswith("https:") == refused
+    how = Bucket(endpoint="http://files.example:8080", plain_http=frozenset({named}))
+    with pytest.raises(KitError) if refused else contextlib.nullcontext():
+        BucketPlace("b", "p", how)
 
 
 def test_several_at_once_come_in_order(site: Site, server: Web) -> None:

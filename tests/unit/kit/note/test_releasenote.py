@@ -288,7 +288,9 @@ def test_a_note_that_would_be_wrong_has_a_status(kit: Path, offline_kit: Run) ->
 COMMAND = [sys.executable, "-m", "kit.cli", "release-note"]
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.long), "utf-8"]
+)
 def test_console_without_half_blocks_names_the_other_way(kit: Path, encoding: str) -> None:
     done = subprocess.run(
         [*COMMAND, kit],

@@ -22,6 +22,7 @@ from kit.releases.publisher import load_publishers
 from tests.support.making import KEYS, key
 from tests.support.pipelines import PASSES, RELEASE, SPEC, make_project, state, tree, without
 from tests.support.program import Run, quiet_run
+from tests.support.webserver import web, whole
 from verifier.core.envelope import pae
 from verifier.evidence.statement import read_envelope
 
@@ -554,7 +555,45 @@ def test_sources_above_the_spec_are_built_where_they_lie(
     assert "built where they lie" in report(top / "project", "txt").read_text()
 
 
+def test_what_is_published_is_read_back_where_the_release_says_so(
+    offline_kit: Run, fresh: Path
+) -> None:
+    """Under the digest of a file lies another one of its size, as a disk may have it."""
+    edit("offline-kit.toml", 'out = "out"', 'out = "out"\nread-back = true')
+    assert offline_kit("release", "--until", "verify")[0] == 0
+    sums = (fresh / "out" / "app-1.0" / "SHA256SUMS").read_bytes()
+    bent = fresh / "releases" / "objects" / "sha256" / hashlib.sha256(sums).hexdigest()
+    bent.mkdir(parents=True)
+    (bent / "SHA256SUMS").write_bytes(bytes(len(sums)))
+    status, out, err = offline_kit("release")
+    assert (status, ran(out)[-1], "error[place-differs]" in err) == (4, "failed publish", True)
+    assert "'releases', SHA256SUMS" in err
+    assert not (fresh / "releases" / "lines").exists()
+    (bent / "SHA256SUMS").unlink()
+    status, out, _ = offline_kit("release")
+    assert (status, ran(out)[-1]) == (0, "done publish")
+
+
 # --- what other commands take from [release] -------------------------------------------------
+
+
+def test_readers_take_from_the_spec_who_is_asked_without_tls(
+    offline_kit: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "http://files.example:8080/r"  # which a proxy has: no name is looked up
+    words = ("--from", place, "--publisher", str(KEYS / "frank.pub"))
+    reading = [("releases", "list", "app/stable"), ("fetch", "app/stable", "--to", "low")]
+    reading += [("mirror", "app/stable", "--to", "dir:copy")]
+    with web() as proxy:
+        for path in (path for path in Path("releases").rglob("*") if path.is_file()):
+            name = path.relative_to("releases").as_posix()
+            proxy.routes[f"{place}/{name}"] = whole(path.read_bytes())
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert {offline_kit(*command, *words)[0] for command in reading} == {2}
+        edit("offline-kit.toml", 'out = "out"', 'out = "out"\nplain-http = ["files.example:8080"]')
+        for command in reading:
+            status, _, err = offline_kit(*command, *words)
+            assert status == 0, err
 
 
 def test_publish_and_doctor_take_places_and_publisher_from_the_spec(

@@ -305,3 +305,17 @@ def test_for_kit_is_asked_for(tmp_path: Path) -> None:
     path.write_bytes(changed(CYCLONEDX, ("/metadata", DROP), ("/dependencies", DROP)))
     assert run(path)[0] == 0
     assert run("--for-kit", path)[0] == 4
+
+
+def test_a_short_text_that_is_refused_is_repeated() -> None:
+    refused = {
+        "/components/0/type": ("librari", "'librari' is not one of"),
+        "/serialNumber": ("x" * 101, "value does not match"),
+        "/components/0/externalReferences": (
+            [{"type": "vcs", "url": "a\x1b[2J b"}],
+            "'a\\x1b[2J b' is no \"iri-reference\"",
+        ),
+    }
+    for place, (value, said) in refused.items():
+        (error,) = check_sbom(changed(CYCLONEDX, (place, value)), "x").errors
+        assert error.message.startswith(said), error.message

@@ -113,6 +113,7 @@ def test_image_that_nobody_describes_takes_syft(
         plan_sboms(load_spec(spec))
 
 
+@pytest.mark.long
 def test_syft_looks_into_an_image(spec: Path) -> None:
     if not shutil.which("syft") and not (Path(sysconfig.get_path("scripts")) / "syft").exists():
         pytest.skip("not run: syft is not installed")

@@ -19,13 +19,14 @@ from kit.sources import secrets
 from kit.sources.secrets import MAX_KEY, may_hold_key
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY
+from tests.support.rsakeys import rsa_key
 
 Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 KEY_KINDS: dict[str, Key] = {
     "Ed25519": ed25519.Ed25519PrivateKey.generate(),
     "P-256": ec.generate_private_key(ec.SECP256R1()),
-    "RSA": rsa.generate_private_key(65537, 2048),
+    "RSA": rsa_key(),
 }
 OPEN = ser.NoEncryption()
 LOCKED = ser.BestAvailableEncryption(b"secret")
@@ -174,7 +175,9 @@ def test_pkcs12(lock: ser.KeySerializationEncryption) -> None:
     assert not private_key_in(trust)
 
 
-@pytest.mark.parametrize("kind", ["JKS", pytest.param("JCEKS", marks=pytest.mark.long), "PKCS12"])
+@pytest.mark.parametrize(
+    "kind", ["PKCS12", *(pytest.param(name, marks=pytest.mark.long) for name in ("JKS", "JCEKS"))]
+)
 def test_what_keytool_writes(tmp_path: Path, kind: str) -> None:
     program = shutil.which("keytool")
     if program is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.support.bundlecases import SHA512, V2, WHAT, Case, issued
 from tests.support.bundles import (
@@ -23,6 +24,7 @@ from tests.support.bundles import (
     world,
 )
 from tests.support.certificates import NOW, p256, p384, pem, spki
+from tests.support.rsakeys import rsa_key
 from verifier.core.errors import KitError
 from verifier.evidence.sigstore.bundle import Bundle, parse_bundle
 from verifier.evidence.sigstore.errors import TrustedRootMissing
@@ -144,11 +146,12 @@ def test_key_with_a_root_needs_what_the_root_has() -> None:
     assert code(strange, [root_of(world())], make_key(pem(logged.key))) == "log-untrusted"
 
 
+RSA = itertools.cycle((rsa_key(3072), rsa_key(2048)))
 KEYS = {
     "P-256": p256,
     "P-384": p384,
     "Ed25519": ed25519.Ed25519PrivateKey.generate,
-    "RSA": lambda: rsa.generate_private_key(65537, 3072),
+    "RSA": lambda: next(RSA),
 }
 
 
