@@ -10,6 +10,8 @@ SECONDS_GUIDED ?= 120
 QUICK := tests/unit/kit/spec tests/unit/kit/keys tests/unit/kit/container tests/unit/kit/sources \
 	tests/unit/verifier/core
 UPGRADE ?=
+# one more worker than there are cores: some wait, for a disk or for a program
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 # tests start Python thousands of times: each start would compile everything anew
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -44,10 +46,10 @@ lnm-site: venv lnm-servers ## Do the LNM plan at a site on loopback: staging, pr
 	$(RUN) tools/lnm_site.py $(ARGS)
 
 test: venv ## Test every behaviour, on all cores; ARGS='-k names -x' is handed to pytest
-	$(RUN) -m pytest -n auto --dist worksteal -m 'not long' $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m 'not long' $(ARGS)
 
 test-long: venv ## The long runs: real servers, kills at every call, drills, every page of the docs
-	$(RUN) -m pytest -n auto --dist worksteal -m long $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m long $(ARGS)
 
 check-fast: lint types ## Under a minute, for the inner loop: lint, types, the laws and the quick unit tests
 	$(RUN) -m pytest -q -n auto --dist worksteal -m 'not slow' tests/architecture $(QUICK) $(ARGS)

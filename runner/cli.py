@@ -18,7 +18,8 @@ from runner.options import parser
 from runner.standing import Allowed
 from runner.state import GONE
 from runner.status import RunStatus
-from verifier.core.errors import OutputLost, UsageError
+from verifier import _compat
+from verifier.core.errors import OutputLost, TargetUnwritable, UsageError
 from verifier.core.manifest import NAME
 from verifier.core.model import format_time
 from verifier.options import check_no_file_is_an_option
@@ -35,7 +36,18 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     """Run the runner and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     kept = dict(environment or {})
-    return guarded(lambda: _run(arguments, kept), interrupted=_INTERRUPTED, still=True)
+    return guarded(lambda: _refused(arguments, kept), interrupted=_INTERRUPTED, still=True)
+
+
+def _refused(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Do what was asked; what the host refuses where nobody expects it has its status, too."""
+    try:
+        return _run(arguments, environment)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not _compat.stands_somewhere():
+            raise
+        where = repr(error.filename) if error.filename is not None else ""
+        raise TargetUnwritable(error.strerror or str(error), where=where) from None
 
 
 def entry(environment: Mapping[str, str]) -> NoReturn:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from runner import processes
 from runner.book.model import Stop
 from runner.masking import Masker
-from runner.work import BREACH, EXIT, MEMORY, NOT_STARTED, STOPPED, TIMEOUT, Ended
+from runner.work import BREACH, EXIT, MEMORY, NOT_STARTED, STOPPED, TIMEOUT, UNKEPT, Ended
 from verifier.typed import record
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -77,7 +77,11 @@ class Hooks:
 
 
 class _Output:
-    """What a program prints: masked, bounded, digested, shown."""
+    """What a program prints: masked, bounded, digested, shown.
+
+    Attributes:
+        fault: Why it cannot be kept any more, such as a full disk; empty while it can.
+    """
 
     def __init__(self, start: Start, masker: Masker, show: Callable[[bytes], None]) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -85,6 +89,7 @@ class _Output:
         self._left, self._masker, self._show = start.limit, masker, show
         self._digest = hashlib.sha256()
         self.size = self.dropped = 0
+        self.fault = ""
 
     def take(self, data: bytes) -> None:
         self._keep(self._masker.feed(data))
@@ -96,15 +101,25 @@ class _Output:
         kept = data[: self._left]
         self.dropped += len(data) - len(kept)
         view = memoryview(kept)
-        while view:
-            view = view[os.write(self._file, view) :]
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            self.fault = error.strerror or str(error)
+            self.dropped += len(view)
+            kept = kept[: len(kept) - len(view)]
+            self._left = len(kept)
         self._digest.update(kept)
         self._left, self.size = self._left - len(kept), self.size + len(kept)
 
     def finish(self) -> dict[str, object]:
         self._keep(self._masker.finish())
-        os.fsync(self._file)
-        os.close(self._file)
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            self.fault = self.fault or error.strerror or str(error)
+        finally:
+            os.close(self._file)
         facts: dict[str, object] = {"sha256": self._digest.hexdigest(), "size": self.size}
         if self.dropped:
             facts["dropped"] = self.dropped
@@ -112,13 +127,12 @@ class _Output:
 
 
 def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
-    """Run a program and everything that it starts, to the end.
-
-    Raises:
-        OSError: Its output cannot be kept; its tree has been ended.
-    """
+    """Run a program and everything that it starts, to the end."""
     began = time.monotonic()
-    output = _Output(start, masker, hooks.show)
+    try:
+        output = _Output(start, masker, hooks.show)
+    except OSError as error:
+        return not_started(f"{start.output}: {error.strerror or error}")
     environment = {**start.variables, **surroundings(start)}
     end_by_name(start)  # what a runner that was killed has left; nothing of it is alive
     memory = _Memory(start)
@@ -137,7 +151,7 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
     except (OSError, ValueError) as error:
         output.finish()
         why = error.strerror if isinstance(error, OSError) else str(error)
-        return Ended(NOT_STARTED, evidence={"error": f"{start.argv[0]}: {why}"[:500]})
+        return not_started(f"{start.argv[0]}: {why}")
     assert child.stdout is not None
     try:
         why = _attend(child, child.stdout.fileno(), start, output, hooks, memory)
@@ -157,7 +171,14 @@ def run_program(start: Start, masker: Masker, hooks: Hooks) -> Ended:
         end_by_name(start)
     passed = int((time.monotonic() - began) * 1000)
     evidence = {"status": status, "durationMs": passed, "output": output.finish(), **memory.facts()}
+    if output.fault:
+        evidence["error"] = f"{start.output}: {output.fault}"[:500]
     return Ended(why, status, evidence=evidence)
+
+
+def not_started(why: str) -> Ended:
+    """Return what is known of a program that could not be started."""
+    return Ended(NOT_STARTED, evidence={"error": why[:500]})
 
 
 def surroundings(start: Start) -> dict[str, str]:
@@ -231,6 +252,8 @@ def _attend(
                 return BREACH if why == BREACH else STOPPED
             if memory.is_too_much():
                 return MEMORY
+            if output.fault:
+                return UNKEPT
     finally:
         if ending >= 0:
             os.close(ending)

@@ -22,7 +22,7 @@ from runner.book.asked import secrets_of
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
 from runner.masking import Masker
-from runner.program import Hooks, Start, run_program, surroundings
+from runner.program import Hooks, Start, not_started, run_program, surroundings
 from runner.rundir import KIT, WHEELS, RunDirectory
 from runner.settings import Settings
 from runner.values import NotFound, fill, look_up, read_report
@@ -126,13 +126,15 @@ class Site:
         for alert in watch.news():
             heard(alert)
         missed = self._missed(task, place) if ended.why == EXIT and ended.status == 0 else []
-        evidence = {**ended.evidence, "attempt-directory": os.path.basename(place)}
-        evidence.update(self._kept(task, place))
+        evidence = dict(ended.evidence)
+        if place:
+            evidence["attempt-directory"] = os.path.basename(place)
+            evidence.update(self._kept(task, place))
         return Ended(ended.why, ended.status, tuple(missed), watch.alarm, evidence)
 
     def _look(self, task: Task) -> Ended:
         ended, place = self._start(task, lambda: self.interrupted)
-        if ended.why == EXIT and ended.status in (0, 10):
+        if place and ended.why == EXIT and ended.status in (0, 10):
             shutil.rmtree(place, ignore_errors=True)  # thousands of looks say the same
         return ended
 
@@ -197,6 +199,14 @@ class Site:
     # --- starting --------------------------------------------------------------------------------
 
     def _start(self, task: Task, stopping: Callable[[], str]) -> tuple[Ended, str]:
+        """Start something; return how it ended, and its directory, empty if there is none."""
+        try:
+            return self._started(task, stopping)
+        except OSError as error:  # a full disk, or none in memory
+            where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+            return not_started(f"{where}{error.strerror or error}"), ""
+
+    def _started(self, task: Task, stopping: Callable[[], str]) -> tuple[Ended, str]:
         kind = "check" if task.check else f"{task.attempt}"
         name = f"{task.step}.{task.what}.{kind}".replace(":", "-")
         place = self._directory.attempt(name)

@@ -10,14 +10,15 @@ from runner.values import Condition
 from verifier.typed import Any, Protocol, field, record
 
 # why a program is no longer running
-EXIT, TIMEOUT, STOPPED, BREACH, MEMORY, NOT_STARTED = (
-    "exit timeout stopped breach memory not-started".split()
+EXIT, TIMEOUT, STOPPED, BREACH, MEMORY, UNKEPT, NOT_STARTED = (
+    "exit timeout stopped breach memory unkept not-started".split()
 )
 _WORDS = {
     TIMEOUT: "took too long",
     STOPPED: "was stopped",
     BREACH: "was stopped by an alert",
     MEMORY: "took more memory than the settings allow",
+    UNKEPT: "was stopped, since what it prints cannot be kept",
     NOT_STARTED: "could not be started",
 }
 
@@ -55,7 +56,7 @@ class Ended:
     """How something that was run has ended.
 
     Attributes:
-        why: One of `EXIT`, `TIMEOUT`, `STOPPED`, `BREACH`, `MEMORY`, `NOT_STARTED`.
+        why: One of `EXIT`, `TIMEOUT`, `STOPPED`, `BREACH`, `MEMORY`, `UNKEPT`, `NOT_STARTED`.
         status: Its exit status; a negative number is a signal.
         missed: What of `Task.expect` and `Task.capture` does not hold, in words.
         alarm: What a probe found meanwhile, where the run shall stop behind this step.
@@ -72,7 +73,8 @@ class Ended:
     def words(self) -> str:
         """How it ended, for people."""
         if self.why != EXIT:
-            return _WORDS[self.why]
+            error = self.evidence.get("error", "")
+            return _WORDS[self.why] + (f": {error}" if error else "")
         return f"was ended by signal {-self.status}" if self.status < 0 else f"exited {self.status}"
 
 

@@ -39,6 +39,7 @@ from kit.roots.files import load_roots
 from kit.roots.words import expiry
 from kit.seal import SealedKit, seal
 from kit.signing import KitSigner, SumsSigner, key_files, load_signer, load_sums_signer
+from kit.sources.moved import moved_images
 from kit.sources.taken import take
 from kit.spec import KitSpec, load_spec
 from kit.spec.settings import parse_settings
@@ -104,11 +105,7 @@ def _build(
     json_: Json = False,
 ) -> None:
     """Build a kit; with --key also sign it and, when the threshold is met, seal it."""
-    if store and spec.is_dir():
-        raise UsageError(
-            f"--store means raw frames and takes no value, so {shown(spec)} is read as the spec",
-            fix="Name the store with --store-dir DIR.",
-        )
+    _check_store(store, spec)
     chosen = Chosen(spec)
     order = _order(chosen, spec, root, out, key, sums_key, after, set_)
     _warn(order.warnings)
@@ -117,6 +114,9 @@ def _build(
         progress(json_) as show,
         new_release(order.kit),
     ):
+        moved = list(moved_images(order.spec, taken.lock)) if taken is not None else []
+        order.warnings += moved
+        _warn(moved)
         options = Options(
             store=store,
             workers=jobs,
@@ -154,6 +154,19 @@ def _build(
         here = spec == SPEC  # else the next command would not find what this one found
         known = chosen.defaults.keys if here else {}
         say_missing(order.kit, root if here else chosen.root(root), role, built.signers, known)
+
+
+def _check_store(store: bool, spec: Path) -> None:
+    """Explain a flag that is taken for the option of `lock` with the same name.
+
+    Raises:
+        UsageError: A directory stands behind it.
+    """
+    if store and spec.is_dir():
+        raise UsageError(
+            f"--store means raw frames and takes no value, so {shown(spec)} is read as the spec",
+            fix="Name the store with --store-dir DIR.",
+        )
 
 
 def _order(

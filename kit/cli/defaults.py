@@ -101,6 +101,14 @@ class Chosen:
             return default.value, default.where
         return os.fspath(default_root(os.environ)), "nobody: that of this user"
 
+    def ways(
+        self, plain_http: Sequence[str], ca_file: Path | None
+    ) -> tuple[list[str], Path | None]:
+        """Return which hosts are asked without TLS, and which authorities are trusted too."""
+        plan = self.defaults.pipeline
+        known = Path(plan.ca_file) if plan.ca_file is not None else None
+        return [*plain_http, *plan.plain_http], ca_file or known
+
     def sums_key(self, given: str | None) -> str | None:
         """Return who signs SHA256SUMS, if anybody does."""
         if given is None and self.defaults.sums_key is not None:

@@ -59,9 +59,7 @@ def _doctor(
     ]
     plan = defaults.pipeline
     found += look_at_publisher(plan.publisher)
-    ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
-    plain_http = [*plain_http, *plan.plain_http]
-    with access(plain_http, ca_file, True, one_writer=plan.one_writer) as ways:
+    with access(*chosen.ways(plain_http, ca_file), True, one_writer=plan.one_writer) as ways:
         for text in dict.fromkeys([*plan.to, *place]):
             found += look_at_place(text, ways, clock, write=probe_write)
     found += look_at_clock(found, clock)

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ import typer
 from kit.cli.common import Json, app, say
 from kit.cli.defaults import Chosen
 from kit.cli.options import App
+from kit.sources.moved import moved_images
 from kit.spec import load_spec
 from kit.store.errors import StoreDamaged
 from verifier.core.errors import UsageError
@@ -75,19 +76,21 @@ def _lock(
         netrc=Path(os.environ.get("NETRC") or Path.home() / ".netrc"),
     )
     options = LockOptions(frozenset(update), check=check, offline=offline)
+    loaded = load_spec(spec)
     with transfers(json_) as progress:
         locked = lock(
-            load_spec(spec),
+            loaded,
             Chosen(spec).store(store),
             Client(ways),
             Logins(login_files(os.environ)),
             options,
             progress,
         )
+    notes = [*_notes(locked), *moved_images(loaded, locked.lock)]
     if json_:
-        say(json.dumps(_value(locked), indent=2, sort_keys=True))
+        say(json.dumps({**_value(locked), "notes": notes}, indent=2, sort_keys=True))
         return
-    _show(locked, check=check)
+    _show(locked, notes, check=check)
 
 
 def _value(locked: Locked) -> dict[str, Any]:
@@ -95,26 +98,25 @@ def _value(locked: Locked) -> dict[str, Any]:
         "lock": os.fspath(locked.path),
         "changed": locked.changed,
         "resolved": list(locked.resolved),
-        "notes": list(_notes(locked)),
         "fetched": locked.fetched,
         "artifacts": len(locked.lock.artifacts),
         "size": sum({item.sha256: item.size for item in locked.lock.artifacts}.values()),
     }
 
 
-def _show(locked: Locked, *, check: bool) -> None:
+def _show(locked: Locked, notes: Sequence[str], *, check: bool) -> None:
     files = len(locked.lock.artifacts)
     if not files and not locked.resolved:
         say("nothing in this spec is fetched: it needs no lock")
         return
     count = f"{files} file{'' if files == 1 else 's'}"
+    for text in notes:
+        say(f"note: {text}")
     if check:
         say(f"{locked.path} fits the spec, and the store has its {count}")
         return
     for path in locked.resolved:
         say(f"resolved {path}")
-    for text in _notes(locked):
-        say(f"note: {text}")
     if locked.fetched:
         say(f"fetched {locked.fetched} that the store lacked")
     say(f"{'wrote' if locked.changed else 'unchanged:'} {locked.path}: {count}")

@@ -83,8 +83,7 @@ def _publish(
             fix="Give --to PLACE and --key URI, or write `to` and `publisher` in [release].",
         )
     signer, own = load_publisher(key, secrets=secret)
-    plain_http = [*plain_http, *plan.plain_http]
-    ca_file = ca_file or (Path(plan.ca_file) if plan.ca_file is not None else None)
+    plain_http, ca_file = chosen.ways(plain_http, ca_file)
     with access(plain_http, ca_file, json_, one_writer=plan.one_writer) as ways:
         done = publish(
             path,
@@ -171,9 +170,10 @@ def _fetch(
     line, version = release_of(release)
     if (out is None) == (media is None):
         raise UsageError("give either --to or --media", fix="Say where: --to DIR or --media DIR.")
-    trusted = load_roots(Chosen().needed_root(root)).last
+    chosen = Chosen()
+    trusted = load_roots(chosen.needed_root(root)).last
     head = read_pin(pin, line) if pin is not None and os.path.lexists(pin) else None
-    with access(plain_http, ca_file, json_) as ways:
+    with access(*chosen.ways(plain_http, ca_file), json_) as ways:
         done = fetch(
             open_reader(place, ways),
             line,
@@ -233,6 +233,7 @@ def _mirror(
     trusted = load_roots(root).last if root is not None else None
     keys, values = publishers(publisher), list[dict[str, Any]]()
     near = Path(to[len("dir:") :]) if to.startswith("dir:") else None
+    plain_http, ca_file = Chosen().ways(plain_http, ca_file)
     with (
         access(plain_http, ca_file, json_, one_writer=one_writer) as ways,
         _staging(near) as staging,

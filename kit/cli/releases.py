@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.common import Json, app, note, say, say_json, secret
+from kit.cli.defaults import Chosen
 from kit.cli.options import App
 from kit.cli.places import (
     CaFile,
@@ -47,7 +48,7 @@ def _history(
     from kit.releases.history import check_history
 
     head = read_pin(pin, line_of(line))
-    with access(*ways, quiet=True) as ways_there:
+    with access(*Chosen().ways(*ways), quiet=True) as ways_there:
         entries = read_history(open_reader(place, ways_there), line, publishers(publisher))
     return check_history(entries, line, head)
 

@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -33,6 +34,8 @@ _LEFT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 Handler = Callable[[int, FrameType | None], Any]
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WAIT = "Wait until the other run has ended, then run again."
+_PAUSE_SECONDS = 0.02
+_PAUSES = 500  # until a small file, which is written in milliseconds, is not waited for any more
 _TRIES = 200  # another run may be clearing up: it holds its lock for microseconds
 
 
@@ -268,7 +271,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write a small file, replacing one that is there; runs that do so take turns.
 
     Raises:
-        OutputExists: Another run is writing it, where the file system has no locks.
+        OutputExists: Another run has been writing in the directory for too long.
         OutputForeign: Something that is not ours has the name of the unfinished file.
         OutputUnwritable: The host refuses.
         BuildDiskFull: The disk is full.
@@ -291,8 +294,12 @@ def _turn(path: Path) -> Iterator[None]:
     """Have the directory of a small file for oneself: whoever has it writes for milliseconds."""
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(_compat.LocksMissing):
-            _compat.lock(directory, wait=True)
+        for _ in range(_PAUSES):  # and not for ever: whoever may read the directory can hold it
+            if lock(directory) is not False:
+                break
+            threading.Event().wait(_PAUSE_SECONDS)
+        else:
+            raise OutputExists("is being written by another run", where=show(path), fix=_WAIT)
         yield
     finally:
         os.close(directory)

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kit.net.errors import TlsRefused
 from kit.places.errors import (
     ClockSkewed,
     NoConditionalWrite,
@@ -51,6 +52,7 @@ def asking(place: str, where: str) -> Iterator[None]:
         NoCredentialsError,
         ParamValidationError,
         PartialCredentialsError,
+        SSLError,
     )
 
     try:
@@ -61,6 +63,8 @@ def asking(place: str, where: str) -> Iterator[None]:
         raise PlaceUnauthorized(str(error), where=place) from None
     except ParamValidationError as error:
         raise PlaceInvalid(str(error).splitlines()[-1], where=place) from None
+    except SSLError:
+        raise TlsRefused("its certificate is not trusted here", where=where) from None
     except (BotoCoreError, OSError) as error:
         why = type(error).__name__
         raise PlaceUnreachable(f"the server does not answer ({why})", where=where) from None

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from kit.sources.errors import ImageFileUnusable
 from kit.sources.images import Descriptor, parse_manifest
 from kit.sources.smallfile import read_small
 from verifier.core import limits
+from verifier.core.errors import KitError
 from verifier.core.manifest import HEX256
 
 KINDS = ("oci", "oci-archive", "docker-archive")
@@ -163,6 +165,29 @@ def unpack(image: ImageFile, base: Path, scratch: Path, where: str) -> LayoutFil
     except OSError as error:
         raise ImageFileUnusable(error.strerror or str(error), where=where) from None
     return LayoutFiles(scratch, where)
+
+
+def digest_now(text: str, base: Path) -> str | None:
+    """Return the digest of the image that a layout, or an archive of one, has under a name now.
+
+    None where that cannot be told; nothing but the index is read.
+    """
+    image = parse_image_file(text)
+    if image is None or image.kind == "docker-archive":
+        return None
+    path = base / image.path
+    try:
+        if image.kind == "oci":
+            return LayoutFiles(path, text).find(image.name)
+        with (
+            tarfile.open(path, "r:") as archive,
+            tempfile.TemporaryDirectory(prefix="offline-kit-") as scratch,
+        ):
+            index = _small(archive, _members(archive, text)["index.json"], text)
+            Path(scratch, "index.json").write_bytes(index)
+            return LayoutFiles(Path(scratch), text).find(image.name)
+    except (KitError, KeyError, OSError, tarfile.TarError):
+        return None
 
 
 def _members(archive: tarfile.TarFile, where: str) -> dict[str, tarfile.TarInfo]:

@@ -18,6 +18,7 @@ from tests.support.compiled import kit_verify
 from tests.support.hosting import Site, code, moment, notices, override, policy
 from tests.support.making import REPOSITORY, ROOT_FILE
 from tests.support.warm import warm
+from verifier.audit.order import audit_kit
 from verifier.core.errors import all_errors
 from verifier.core.pipeline import Job
 from verifier.evidence import errors as evidence_errors
@@ -102,8 +103,7 @@ def test_what_is_undecided_may_be_let_pass_and_is_named(
     (vector.site.trust / "policy.json").write_bytes(json.dumps(value).encode())
     report = vector.look(monkeypatch)
     assert (int(report.status), code(report)) == (0, "")
-    named = [*notices(report), *report.opened.noted]
-    assert any(said in one for one in named)
+    assert said in notices(report)
 
 
 REJECTED = sorted(
@@ -142,6 +142,19 @@ def test_each_code_of_evidence_has_a_vector() -> None:
 
 def test_vectors_are_those_that_are_generated() -> None:
     assert list(every_policy_case()) == NAMES, "run fixtures/evidence/generate.py --write"
+
+
+def test_an_audit_shows_what_an_override_let_pass_of_the_contents(tmp_path: Path) -> None:
+    """It stood in the report alone, and in none of the tables that are read."""
+    vector = Vector("override_kinds", tmp_path)
+    host = Host(vector.site.directory, vector.site.clock, "0.1.0")
+    audit = audit_kit(os.fspath(vector.kit), Job(), host=host)
+    passed = [row for row in audit.decisions if row.outcome == "let pass"]
+    assert [row.code for row in passed] == ["kind-unchecked"]
+    assert "let kind-unchecked pass" in passed[0].relaxed_by
+    assert any("requirements.txt" in f"{row.what} {row.why}" for row in audit.not_checked)
+    accepted = run(os.fspath(vector.kit), Job(), host=host, accept=True)
+    assert (code(accepted), list(notices(accepted))) == ("", ["kind-unchecked"])
 
 
 CODES = {"identity": 0, "absent_fail": 4, "root_missing_fail": 3, "finding_answered_anew_fail": 4}

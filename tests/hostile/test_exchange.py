@@ -191,15 +191,16 @@ def test_exchange_at_a_moment(
     assert members(exchange.aside[0]) == {}, "what was written is removed, wherever it is now"
 
 
+@pytest.mark.parametrize("times", [4, pytest.param(12, marks=pytest.mark.long)])
 def test_only_members_with_their_bytes_or_a_refusal_in_a_real_race(
-    kit: Made, open_to_all: Path, tmp_path: Path
+    kit: Made, open_to_all: Path, tmp_path: Path, times: int
 ) -> None:
     """Another process, and another user where this one is the administrator, never stops."""
     private = tmp_path / "private"
     private.mkdir(0o700)
     tmp_path.chmod(0o755)
     seen: list[str] = []
-    for number in range(12):
+    for number in range(times):
         target = open_to_all / f"out{number}"
         child = _attack(open_to_all, private, os.path.basename(staging_of(os.fspath(target))))
         try:

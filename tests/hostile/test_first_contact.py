@@ -28,9 +28,11 @@ from kit.container.pyz import verifier_files
 from kit.note.note import ReleaseNote, release_note
 from kit.roots.metadata import build_root
 from tests.conftest import Judge
+from tests.support.compiled import kit_verify
 from tests.support.medium import VERIFY, Medium, library
 from tests.support.people import KEYS, ROOT_FILE
 from tests.support.vector import VECTORS, load_kit
+from tests.support.warm import warm
 from tools import docs
 from tools.console import TOP, Host, commands, run_page
 from verifier.show.fingerprint import groups
@@ -173,18 +175,11 @@ def test_programs_on_the_path_are_not_run(medium: Medium) -> None:
 
 def unreadable(medium: Medium, *arguments: str, stdin: int | None = None) -> str:
     """Run the verifier on something that is no file; return what it says, exit status 3."""
-    done = subprocess.run(
-        [sys.executable, "-I", os.fspath(medium.pyz), *arguments, "--root", os.fspath(ROOT_FILE)],
-        cwd=medium.directory,
-        stdin=subprocess.DEVNULL if stdin is None else stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert (done.returncode, done.stderr) == (3, "")
-    assert done.stdout.startswith("UNDECIDED: kit-unreadable")
-    return done.stdout
+    words = [*arguments, "--root", os.fspath(ROOT_FILE)]
+    done = warm(kit_verify()).run(words, stdin=stdin, cwd=medium.directory, timeout=30)
+    assert (done.returncode, done.stderr) == (3, b"")
+    assert done.stdout.startswith(b"UNDECIDED: kit-unreadable")
+    return done.stdout.decode("utf-8")
 
 
 @pytest.mark.parametrize("command", ["verify", "list", "inspect"])

@@ -162,8 +162,18 @@ WAYS = {"file": by_file, "pipe": by_pipe, "one thread": by_one_thread, "plain ta
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("store", [False, True], ids=["packed", "stored"])
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+@pytest.mark.parametrize(
+    ("way", "store"),
+    [
+        *(pytest.param(way, False, id=f"{name}-packed") for name, way in WAYS.items()),
+        pytest.param(by_file, True, id="file-stored"),
+        *(
+            pytest.param(way, True, id=f"{name}-stored", marks=pytest.mark.long)
+            for name, way in WAYS.items()
+            if way is not by_file
+        ),
+    ],
+)
 def test_what_went_in_comes_out(
     kits: tuple[Made, Made], way: Callable[[Made, Path], None], store: bool, tmp_path: Path
 ) -> None:

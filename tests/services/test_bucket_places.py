@@ -24,7 +24,8 @@ from kit.net.s3 import PROBE, Bucket, BucketPlace
 from kit.places.model import PART, Measured, entry_key, object_key
 from kit.places.sending import measure
 from kit.publish import publish, read_history
-from tests.support.making import noise
+from tests.services.test_push_images import make_site
+from tests.support.making import ROOT_FILE, key, noise
 from tests.support.placing import PUBLISHER, SIGNER, code, get, killed_in, put, race, there_and_back
 from tests.support.program import Run
 from tests.support.releases import LINE, kit_of, record, release
@@ -511,6 +512,26 @@ def test_credentials_never_follow_a_location_to_another_host(lying: Web) -> None
             with pytest.raises(KitError):
                 place(lying.url, "p").entry(LINE, 1)
         assert other.asked == []
+
+
+def test_a_store_with_tls_is_trusted_by_the_authority_that_was_named(
+    made: Path, tmp_path: Path, offline_kit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with seaweed(tmp_path / "store", tls=site.tls) as store:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.url)
+        where = f"s3://{BUCKET}/tls"
+        publish_ = ["publish", str(kit_of(made, "one")), "--to", where, "--key", key("sums")]
+        status_, _, err = offline_kit(*publish_)
+        assert (status_, "error[tls-refused]" in err, "--ca-file" in err) == (3, True, True)
+        ca = ("--ca-file", str(site.ca))
+        assert offline_kit(*publish_, "--read-back", *ca)[0] == 0
+        words = ["fetch", LINE, "--from", where, "--to", str(tmp_path / "low"), *ca]
+        words += ["--root", str(ROOT_FILE), "--publisher", str(ROOT_FILE.with_name("sums.pub"))]
+        assert offline_kit(*words)[0] == 0
+        for path in sorted(kit_of(made, "one").parent.iterdir()):
+            assert (tmp_path / "low" / "demo-1.0" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_an_endpoint_without_tls_is_refused() -> None:

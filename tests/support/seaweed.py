@@ -32,11 +32,13 @@ class Store:
         url: Its endpoint.
         directory: Where its disk is.
         pid: Its process.
+        ca: Who vouches for its certificate; None: it speaks without TLS.
     """
 
     url: str
     directory: Path
     pid: int
+    ca: Path | None = None
 
     def client(self, **more: Any) -> Any:
         """Return a client of boto3 that is not ours."""
@@ -46,6 +48,7 @@ class Store:
         return boto3.session.Session(KEY, SECRET, region_name="us-east-1").client(
             "s3",
             endpoint_url=self.url,
+            verify=str(self.ca) if self.ca else None,
             config=Config(
                 s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, **more
             ),
@@ -65,8 +68,12 @@ def program() -> Path:
 
 
 @contextlib.contextmanager
-def seaweed(directory: Path, *more: str) -> Iterator[Store]:
-    """Run a store with an empty bucket; it ignores SIGTERM, so it is killed by its process."""
+def seaweed(directory: Path, *more: str, tls: tuple[Path, Path] | None = None) -> Iterator[Store]:
+    """Run a store with an empty bucket; it ignores SIGTERM, so it is killed by its process.
+
+    Args:
+        tls: A certificate that vouches for itself, and its key.
+    """
     binary = program()
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "data").mkdir()
@@ -85,6 +92,8 @@ def seaweed(directory: Path, *more: str) -> Iterator[Store]:
     config = directory / "s3.json"
     config.write_text(json.dumps({"identities": identities}), "utf-8")
     ports = _ports(4)
+    if tls is not None:
+        more += (f"-s3.cert.file={tls[0]}", f"-s3.key.file={tls[1]}")
     with open(directory / "log", "wb") as log:
         process = subprocess.Popen(
             [
@@ -99,7 +108,8 @@ def seaweed(directory: Path, *more: str) -> Iterator[Store]:
             stderr=log,
             cwd=directory,
         )
-    store = Store(f"http://127.0.0.1:{ports[3]}", directory, process.pid)
+    url = f"http{'s' if tls else ''}://127.0.0.1:{ports[3]}"
+    store = Store(url, directory, process.pid, tls[0] if tls else None)
     try:
         _wait(store, process)
         yield store

@@ -92,6 +92,7 @@ class Warm:
         words: Sequence[str | Path],
         *,
         piped: bytes | None = None,
+        stdin: int | None = None,
         cwd: str | Path = ".",
         env: Mapping[str, str] | None = None,
         timeout: float = 120,
@@ -99,7 +100,8 @@ class Warm:
         """Run it once, as `subprocess.run` does.
 
         Args:
-            piped: What standard input is a pipe of; by default there is nothing.
+            piped: What standard input is a pipe of.
+            stdin: What it is else; by default there is nothing.
             env: All of its environment; by default ours.
         """
         asked = json.dumps([list(map(str, words)), dict(os.environ if env is None else env)])
@@ -108,9 +110,12 @@ class Warm:
             tempfile.TemporaryFile() as err,
             contextlib.ExitStack() as stack,
         ):
-            place = os.open(cwd, os.O_RDONLY | os.O_DIRECTORY)
+            place = os.open(cwd, os.O_RDONLY)
             stack.callback(os.close, place)
-            given = os.open(os.devnull, os.O_RDONLY) if piped is None else self._pipe(piped, stack)
+            if piped is not None:
+                given = self._pipe(piped, stack)
+            else:
+                given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin)
             with self._lock:
                 self._here.settimeout(timeout)
                 numbers = [given, out.fileno(), err.fileno(), place]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,11 @@ def anchors(text: str) -> set[str]:
     return {anchor(match[1]) for match in HEADING.finditer(FENCED.sub("", text))}
 
 
+@functools.cache
+def anchors_of(path: Path) -> set[str]:
+    return anchors(path.read_text("utf-8"))
+
+
 def broken_links(name: str, text: str) -> Iterator[str]:
     """Yield the relative links of a page that lead nowhere."""
     for match in LINK.finditer(FENCED.sub("", text)):
@@ -219,8 +225,7 @@ def broken_links(name: str, text: str) -> Iterator[str]:
         if target and not (path.exists() and path.is_relative_to(TOP)):
             yield match[1]
             continue
-        there = path.read_text("utf-8") if target else text
-        if fragment and fragment not in anchors(there):
+        if fragment and fragment not in (anchors_of(path) if target else anchors(text)):
             yield match[1]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from runner import processes
 from runner.book.model import Stop
 from runner.masking import Masker
 from runner.program import Hooks, Start, run_program
-from runner.work import EXIT, MEMORY, NOT_STARTED, STOPPED, TIMEOUT, Ended
+from runner.work import EXIT, MEMORY, NOT_STARTED, STOPPED, TIMEOUT, UNKEPT, Ended
 
 MARK = f"test-{os.getpid()}"
 
@@ -72,8 +74,6 @@ def test_secrets_are_masked_before_the_disk_also_across_writes(tmp_path: Path) -
     )
     ended = python(tmp_path, code, secrets=["hunter2hunter2"])
     assert output(tmp_path) == b"x[secret]y"
-    import hashlib
-
     digest = hashlib.sha256(b"x[secret]y").hexdigest()
     assert ended.evidence["output"] == {"sha256": digest, "size": 10}
 
@@ -158,3 +158,33 @@ def test_what_cannot_be_started_says_so(tmp_path: Path, argv: list[str]) -> None
     ended = run_program(start, Masker(()), Hooks(lambda: "", lambda data: None))
     assert ended.why == NOT_STARTED
     assert argv[0] in ended.evidence["error"]
+    assert ended.words == f"could not be started: {ended.evidence['error']}"
+
+
+def test_output_that_cannot_be_kept_ends_the_program_in_good_order(tmp_path: Path) -> None:
+    """It is asked to end, as for any other reason, and nothing is raised amid it."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("not run: this host does not permit mounting")
+    try:
+        code = (
+            "import os, signal, sys, time\n"
+            "def end(*a): open('asked', 'w').close(); sys.exit(7)\n"
+            "signal.signal(signal.SIGTERM, end)\nos.write(1, b'x' * 200_000)\ntime.sleep(60)"
+        )
+        (tmp_path / "scratch").mkdir()
+        command = [sys.executable, "-I", "-B", "-c", code]
+        scratch, output = str(tmp_path / "scratch"), str(place / "output")
+        start = Start(command, {}, scratch, f"{MARK}/a/apply/1", output, 60_000)
+        ended = run_program(start, Masker(()), Hooks(lambda: "", lambda data: None))
+        assert (ended.why, ended.status) == (UNKEPT, 7)
+        assert (tmp_path / "scratch" / "asked").exists()
+        kept = (place / "output").read_bytes()
+        facts = ended.evidence["output"]
+        assert (facts["size"], facts["sha256"]) == (len(kept), hashlib.sha256(kept).hexdigest())
+        assert 0 < facts["dropped"] <= 200_000 - len(kept)
+        assert "No space left on device" in ended.words
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

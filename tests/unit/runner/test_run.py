@@ -398,6 +398,49 @@ def test_an_alert_in_a_long_step_is_told_while_it_runs(grounds: Grounds) -> None
     grounds.then("resume", 0, "--end-survivors")
 
 
+FILL = b"""\
+import os, sys
+place, small = sys.argv[1:3]
+if sys.argv[3:] == ["--check"]:
+    sys.exit(0 if os.path.exists(place + "/filled") else 10)
+try:
+    with open(small + "/fill", "wb", 0) as file:
+        while True:
+            file.write(bytes(4096))
+except OSError:
+    open(place + "/filled", "w").close()
+print("nothing of this can be kept")
+"""
+
+
+def test_a_disk_that_is_full_stops_the_run_and_it_goes_on_when_there_is_room(
+    grounds: Grounds,
+) -> None:
+    small = grounds.top / "small"
+    small.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1500k,mode=0755", "tmpfs", str(small)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("not run: this host does not permit mounting")
+    try:
+        words = ["tools/fill.py", "{place}", str(small)]
+        fill = f'[[step]]\nid = "fill"\napply = {json.dumps(words)}\n'
+        fill += f'check = {json.dumps([*words, "--check"])}\nundo = {{ none = "x" }}\n'
+        grounds.make(step("a") + fill + step("b") + step("c"), {"tools/fill.py": FILL})
+        begin = grounds.new()
+        begin[begin.index("--runs") + 1] = str(small / "runs")
+        run = small / "runs" / "demo" / "stable" / "one"
+        assert "No space left on device" in grounds.go(begin, 5).stdout
+        for _ in range(2):  # the journal's reserve may be room enough for a step or two
+            done = grounds.go(grounds.command("resume", run), None)
+            assert done.returncode in (0, 2, 3, 5), done.stdout + done.stderr
+        (small / "fill").unlink()
+        grounds.go(grounds.command("resume", run), None)
+        assert "closed" in grounds.go(grounds.command("status", run)).stdout
+        assert grounds.log() == ["--apply a", "--apply b", "--apply c"]
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
 def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
     """Each ended what bore the other's mark: runs of one name, in two lines or directories."""
     grounds.make(step("a", "--slow=60"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -149,6 +150,7 @@ def test_what_pytest_itself_reports(tmp_path: Path) -> None:
         subprocess.run(
             [sys.executable, "-m", "pytest", *words, f"--junitxml={report}", f"test_{name}.py"],
             cwd=tmp_path,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             check=False,
             capture_output=True,
             timeout=60,

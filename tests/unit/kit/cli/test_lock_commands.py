@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from kit.sources.lockfile import load_lock
+from tests.support.making import ROOT_FILE
 from tests.support.program import Run, runner
+from tests.support.registry import Layout
 
 SPEC = """\
 [kit]
@@ -135,3 +138,36 @@ def test_a_docker_archive_gets_a_digest_that_is_said_to_be_ours(run: Run, tmp_pa
     assert "note:" not in run("lock")[1], "said once, when it was resolved"
     notes = json.loads(run("lock", "--update", "app", "--json")[1])["notes"]
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize("kind", ["oci", "oci-archive"])
+def test_an_image_that_was_built_again_is_named(kind: str, run: Run, tmp_path: Path) -> None:
+    """It moves with --update, as a tag does; who forgets it hears so, and not from the site."""
+
+    def make(architecture: str) -> None:
+        shutil.rmtree(tmp_path / "layout", ignore_errors=True)
+        layout = Layout(tmp_path / "layout")
+        layout.finish(app=layout.manifest([], architecture))
+        if kind == "oci-archive":
+            with tarfile.open(tmp_path / "layout.tar", "w") as archive:
+                archive.add(tmp_path / "layout", ".")
+            shutil.rmtree(tmp_path / "layout")
+
+    place = "layout" if kind == "oci" else "layout.tar"
+    (tmp_path / "kit.toml").write_text(f'{SPEC}oci = "{kind}:{place}:app"\n')
+    make("amd64")
+    assert "note:" not in run("lock")[1]
+    assert "note:" not in run("lock")[1]
+    make("arm64")
+    said = f"{kind}:{place}:app is sha256:"
+    for words in (["lock"], ["lock", "--check"]):
+        status, out, err = run(*words)
+        assert (status, out.startswith(f"note: {said}")) == (0, True), (out, err)
+        assert "`offline-kit lock --update app`" in out
+    status, _, err = run("build", "--root", str(ROOT_FILE), "--out", "out")
+    assert status == 0, err
+    assert err.startswith(f"warning: {said}")
+    assert "note:" not in run("lock", "--update", "app")[1]
+    for file in (tmp_path / "layout", tmp_path / "layout.tar"):
+        shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+    assert "note:" not in run("lock")[1], "the store has it"

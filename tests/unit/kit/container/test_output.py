@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,21 @@ def test_an_interrupt_in_the_moment_of_creation_leaves_nothing(
     with _compat.Interruptible(), pytest.raises(KeyboardInterrupt):
         way(path)
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_small_file_waits_for_its_turn_and_not_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    monkeypatch.setattr("kit.container.output._PAUSES", 3)
+    with pytest.raises(KitError) as caught:
+        replace(path)
+    assert caught.value.code == "output-exists"
+    assert "Wait until the other run has ended" in caught.value.fix
+    monkeypatch.setattr("kit.container.output._PAUSES", 500)
+    ending = threading.Timer(0.1, os.close, [held])
+    ending.start()
+    replace(path)
+    ending.join()
+    assert path.read_bytes() == b"ours"

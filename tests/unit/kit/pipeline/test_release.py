@@ -22,6 +22,7 @@ from kit.releases.publisher import load_publishers
 from tests.support.making import KEYS, key
 from tests.support.pipelines import PASSES, RELEASE, SPEC, make_project, state, tree, without
 from tests.support.program import Run, quiet_run
+from tests.support.webserver import web, whole
 from verifier.core.envelope import pae
 from verifier.evidence.statement import read_envelope
 
@@ -574,6 +575,25 @@ def test_what_is_published_is_read_back_where_the_release_says_so(
 
 
 # --- what other commands take from [release] -------------------------------------------------
+
+
+def test_readers_take_from_the_spec_who_is_asked_without_tls(
+    offline_kit: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "http://files.example:8080/r"  # which a proxy has: no name is looked up
+    words = ("--from", place, "--publisher", str(KEYS / "frank.pub"))
+    reading = [("releases", "list", "app/stable"), ("fetch", "app/stable", "--to", "low")]
+    reading += [("mirror", "app/stable", "--to", "dir:copy")]
+    with web() as proxy:
+        for path in (path for path in Path("releases").rglob("*") if path.is_file()):
+            name = path.relative_to("releases").as_posix()
+            proxy.routes[f"{place}/{name}"] = whole(path.read_bytes())
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert {offline_kit(*command, *words)[0] for command in reading} == {2}
+        edit("offline-kit.toml", 'out = "out"', 'out = "out"\nplain-http = ["files.example:8080"]')
+        for command in reading:
+            status, _, err = offline_kit(*command, *words)
+            assert status == 0, err
 
 
 def test_publish_and_doctor_take_places_and_publisher_from_the_spec(

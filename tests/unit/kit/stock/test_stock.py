@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from kit.stock.sshsums import keep_sums, sign_sums
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY, Made, key, make_kit, pinned
 from tests.support.people import N, person
+from tests.support.program import apart
 from verifier.core.envelope import Envelope, evaluate, pae
 from verifier.core.errors import KitError
 from verifier.core.model import Blob, Built, KitId, KitInfo, Manifest
@@ -359,23 +359,14 @@ def test_ssh_signature_of_what_is_no_kit(tmp_path: Path, ssh_keys: Path) -> None
 
 
 def test_command_line_signs_for_ssh_too(kit: Path, ssh_keys: Path) -> None:
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "kit.cli",
-        "sign",
-        kit,
-        "--key",
-        key("carol"),
-    ]
-    command += ["--ssh-key", ssh_keys / "ed25519"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    words = ["sign", str(kit), "--key", key("carol"), "--ssh-key", str(ssh_keys / "ed25519")]
+    done = apart(words, REPOSITORY)
     path = kit.with_name("SHA256SUMS.sshsig")
     assert (done.returncode, f"wrote {path}, an SSH signature by SHA256:" in done.stdout) == (
         0,
         True,
     )
-    said = subprocess.run([*command, "--json"], capture_output=True, check=True, cwd=REPOSITORY)
+    said = apart([*words, "--json"], REPOSITORY)
     assert json.loads(said.stdout)["sshSignature"] == str(path)
 
 
@@ -383,17 +374,8 @@ def test_command_line_keeps_no_ssh_signature_of_a_damaged_kit(kit: Path, ssh_key
     data = bytearray(kit.read_bytes())
     data[-9000] ^= 1
     kit.write_bytes(data)
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "kit.cli",
-        "sign",
-        kit,
-        "--key",
-        key("carol"),
-    ]
-    command += ["--ssh-key", ssh_keys / "ed25519"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    words = ["sign", str(kit), "--key", key("carol"), "--ssh-key", str(ssh_keys / "ed25519")]
+    done = apart(words, REPOSITORY)
     assert (done.returncode, done.stdout) == (4, ""), done.stderr
     assert [path.name for path in kit.parent.iterdir()] == [kit.name]
 

@@ -142,6 +142,7 @@ memory = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")
 print(status, time.process_time(), memory >> 10)"""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="asks Linux for its memory")
 def test_a_hundred_bundles_take_seconds_and_little_memory(site: Site) -> None:
     """The limits are 6 s and 30 MB; a loaded host gets some more."""
