@@ -109,9 +109,9 @@ def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path) -
         killed_at(point, lambda name=name: go(*words_of(grounds, name)))  # type: ignore[misc]
         if (line / name / "journal").exists():
             again("resume", str(line / name))  # to the gate
-        else:  # no run has begun; what is left of it is in nobody's way
+        else:  # no run has begun; what is left of it makes room for the same command
             assert grounds.log() == []
-            again(*words_of(grounds, f"{name}-again"))
+            again(*words_of(grounds, name))
         assert grounds.log() == ["--apply a", "--apply b"], point
     for number, point in enumerate(back):
         fresh()
