@@ -10,8 +10,6 @@ SECONDS_GUIDED ?= 120
 QUICK := tests/unit/kit/spec tests/unit/kit/keys tests/unit/kit/container tests/unit/kit/sources \
 	tests/unit/verifier/core
 UPGRADE ?=
-# one more worker than there are cores: some of them wait, for a disk or for a program
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 # one more worker than there are cores: some wait, for a disk or for a program
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 # tests start Python thousands of times: each start would compile everything anew

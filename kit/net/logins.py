@@ -24,7 +24,8 @@ from verifier.core.limits import MIB
 _MAX_SAID = MIB  # bytes that a helper may say
 _HELPER_SECONDS = 30.0
 _HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair
-_BASE64 = re.compile("[A-Za-z0-9+/_=-]+")
+_BASE64 = re.compile("[A-Za-z0-9+/_=-]*")
+_TOKEN_USER = "<token>"  # how helpers say that the secret is an identity token
 _FIX_LOGINS = "Mend the login files of Docker or podman: log in to the registry again."
 
 
@@ -37,6 +38,7 @@ class Logins:
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
         self._files = [_config(file) for file in files]
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
     def of(self, host: str, repository: str = "") -> str | None:
         """Return the value of the header ``Authorization`` for a registry, if there is one.
@@ -47,23 +49,44 @@ class Logins:
         Raises:
             FetchUnauthorized: A helper program failed, or a file is none.
         """
+        return self._login(host, repository)[0] or None
+
+    def identity(self, host: str, repository: str = "") -> str:
+        """Return the token that stands for a user, in place of a password; empty if there is none.
+
+        Raises:
+            FetchUnauthorized: A helper program failed, or a file is none.
+        """
+        return self._login(host, repository)[1]
+
+    def _login(self, host: str, repository: str) -> tuple[str, str]:
+        """Return header and identity token; a helper is asked once."""
+        key = host, repository
+        if key not in self._known:
+            self._known[key] = self._look(host, repository)
+        return self._known[key]
+
+    def _look(self, host: str, repository: str) -> tuple[str, str]:
         for config in self._files:
             helper = _table(config, "credHelpers").get(host) or config.get("credsStore")
-            if isinstance(helper, str):
-                pair = self._ask(helper, host)
-                if pair:
-                    return _basic(pair)
+            pair = self._ask(helper, host) if isinstance(helper, str) else None
+            if pair:
+                user, secret = pair
+                return ("", secret) if user == _TOKEN_USER else (_basic(f"{user}:{secret}"), "")
             entry = _entry(_table(config, "auths"), host, repository)
-            auth = entry.get("auth") if isinstance(entry, dict) else None
-            if isinstance(auth, str) and auth:
+            if isinstance(entry, dict):
+                auth, token = entry.get("auth"), entry.get("identitytoken")
+                auth = auth if isinstance(auth, str) else ""
+                token = token if isinstance(token, str) else ""
                 if not _BASE64.fullmatch(auth):  # it would become a header, and part of an error
                     raise FetchUnauthorized(
                         "the entry of `auths` is not base64", where=repr(host), fix=_FIX_LOGINS
                     )
-                return f"Basic {auth}"
-        return None
+                if auth or token:
+                    return f"Basic {auth}" if auth else "", token
+        return "", ""
 
-    def _ask(self, helper: str, host: str) -> str | None:
+    def _ask(self, helper: str, host: str) -> tuple[str, str] | None:
         """Ask ``docker-credential-HELPER get`` (docker-credential-helpers' protocol)."""
         if not re.fullmatch(r"[A-Za-z0-9._-]+", helper):
             raise FetchUnauthorized(
@@ -86,11 +109,10 @@ class Logins:
         user, secret = value.get("Username"), value.get("Secret")
         if not isinstance(user, str) or not isinstance(secret, str):
             return None
-        pair = f"{user}:{secret}"
-        if _HALF.search(pair):  # Python would put all of it into its error
+        if _HALF.search(f"{user}:{secret}"):  # Python would put all of it into its error
             why = "said a user name or password that is no text"
             raise FetchUnauthorized(why, where=program, fix=_FIX_LOGINS)
-        return pair
+        return user, secret
 
 
 def _bounded(command: list[str], given: bytes) -> tuple[int | None, bytes]:

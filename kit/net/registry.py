@@ -6,11 +6,13 @@ Credentials are those of `kit.net.logins`.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from kit.net.client import Client, Response, is_loopback, is_named
@@ -238,13 +240,8 @@ class Registry:
                 "asks for a login that is neither Basic nor Bearer", where=repr(self._host)
             )
         scope = fields.get("scope") or f"repository:{self._repository}:pull"
-        query = urlencode({"service": fields.get("service", ""), "scope": scope})
-        headers = {"Authorization": login} if login else {}
-        with self._client.get(
-            f"{fields['realm']}?{query}", authorize=lambda _: headers
-        ) as response:
-            data = response.read(_MAX_TOKEN)
-        value = object_of(data)
+        asked = {"service": fields.get("service", ""), "scope": scope}
+        value = self._token(fields["realm"], asked, login)
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise FetchFailed("its token server answers without a token", where=repr(self._host))
@@ -252,6 +249,29 @@ class Registry:
         lives = float(seconds) if isinstance(seconds, int) and 0 < seconds < 1 << 20 else 0.0
         self._header = {"Authorization": f"Bearer {token}"}
         self._until = time.monotonic() + max(lives, _TOKEN_SECONDS) * 0.6
+
+    def _token(self, realm: str, asked: dict[str, str], login: str | None) -> dict[str, Any]:
+        """Return what a token server says to a login, or to an identity token (its OAuth 2.0)."""
+        identity = self._logins.identity(self._host, self._repository)
+        if not identity:
+            headers = {"Authorization": login} if login else {}
+            url = f"{realm}?{urlencode(asked)}"
+            with self._client.get(url, authorize=lambda _: headers) as response:
+                return object_of(response.read(_MAX_TOKEN))
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": "offline-kit",
+            "refresh_token": identity,
+        }
+        data = urlencode({**form, **asked}).encode()
+        with self._client.get(
+            realm,
+            {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(data))},
+            method="POST",
+            authorize=lambda _: {},
+            body=lambda: io.BytesIO(data),
+        ) as response:
+            return object_of(response.read(_MAX_TOKEN))
 
 
 def _listed(data: bytes) -> list[str]:

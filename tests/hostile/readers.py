@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.core.errors import KitError
+from verifier.evidence.artifactrules import MATERIALS, PRODUCTS, Done, Rules, parse_rule
 from verifier.evidence.attesters import Trust
 from verifier.evidence.documents import read_document
 from verifier.evidence.foreign import parse_foreign
@@ -156,11 +157,31 @@ def statement(data: bytes) -> None:
     parse_statement(read_envelope(data, "fuzz"), "fuzz")
 
 
+def rules(data: bytes) -> None:
+    """Hold two links to the rules of a step; `ValueError` says that a rule is none."""
+    value = parse_foreign(data, "fuzz")
+    if not isinstance(value, dict):
+        return
+    found = {
+        name: {str(path): {"sha256": str(told)} for path, told in paths.items()}
+        for name, paths in value.items()
+        if isinstance(paths, dict)
+    }
+    one_, other = (
+        Done(found.get(f"{step}-materials", {}), found.get(f"{step}-products", {}))
+        for step in ("one", "other")
+    )
+    with contextlib.suppress(ValueError):
+        wanted = [parse_rule(rule) for rule in value.get("rules") or ()]
+        for of in (MATERIALS, PRODUCTS):
+            Rules({"one": one_, "other": other}, "fuzz").check("one", of, wanted)
+
+
 READERS: dict[str, Callable[[bytes], Any]] = {
     reader.__name__: reader
     for reader in (
         *(document, index, parse_policy, layout, report, image, decide),
-        *(bundle, certificate, timestamp, checkpoint, key, statement, parse_trusted_root),
+        *(bundle, certificate, timestamp, checkpoint, key, statement, parse_trusted_root, rules),
     )
 }
 _IN_ORDER = tuple(READERS.values())

@@ -37,6 +37,28 @@ def _documents() -> Iterator[tuple[str, bytes]]:
     key = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": "ab" * 32}}
     chain = {"_type": "layout", "keys": {"k": key}, "steps": [step], "inspect": []}
     yield "layout", marked("layout", _written(chain))
+    yield from _rules(chain)
+    wrapped = {"envelope": json.loads(TABLE[0].evidence["p.json"])}
+    several = {"provenance_summary": {"provenance": [wrapped, {"kind": "BUILD"}]}}
+    yield "registry", marked("document", _written(several))
+    yield "registry-decided", marked("decide", _written(several))
+
+
+def _rules(chain: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    written = [
+        *("CREATE a*", "DELETE b", "MODIFY [ac]?", "REQUIRE src/c", "allow src/*"),
+        *("MATCH c IN src WITH PRODUCTS IN out FROM other", "DISALLOW *"),
+    ]
+    rules = [rule.split() for rule in written]
+    (step,) = chain["steps"]
+    ruled = {**step, "expected_materials": rules, "expected_products": rules}
+    yield "layout-rules", marked("layout", _written({**chain, "steps": [ruled]}))
+    links = {
+        "one-materials": {"src/c": "1", "b": "2"},
+        "one-products": {"a": "3", "src/c": "4"},
+        "other-products": {"out/c": "1"},
+    }
+    yield "rules", marked("rules", _written({"rules": rules, **links}))
 
 
 def _reports() -> Iterator[tuple[str, bytes]]:

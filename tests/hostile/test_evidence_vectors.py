@@ -6,8 +6,10 @@ import functools
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.support.compiled import kit_verify
 from tests.support.hosting import Site, code, moment, notices, override, policy
 from tests.support.making import REPOSITORY, ROOT_FILE
 from tests.support.warm import warm
+from verifier.audit.order import audit_kit
 from verifier.core.errors import all_errors
 from verifier.core.pipeline import Job
 from verifier.evidence import errors as evidence_errors
@@ -102,8 +105,7 @@ def test_what_is_undecided_may_be_let_pass_and_is_named(
     (vector.site.trust / "policy.json").write_bytes(json.dumps(value).encode())
     report = vector.look(monkeypatch)
     assert (int(report.status), code(report)) == (0, "")
-    named = [*notices(report), *report.opened.noted]
-    assert any(said in one for one in named)
+    assert said in notices(report)
 
 
 REJECTED = sorted(
@@ -144,6 +146,19 @@ def test_vectors_are_those_that_are_generated() -> None:
     assert list(every_policy_case()) == NAMES, "run fixtures/evidence/generate.py --write"
 
 
+def test_an_audit_shows_what_an_override_let_pass_of_the_contents(tmp_path: Path) -> None:
+    """It stood in the report alone, and in none of the tables that are read."""
+    vector = Vector("override_kinds", tmp_path)
+    host = Host(vector.site.directory, vector.site.clock, "0.1.0")
+    audit = audit_kit(os.fspath(vector.kit), Job(), host=host)
+    passed = [row for row in audit.decisions if row.outcome == "let pass"]
+    assert [row.code for row in passed] == ["kind-unchecked"]
+    assert "let kind-unchecked pass" in passed[0].relaxed_by
+    assert any("requirements.txt" in f"{row.what} {row.why}" for row in audit.not_checked)
+    accepted = run(os.fspath(vector.kit), Job(), host=host, accept=True)
+    assert (code(accepted), list(notices(accepted))) == ("", ["kind-unchecked"])
+
+
 CODES = {"identity": 0, "absent_fail": 4, "root_missing_fail": 3, "finding_answered_anew_fail": 4}
 
 
@@ -164,3 +179,22 @@ def test_vector_with_the_shipped_program(name: str, tmp_path: Path) -> None:
     assert decision["verdict"] == {0: "met", 3: "undecided", 4: "rejected"}[CODES[name]]
     assert vector.site.files() == before, "looking writes nothing"
     assert ROOT_FILE.exists()
+
+
+def test_what_was_met_in_the_field_is_where_the_readme_of_the_tests_says() -> None:
+    text = (REPOSITORY / "tests" / "README.md").read_text("utf-8")
+    rows = text.partition("met in the field")[2].partition("\n## ")[0].splitlines()
+    places = [row.split("|")[2] for row in rows if row.startswith("| ")][1:]
+    named = [re.findall("`([^`]+)`", place) for place in places]
+    assert len(named) == 7
+    assert all(named)
+    places_of_tests = ("tests/unit/verifier/host", "tests/hostile")
+    files = (path for place in places_of_tests for path in (REPOSITORY / place).glob("test_*.py"))
+    tests = "".join(path.read_text("utf-8") for path in files)
+    for name in itertools.chain.from_iterable(named):
+        if name.endswith(".py"):
+            assert (REPOSITORY / "tests" / name).is_file(), name
+        elif name.startswith("test_"):
+            assert f"def {name}(" in tests, name
+        else:
+            assert name in NAMES, name

@@ -224,6 +224,20 @@ def test_a_login(auth: str, host: Host) -> None:
     check(host, said)
 
 
+@pytest.mark.parametrize("code", [200, 401, 500])
+def test_an_identity_token(code: int, host: Host) -> None:
+    def tell(handler: Handler) -> None:
+        status(code, {"WWW-Authenticate": f"Bearer realm={TOKEN}"}, handler.rfile.read())(handler)
+
+    host.login("auths", {host.host: {"auth": "YTo=", "identitytoken": TOKEN}})
+    bearer(host.server, tell, echo(200))
+    host.write(f'oci = "{host.host}/app:1"')
+    said = host.lock()
+    assert said
+    assert any((one.method, one.path) == ("POST", "/token") for one in host.server.asked)
+    check(host, said)
+
+
 @pytest.mark.parametrize("secret", [PASSWORD, f"{PASSWORD}\r\nX-Evil: 1", "\ud800" + PASSWORD])
 def test_a_helper(secret: str, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     helper = host.private / "docker-credential-test"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -518,6 +519,37 @@ def test_a_token_is_got_and_goes_nowhere_else(lying: Lying, tmp_path: Path) -> N
         text = (tmp_path / "h" / "kit.lock").read_text()
         assert "YWxpY2U6" not in text
         assert "open" not in text
+
+
+def test_an_identity_token_is_exchanged_for_one_of_the_registry(
+    lying: Lying, tmp_path: Path
+) -> None:
+    """As registries of cloud providers have it (distribution's OAuth 2.0 specification)."""
+    forms: list[dict[str, list[str]]] = []
+
+    def exchange(handler: Handler) -> None:
+        assert handler.command == "POST"
+        forms.append(parse_qs(handler.rfile.read().decode()))
+        status(200, {}, b'{"access_token": "open", "expires_in": 300}')(handler)
+
+    for path, answer in list(lying.web.routes.items()):
+        lying.web.routes[path] = _guarded(lying, answer)
+    lying.web.routes["/token"] = exchange
+    entry = {"auth": "YWxpY2U6", "identitytoken": "long & secret"}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {lying.host: entry}}))
+    logins = Logins([tmp_path / "config.json"])
+    assert Host(tmp_path / "h", f'oci = "{lying.host}/a:1"', logins=logins).lock().changed
+    assert forms == [
+        {
+            "grant_type": ["refresh_token"],
+            "client_id": ["offline-kit"],
+            "refresh_token": ["long & secret"],
+            "service": ["s"],
+            "scope": ["repository:a:pull"],
+        }
+    ]
+    (asked,) = [one for one in lying.web.asked if one.path.startswith("/token")]
+    assert "Authorization" not in asked.headers
 
 
 def _guarded(lying: Lying, answer: Answer) -> Answer:

@@ -110,7 +110,7 @@ class Warm:
             tempfile.TemporaryFile() as err,
             contextlib.ExitStack() as stack,
         ):
-            place = os.open(cwd, os.O_RDONLY | os.O_DIRECTORY)
+            place = os.open(cwd, os.O_RDONLY)
             stack.callback(os.close, place)
             if piped is not None:
                 given = self._pipe(piped, stack)

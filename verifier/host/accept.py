@@ -16,7 +16,7 @@ from verifier.core.rootchain import follow
 from verifier.core.trust import Root, parse_chain
 from verifier.host.directory import TrustDirectory, set_back
 from verifier.host.errors import StateUnwritable, TrustUnwritable
-from verifier.host.judge import Facts, Judgement, judge
+from verifier.host.judge import Facts, Judgement, Notice, judge
 from verifier.host.policy import LinePolicy, Policy, parse_policy
 from verifier.host.state import (
     EMPTY,
@@ -25,7 +25,7 @@ from verifier.host.state import (
     with_accepted,
     with_all_reset,
 )
-from verifier.typed import TYPE_CHECKING
+from verifier.typed import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from verifier.catch import Judge
@@ -69,6 +69,7 @@ class Host:
         self.why = ""
         self.given = given
         self._evidence: EvidenceJudge | None = None
+        self._passed: list[Notice] = []
 
     @property
     def root(self) -> Root:
@@ -128,6 +129,12 @@ class Host:
         self.judgement = self._judge(opened)
         self.judgement.check()
 
+    def let_pass(self, notice: Notice) -> None:
+        """Note what an override lets pass of what was found in the kit."""
+        assert self.judgement is not None
+        self._passed.append(notice)
+        self.judgement = replace(self.judgement, notices=(*self.judgement.notices, notice))
+
     def _judge(self, opened: Opened) -> Judgement:
         assert opened.manifest is not None
         assert opened.kit_id is not None
@@ -144,7 +151,8 @@ class Host:
             opened.reached,
             self._evidence is not None,
         )
-        return judge(facts, chosen, memory, self._clock, self._verifier)
+        made = judge(facts, chosen, memory, self._clock, self._verifier)
+        return replace(made, notices=(*made.notices, *self._passed))
 
     def accept(self, opened: Opened, finish: Callable[[], None]) -> None:
         """Remember a kit that is proved in full.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from verifier.core.errors import KitError
 from verifier.core.pipeline import Opened
+from verifier.host.judge import Notice, override_of
 from verifier.kindjudge import KindJudge
 from verifier.typed import TYPE_CHECKING
 
@@ -40,9 +41,7 @@ def lets_pass(host: Host, opened: Opened, fault: KitError) -> bool:
     assert opened.manifest is not None
     assert opened.kit_id is not None
     line, kit_id = opened.manifest.kit.line, opened.kit_id
-    for item in judgement.chosen.policy.overrides:
-        if item.covers(fault.code, line, kit_id, judgement.now):
-            said = f"{fault.where}: {fault.message}"
-            opened.noted.append(f"{said} (override {item.name!r}: {item.reason})")
-            return True
-    return False
+    by = override_of(judgement.chosen.policy, fault.code, line, kit_id, judgement.now)
+    if by:
+        host.let_pass(Notice(fault.code, f"{fault.where}: {fault.message}", by))
+    return bool(by)

@@ -14,10 +14,11 @@ from verifier.typed import TYPE_CHECKING, record
 if TYPE_CHECKING:
     from verifier.host.accept import Host
 
-ABOUT_EVIDENCE = (  # what an override may let pass of what a policy requires to be attested
+ABOUT_CONTENTS = (  # what an override may let pass of what a policy asks of evidence and members
     *("artifact-needed", "attestation-missing", "attestation-unchecked"),
     *("certificate-unknown-extension", "evidence-algorithm-unknown", "evidence-form-unknown"),
     *("evidence-too-large", "evidence-unread", "trusted-root-malformed", "trusted-root-missing"),
+    *("kind-unchecked", "sbom-link-unchecked"),
 )
 VERDICTS = {
     ExitStatus.VERIFIED: "verified",
@@ -241,7 +242,7 @@ def _not_judged(opened: Opened, host: Host | None) -> list[str]:
     """Return what this host's policy and memory would have said, and did not."""
     assert opened.manifest is not None
     if host is not None and host.judgement is not None:
-        waived = [n for n in host.judgement.notices if n.code in ABOUT_EVIDENCE]
+        waived = [n for n in host.judgement.notices if n.code in ABOUT_CONTENTS]
         said = [f"{notice.message} ({notice.relaxed_by})" for notice in waived]
         if host.given and host.evidence is None:
             files = _count(len(host.given), "file")

@@ -141,3 +141,20 @@ def test_where_logins_are(tmp_path: Path) -> None:
     given = {"HOME": "/h", "REGISTRY_AUTH_FILE": "/a", "DOCKER_CONFIG": "/d"}
     assert login_files(given)[0] == Path("/a")
     assert login_files(given)[-1] == Path("/d/config.json")
+
+
+def test_an_identity_token_is_no_password(helper: Path) -> None:
+    known = config(helper.parent, auths={HOST: {"auth": "YTo=", "identitytoken": "long"}})
+    assert (known.of(HOST), known.identity(HOST)) == ("Basic YTo=", "long")
+    known = script(helper, """echo '{"Username": "<token>", "Secret": "longer"}'""")
+    assert (known.of(HOST), known.identity(HOST)) == (None, "longer")
+    assert config(helper.parent, auths={HOST: {"auth": "YTpi"}}).identity(HOST) == ""
+
+
+def test_a_helper_is_asked_once(helper: Path) -> None:
+    known = script(
+        helper, f"""echo x >> {helper.parent}/n; echo '{{"Username": "a", "Secret": "b"}}'"""
+    )
+    assert {known.of(HOST) for _ in range(3)} == {basic("a:b")}
+    assert known.identity(HOST) == ""
+    assert (helper.parent / "n").read_text() == "x\n"
