@@ -174,7 +174,8 @@ def _open(folder: Folder, where: str) -> int:
     try:
         descriptor = os.open(NAME, _FLAGS, dir_fd=folder.descriptor)
     except FileNotFoundError:
-        raise RunMissing("there is no journal", where=where) from None
+        fix = "Name the directory that `run` printed. If `run` was killed, give its command again."
+        raise RunMissing("there is no journal", where=where, fix=fix) from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise RunUnsafe("is a link", where=where) from None

@@ -15,6 +15,7 @@ from runner.journal import JournalFile
 from runner.rundir import KIT, RunDirectory
 from runner.secret import read_secrets
 from runner.settings import Settings, load_settings
+from verifier.core.errors import DiskFull
 from verifier.core.model import format_time
 from verifier.core.pipeline import Opened
 from verifier.host.accept import Host
@@ -126,12 +127,15 @@ def begin(
             progress,
             image=planned.settings.container is not None,
         )
-    except BaseException:
+    except BaseException as error:
         if not journals:
             directory.remove()
         for journal in journals:
             journal.close()
         directory.close()
+        if isinstance(error, DiskFull):
+            fix = "Free the space named, or keep runs on another disk with --runs."
+            raise DiskFull(error.message, where=error.where, fix=fix) from None
         raise
     return directory, journals[0]
 

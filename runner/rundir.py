@@ -1,5 +1,6 @@
 """The directory of a run: made once, held open, its kit proved again member by member at use.
 
+~beginning         locked by who makes the directory, until there is a journal; removed last
 journal, reserve   what was done (`runner.journal`)
 settings.json      what the site said when the run began
 members            the list of what was written of the kit; the first record has its digest
@@ -13,6 +14,7 @@ wheels/            what programs of the kit may import, unpacked
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import stat
@@ -22,7 +24,7 @@ from runner.book.model import Runbook
 from runner.book.parse import parse_again
 from runner.chain import Record
 from runner.errors import MemberChanged, RunChanged, RunExists, RunMissing, RunUnsafe
-from runner.journal import JournalFile
+from runner.journal import NAME, JournalFile
 from verifier import _compat
 from verifier.core.errors import TargetUnwritable
 from verifier.core.jsonstrict import NotStrict
@@ -30,6 +32,7 @@ from verifier.folder import Folder
 from verifier.typed import record
 
 KIT, MEMBERS, SETTINGS, ATTEMPTS, WHEELS = "kit", "members", "settings.json", "attempts", "wheels"
+BEGINNING = b"~beginning"  # behind all others: what is half removed is known by it
 NOTES, IMAGE = "notes", "image"
 MAX_SMALL = 512 << 20  # bytes of `members`, and of other files that are read whole
 _STEP = 1 << 20
@@ -44,12 +47,69 @@ class Member:
     executable: bool
 
 
+def _made(parent: Folder, name: bytes) -> Folder:
+    """Return a new directory; what a runner left that was killed before its run began makes room.
+
+    Raises:
+        FileExistsError: Something else is there.
+        OSError: The host refuses.
+    """
+    try:
+        return parent.make(name, 0o700)
+    except FileExistsError:
+        if not _is_cleared(parent, name):
+            raise
+        return parent.make(name, 0o700)
+
+
+def _is_cleared(parent: Folder, name: bytes) -> bool:
+    """Remove what is left of a run that did not begin; return whether it was that.
+
+    It is known by the file that its runner made in it first, which nobody has locked any more.
+    """
+    with contextlib.suppress(OSError), parent.sub(name) as folder:
+        if _compat.whoever_else_writes(folder.status()) or folder.look(NAME) is not None:
+            return False
+        if not folder.names():  # killed before even that
+            parent.remove(name, folder)
+            return True
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(BEGINNING, flags, dir_fd=folder.descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:  # else somebody was faster
+                parent.remove(name, folder)
+                return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def _hold(folder: Folder) -> int:
+    """Make and lock the file that says that a run is beginning; return it, open.
+
+    Raises:
+        BlockingIOError: Somebody else has it.
+        OSError: The host refuses.
+    """
+    descriptor = folder.create(BEGINNING)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:  # no locks here: the journal will say so
+        pass
+    return descriptor
+
+
 class RunDirectory:
     """The directory of a run, open."""
 
     def __init__(self, path: str, folder: Folder) -> None:
         self.path, self.folder = path, folder
         self._members: dict[str, Member] = {}
+        self._beginning = -1
 
     @classmethod
     def create(cls, path: str) -> RunDirectory:
@@ -68,13 +128,16 @@ class RunDirectory:
                 who = _compat.whoever_else_renames(parent.status())
                 if who:
                     raise RunUnsafe(f"can be changed by {who}", where=repr(above))
-                folder = parent.make(os.fsencode(os.path.basename(path)), 0o700)
+                folder = _made(parent, os.fsencode(os.path.basename(path)))
                 parent.sync()
-        except FileExistsError:
+                beginning = _hold(folder)
+        except (FileExistsError, BlockingIOError):
             raise RunExists("is there already", where=repr(path)) from None
         except OSError as error:
             raise TargetUnwritable(error.strerror or str(error), where=repr(path)) from None
-        return cls(path, folder)
+        made = cls(path, folder)
+        made._beginning = beginning
+        return made
 
     @classmethod
     def at(cls, path: str) -> RunDirectory:
@@ -98,6 +161,9 @@ class RunDirectory:
     def close(self) -> None:
         """Close it."""
         self.folder.close()
+        if self._beginning >= 0:
+            os.close(self._beginning)
+            self._beginning = -1
 
     def remove(self) -> None:
         """Remove it with all that is in it: of a run that did not begin."""
@@ -148,7 +214,9 @@ class RunDirectory:
         self.write(MEMBERS, members)
         self.write(SETTINGS, settings)
         os.mkdir(ATTEMPTS, 0o700, dir_fd=self.folder.descriptor)
-        return JournalFile.create(self.folder, first)
+        journal = JournalFile.create(self.folder, first)
+        self.folder.discard(BEGINNING)
+        return journal
 
     # --- the kit -------------------------------------------------------------------------------
 

@@ -76,10 +76,17 @@ def _head(value: Mapping[str, Any]) -> Iterator[str]:
 
 def _tables(value: Mapping[str, Any]) -> Iterator[Table]:
     steps = [
-        (_GOOD.get(one["status"], one["status"]), one["id"], str(one["attempts"]), one["how"])
+        (
+            _GOOD.get(one["status"], one["status"]),
+            one["id"],
+            one.get("owner", ""),
+            str(one["attempts"]),
+            one["how"],
+        )
         for one in value["steps"]
     ]
-    yield _table("steps", "Steps", "There was no step.", ("", "step", "attempts", "how"), steps, 0)
+    columns = ("", "step", "owner", "attempts", "how")
+    yield _table("steps", "Steps", "There was no step.", columns, steps, 0)
     signed = [(step, ", ".join(names)) for step, names in value["approvals"].items()]
     yield _table("signed", "Signed at gates", "Nobody signed.", ("gate", "who"), signed)
     against = [("alert", one["why"]) for one in value["alerts"]]

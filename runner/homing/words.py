@@ -77,6 +77,7 @@ def audit_value(evidence: Evidence) -> dict[str, Any]:
     """Return what ``evidence verify --json`` prints."""
     told, state = evidence.told, evidence.state
     bound = told.bound
+    owners = {step.id: step.owner for step in told.book.steps}
     return {
         "alerts": [{"probe": one["probe"], "why": one["why"]} for one in state.alerts],
         "approvals": {step: sorted(signed) for step, signed in sorted(state.approvals.items())},
@@ -98,6 +99,7 @@ def audit_value(evidence: Evidence) -> dict[str, Any]:
         "steps": [
             {"attempts": one.attempts, "how": one.how, "id": name, "status": one.status}
             | ({"undo": one.undo} if one.undo else {})
+            | ({"owner": owners[name]} if owners.get(name) else {})
             for name, one in state.steps.items()
         ],
         "target": bound["target"],
@@ -121,7 +123,8 @@ def audit_lines(value: dict[str, Any]) -> Iterator[str]:
     for step in value["steps"]:
         undo = f", {step['undo']}" if "undo" in step else ""
         how = f" ({step['how']})" if step["how"] not in ("", step["status"]) else ""
-        yield f"  {step['status'] + undo:<18} {step['id']}{how}"
+        owner = f", owner {step['owner']}" if "owner" in step else ""
+        yield f"  {step['status'] + undo:<18} {step['id']}{how}{owner}"
     expected = value["expectations"]
     if any(expected.values()):
         yield f"  expectations of reports, looked at again: {expected['held']} hold"

@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tests.support.bundlecases import (
     MATERIAL,
@@ -67,6 +67,7 @@ from tests.support.bundles import (
 )
 from tests.support.certificates import NOW, START, Issue, Log, load, p256, p384, pem, sign
 from tests.support.making import REPOSITORY
+from tests.support.rsakeys import rsa_key
 from verifier.evidence.sigstore.identity import Identity, make_key
 
 CLIENT = REPOSITORY / "tests" / "conformance" / "sigstore-client"
@@ -124,10 +125,6 @@ def world_like() -> World:
         here.rekor,
         here.rekor2,
     )
-
-
-def of_rsa(bits: int = 2048) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, bits)
 
 
 def first_entry(case: Case) -> None:
@@ -392,7 +389,7 @@ ACCEPTED: dict[str, Attack] = {
     "Rekor v1 with P-384, of which nothing is said": both(
         with_log(p384()), lambda case: case.root["tlogs"][0]["publicKey"].pop("keyDetails")),
     "Rekor v1 with Ed25519": with_log(edward()),
-    "Rekor v1 with RSA": with_log(of_rsa()),
+    "Rekor v1 with RSA": with_log(rsa_key()),
     "a log with two periods": periods("tlogs", (-2 * DAY, -DAY), (-DAY, None)),
     "a certificate log with two periods": periods("ctlogs", (-2 * DAY, -DAY), (-DAY, DAY)),
     "an id for checkpoints": with_checkpoint_ids,
@@ -417,15 +414,15 @@ ACCEPTED: dict[str, Attack] = {
         statement={**STATEMENT, "_type": "https://in-toto.io/Statement/v0.1"}, form=V2
     ),
     "a signer on P-384, of a statement": both(DSSE_V2, wishing(key=p384())),
-    "a signer of RSA": wishing(key=of_rsa()),
-    "a signer of RSA, Rekor v2": wishing(key=of_rsa(), form=V2),
+    "a signer of RSA": wishing(key=rsa_key()),
+    "a signer of RSA, Rekor v2": wishing(key=rsa_key(), form=V2),
     "a signer of Ed25519, of a statement": both(DSSE, wishing(key=edward())),
     # keys
     "a key, Rekor v1": BY_KEY,
     "a key, Rekor v2": both(BY_KEY, OF_V2),
     "a key, a statement": both(BY_KEY, DSSE),
     "a key, a statement, Rekor v2": both(BY_KEY, DSSE_V2),
-    "a key of RSA": of_key(of_rsa),
+    "a key of RSA": of_key(rsa_key),
     "a key of Ed25519, of a statement": of_key(edward, statement=STATEMENT),
     "a key on P-384, of a statement": of_key(p384, statement=STATEMENT),
 }  # fmt: skip

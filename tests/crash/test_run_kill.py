@@ -85,7 +85,8 @@ def words_of(grounds: Grounds, name: str) -> list[str]:
 
 
 @pytest.mark.long
-def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["forward", "back"])
+def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path, way: str) -> None:
     """From the first directory to the last record, and the whole way back."""
     gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
     grounds = Grounds(tmp_path).make(step("a") + step("b") + gate)
@@ -103,17 +104,17 @@ def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path) -
 
     forward = list(points(lambda: go(*words_of(grounds, "sample"))))
     back = list(points(lambda: go("rollback", str(line / "sample"))))
-    for number, point in enumerate(forward):
+    for number, point in enumerate(forward if way == "forward" else ()):
         fresh()
         name = f"forward{number}"
         killed_at(point, lambda name=name: go(*words_of(grounds, name)))  # type: ignore[misc]
         if (line / name / "journal").exists():
             again("resume", str(line / name))  # to the gate
-        else:  # no run has begun; what is left of it is in nobody's way
+        else:  # no run has begun; what is left of it makes room for the same command
             assert grounds.log() == []
-            again(*words_of(grounds, f"{name}-again"))
+            again(*words_of(grounds, name))
         assert grounds.log() == ["--apply a", "--apply b"], point
-    for number, point in enumerate(back):
+    for number, point in enumerate(back if way == "back" else ()):
         fresh()
         name = f"back{number}"
         again(*words_of(grounds, name))

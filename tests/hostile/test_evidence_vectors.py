@@ -6,8 +6,10 @@ import functools
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +179,22 @@ def test_vector_with_the_shipped_program(name: str, tmp_path: Path) -> None:
     assert decision["verdict"] == {0: "met", 3: "undecided", 4: "rejected"}[CODES[name]]
     assert vector.site.files() == before, "looking writes nothing"
     assert ROOT_FILE.exists()
+
+
+def test_what_was_met_in_the_field_is_where_the_readme_of_the_tests_says() -> None:
+    text = (REPOSITORY / "tests" / "README.md").read_text("utf-8")
+    rows = text.partition("met in the field")[2].partition("\n## ")[0].splitlines()
+    places = [row.split("|")[2] for row in rows if row.startswith("| ")][1:]
+    named = [re.findall("`([^`]+)`", place) for place in places]
+    assert len(named) == 7
+    assert all(named)
+    places_of_tests = ("tests/unit/verifier/host", "tests/hostile")
+    files = (path for place in places_of_tests for path in (REPOSITORY / place).glob("test_*.py"))
+    tests = "".join(path.read_text("utf-8") for path in files)
+    for name in itertools.chain.from_iterable(named):
+        if name.endswith(".py"):
+            assert (REPOSITORY / "tests" / name).is_file(), name
+        elif name.startswith("test_"):
+            assert f"def {name}(" in tests, name
+        else:
+            assert name in NAMES, name

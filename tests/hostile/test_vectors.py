@@ -91,7 +91,7 @@ class Vector:
         return value["exitStatus"], value["code"] or ""
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=NAMES, scope="module")  # read once, asked in each way
 def vector(request: pytest.FixtureRequest) -> Vector:
     return Vector(request.param)
 

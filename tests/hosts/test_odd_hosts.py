@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -33,9 +33,17 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="not run: this host i
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def open_place() -> Iterator[Path]:
+    """A directory that others may enter: pytest closes those of its own whenever one begins."""
+    with tempfile.TemporaryDirectory(prefix="offline-kit-hosts-") as place:
+        os.chmod(place, 0o755)
+        yield Path(place)
+
+
+@pytest.fixture(scope="module")
+def kit(open_place: Path) -> Made:
     """Return a sealed kit with names that few locales can show."""
-    return make_kit(tmp_path_factory.mktemp("hosts"), FILES, ("tools/run",))
+    return make_kit(open_place / "hosts", FILES, ("tools/run",))
 
 
 def verifier(
@@ -161,21 +169,20 @@ NOBODY_KNOWN = 1_000_680_000
 
 
 @pytest.fixture
-def volume(kit: Made, tmp_path: Path, judge: Judge) -> Path:
+def volume(kit: Made, open_place: Path, judge: Judge) -> Iterator[Path]:
     """Return a volume as a pod gets it: of the administrator, open to a group that the user has."""
     if os.geteuid() != 0:
         pytest.skip("not run: only the administrator becomes somebody else")
     judge("setpriv")
-    top = Path(tempfile.gettempdir())
-    for path in (tmp_path, kit.directory):
-        for place in (path, *path.parents):
-            if place != top and place.is_relative_to(top):
-                place.chmod(0o755)
-    made = tmp_path / "volume"
+    for place in (kit.directory, *kit.directory.parents):
+        if place.is_relative_to(open_place):
+            place.chmod(0o755)
+    made = open_place / "volume"
     made.mkdir()
     os.chown(made, 0, NOBODY_KNOWN)
     made.chmod(0o2775)
-    return made
+    yield made
+    shutil.rmtree(made)
 
 
 def as_somebody(judge: Judge) -> list[str]:

@@ -219,7 +219,9 @@ def test_mongodump_writes_what_we_restore(
     monkeypatch.setenv("PATH", f"{tool('mongodump').parent}{os.pathsep}{os.environ['PATH']}")
     fill(place)
     dump = tmp_path / "dump"
-    taken = place.run(BACKUP, f"--to={dump}", "--with-mongodump", report=tmp_path / "report")
+    taken = place.run(
+        BACKUP, f"--to={dump}", "--mongodump=where-present", report=tmp_path / "report"
+    )
     assert (taken.status, taken.facts["by"]) == (0, "mongodump")
     assert place.run(RESTORE, f"--from={dump}", "--check").status == 0
     before = contents(place)
@@ -233,7 +235,7 @@ def test_where_mongodump_is_not_there_the_report_says_who_wrote_it(
 ) -> None:
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     place.database.advisories.insert_one({})
-    words = (f"--to={tmp_path / 'dump'}", "--with-mongodump")
+    words = (f"--to={tmp_path / 'dump'}", "--mongodump=where-present")
     taken = place.run(BACKUP, *words, report=tmp_path / "report")
     assert (taken.status, taken.facts["by"]) == (0, "this program")
 

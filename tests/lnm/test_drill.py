@@ -90,7 +90,12 @@ def files() -> dict[str, bytes]:
 
 
 @pytest.fixture
-def grounds(place: Place, tmp_path: Path) -> Grounds:
+def book() -> str:
+    return BOOK
+
+
+@pytest.fixture
+def grounds(place: Place, tmp_path: Path, book: str) -> Grounds:
     secret = tmp_path / "uri"
     secret.write_text(place.cluster.uri + "\n", encoding="utf-8")
     secret.chmod(0o600)
@@ -100,7 +105,7 @@ def grounds(place: Place, tmp_path: Path) -> Grounds:
     inputs = {"database": place.name, "work": str(tmp_path / "work")}
     secrets = {"mongo": {"file": str(secret)}}
     made.make(
-        BOOK, carried, programs, head="", environment="staging", inputs=inputs, secrets=secrets
+        book, carried, programs, head="", environment="staging", inputs=inputs, secrets=secrets
     )
     place.database.advisories.insert_many([advisory(n) for n in range(200)])
     return made
@@ -145,3 +150,40 @@ def test_lag_stops_it_and_it_goes_on_and_published_events_lead_to_the_restore(
         "advisories"
     ]
     assert [d["_id"] for d in place.database.advisories.find().sort("_id", 1)] == list(range(200))
+
+
+ERRORS = (
+    BOOK.replace('"--batch-size=20", "--stop-on-error",', '"--batch-size=20",')
+    .replace("[probe.lag]", "[probe.errors]")
+    .replace('"lag", "--database', '"errors", "--run-id={run}", "--database')
+    .replace("/lagSeconds > 60", "/errors > 0")
+    .replace('watch = ["lag"]', 'watch = ["errors"]')
+)
+
+
+@pytest.mark.parametrize("book", [ERRORS])
+def test_a_document_that_fails_raises_the_alert_and_the_run_is_taken_back(
+    grounds: Grounds, place: Place
+) -> None:
+    """The backfill alone would go on; the alert stops it behind its batch."""
+    before = list(place.database.advisories.find().sort("_id", 1))
+    refusing = {"advisoryKey": {"$ne": "CVE-7"}}
+    place.database.create_collection(model.LINKSETS, validator=refusing)
+    fail_point(place.client, ["update"], times=500, blockConnection=True, blockTimeMS=300)
+    said = grounds.begin(5).stdout
+    place.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert "ALERT errors: /errors > 0" in said
+    state = grounds.state()
+    assert state["alerts"][0]["probe"] == "errors"
+    assert (state["phase"], state["steps"]["21-102"]["status"]) == ("stopped", "failed")
+    [checkpoint] = place.database.lnm_backfill_runs.find()
+    done = checkpoint["counts"]["advisories"]
+    assert (checkpoint["counts"]["failed"], 0 < done < 200) == (1, True)
+    wanted = expected([advisory(n) for n in range(done)], checkpoint["_id"])
+    del wanted[model.LINKSETS][model.linkset_id("default", "CVE-7")]
+    assert tables(place.database) == wanted
+    grounds.then("resume", 5)  # what failed is not simply done again
+    grounds.then("rollback", 0)
+    assert grounds.state()["phase"] == "rolled-back"
+    assert tables(place.database) == {name: {} for name in model.WRITE_ORDER}
+    assert list(place.database.advisories.find().sort("_id", 1)) == before

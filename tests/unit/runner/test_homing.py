@@ -38,7 +38,7 @@ AFTER = HEAD.replace(
     '[environment.production]\nafter = { environment = "staging", maximum-age-days = 5 }\n',
 )
 BOOK = (
-    step("a", expect='["/rows == 3"]', capture='["rows.txt"]')
+    step("a", expect='["/rows == 3"]', capture='["rows.txt"]', owner='"Storage Guild"')
     + ('[[step]]\nid = "open"\nkind = "gate"\nask = "Go on?"\npeople = { production = 0 }\n')
     + step("b")
 )
@@ -175,13 +175,16 @@ def test_the_release_team_reads_it_as_text_json_and_a_page(
     said = invoke(*words, "--html", str(page))
     assert said.startswith("SEALED by olga, site hall-2\n")
     assert "CLOSED: every step is done" in said
+    assert re.search(r"  done +a, owner Storage Guild\n", said)
     assert re.search(r"Z a: done \(exited 0\) after", said)
     value = json.loads(invoke(*words, "--json"))
     assert value["closed"]
     good = {"expired": False, "expires": "2036-11-24T00:00:00Z", "version": 1}
     assert value["operators"] == good
     assert [one["id"] for one in value["steps"]] == ["a", "open", "b"]
+    assert [one.get("owner") for one in value["steps"]] == ["Storage Guild", None, None]
     assert "<td>gate:open: olga said yes" in page.read_text("utf-8")
+    assert "<td>Storage Guild" in page.read_text("utf-8")
 
 
 def test_what_is_said_of_operators_is_of_the_root_that_it_was_held_to(

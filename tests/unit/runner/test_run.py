@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -439,6 +440,32 @@ def test_a_disk_that_is_full_stops_the_run_and_it_goes_on_when_there_is_room(
         assert grounds.log() == ["--apply a", "--apply b", "--apply c"]
     finally:
         subprocess.run(["umount", "-l", small], check=True)
+
+
+def test_what_a_killed_beginning_left_makes_room_and_nothing_else_does(grounds: Grounds) -> None:
+    grounds.make(step("a"))
+    left = grounds.run_directory
+    exists = "error[run-exists]"
+    (left / "kit" / "tools").mkdir(parents=True)
+    left.chmod(0o700)
+    assert exists in grounds.begin(2).stderr  # it is not known that a runner made it
+    assert (left / "kit" / "tools").is_dir()
+    (left / "~beginning").touch(0o600)
+    with open(left / "~beginning", "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert exists in grounds.begin(2).stderr  # another runner is at it
+    done = grounds.then("resume", 2)
+    assert "If `run` was killed, give its command again" in done.stderr
+    (left / "journal").touch(0o600)
+    assert exists in grounds.begin(2).stderr
+    (left / "journal").unlink()
+    grounds.begin()
+    assert grounds.log() == ["--apply a"]
+    assert not (left / "~beginning").exists()
+    assert exists in grounds.begin(2).stderr
+    empty = grounds.runs / "demo" / "stable" / "two"
+    empty.mkdir(mode=0o700)
+    grounds.begin(0, "--name", "two")
 
 
 def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
