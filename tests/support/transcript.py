@@ -16,6 +16,8 @@ _OF_TIMES = re.compile(
     | \s+outputs/           # files of attempts
     | \s+\|\s               # what programs print
     | \s+21-102:            # killed in a batch: whether the batch was the last is chance
+    | \s+\S+:\s\w+,\sattempt\s(?!1$)   # a server was late, and the step was begun again
+    | \s+\S+:\s\w+\s\(exited\s3\)
     | \s+\d+\sof\s          # progress
     """,
     re.X,
@@ -43,7 +45,7 @@ def shape(text: str) -> list[str]:
     for line in text.splitlines():
         if _OF_TIMES.match(line):
             continue
-        line = _NUMBERS.sub("0", line).rstrip()
+        line = _NUMBERS.sub("0", line.replace(" (checked)", "")).rstrip()
         if line not in found[-1:]:
             found.append(line)
     return found

@@ -43,6 +43,9 @@ def test_times_and_samples_may_differ_and_what_was_done_may_not() -> None:
     kept = "  backup: done (exited 0) after 4.5 s\n  ALERT lag: 2\n$ echo $?\n5\n"
     now = "  backup: done (exited 0) after 11 s\n  ALERT lag: 2\n  ALERT lag: 3\n$ echo $?\n5\n"
     assert list(differences(kept, now)) == []
+    again = "  freeze: apply, attempt 1\n  freeze: failed (exited 3) after 2 s\n"
+    again += "  freeze: apply, attempt 2\n  done               21-102 (checked)\n"
+    assert shape(again) == ["  freeze: apply, attempt 0", "  done               0-0"]
     other = now.replace("backup: done", "backup: failed")
     assert [line for line in differences(kept, other) if line[0] in "+-"][2:] == [
         "-  backup: done (exited 0) after 0 s",

@@ -154,11 +154,22 @@ def test_unknown_code_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> No
 
 
 FIRST_AND_LAST = [VERIFIER[0], VERIFIER[-1], BUILDER[0], BUILDER[-1]]
+LONG = (pytest.mark.long,)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", FIRST_AND_LAST, ids=lambda kind: kind.code)
-@pytest.mark.parametrize("program", ["verifier", "kit.cli"])
+@pytest.mark.parametrize(
+    ("program", "kind"),
+    [
+        *(pytest.param("verifier", kind, id=f"verifier-{kind.code}") for kind in FIRST_AND_LAST),
+        *(
+            pytest.param(
+                "kit.cli", kind, id=f"kit.cli-{kind.code}", marks=LONG if 0 < number < 3 else ()
+            )
+            for number, kind in enumerate(FIRST_AND_LAST)
+        ),
+    ],
+)
 def test_each_program_explains_what_it_can_say(
     program: str, kind: type[KitError], tmp_path: Path
 ) -> None:
