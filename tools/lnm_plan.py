@@ -86,7 +86,7 @@ class Carried(Drill):
         try:
             yield said
         except BaseException as error:
-            self.page.failed = f"{PLAN[name].plan}: {error}"
+            self.page.failed = f"{PLAN[name].plan}: {str(error) or 'it was ended'}"
             raise
         self.page.add(name, "; ".join(said) or "done", time.monotonic() - begun)
 

@@ -156,6 +156,8 @@ def docker(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         finally:
             child.terminate()
             child.wait(30)
+            netns = place / "exec" / "netns" / "default"  # dockerd leaves it mounted
+            subprocess.run(["umount", "-l", netns], capture_output=True, check=False)
             shutil.rmtree(place, ignore_errors=True)
 
 

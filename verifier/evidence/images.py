@@ -61,13 +61,15 @@ def claims_in(layout: Layout) -> Iterator[tuple[str, str, list[Claim] | KitError
     """Yield what is said of images: path and SHA-256 of a blob, and its claims or what is wrong."""
     for manifest_digest in sorted(layout.blobs):
         manifest = object_of(layout.blobs[manifest_digest])
-        for layer in list(objects(manifest.get("layers")))[:MAX_LAYERS]:
+        for number, layer in enumerate(objects(manifest.get("layers")), 1):
             digest = sha256_of(layer)
             data = layout.blobs.get(digest)
             where = f"{layout.path}blobs/sha256/{digest}"
-            if data is None:
-                if digest in layout.missed and _is_signed(layer.get("mediaType")):
-                    why = layout.missed[digest]
+            if data is None or number > MAX_LAYERS:
+                why = layout.missed.get(digest, "")
+                if number > MAX_LAYERS:
+                    why = f"it is behind the first {MAX_LAYERS} layers of its manifest"
+                if why and _is_signed(layer.get("mediaType")):
                     yield where, digest, EvidenceTooLarge(f"it was not read: {why}", where=where)
                 continue
             try:

@@ -212,6 +212,21 @@ def test_tag_with_a_simple_signing_payload_by_a_key(site: Site) -> None:
     assert look(site, image, COSIGN_SIGN, KEY) == ""
 
 
+@pytest.mark.parametrize(("before", "expected"), [(255, ""), (256, "evidence-too-large")])
+def test_a_signature_behind_very_many_layers_is_above_a_limit(
+    site: Site, before: int, expected: str
+) -> None:
+    """It was passed over, so a kit with too many signatures was rejected and not undecided."""
+    image, made = Image(), Image()
+    signed_by_key(made)
+    signed = json.loads(made.blobs[made.entries[-1]["digest"][7:]])["layers"][0]
+    image.blobs.update(made.blobs)
+    other = {"mediaType": "x", "digest": image.blob(b"a layer")}
+    image.manifest([other] * before + [signed], name=tagged(image.digest, "sig"))
+    del image.blobs[made.entries[-1]["digest"][7:]]
+    assert look(site, image, COSIGN_SIGN, KEY) == expected
+
+
 def test_simple_signing_payload_about_another_image(site: Site) -> None:
     image = Image()
     signed_by_key(image, f"sha256:{'ab' * 32}")
