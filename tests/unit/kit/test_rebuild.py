@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from kit import build
 from kit.build import Options
-from kit.container import archive
+from kit.container import archive, draft
 from kit.container.pyz import verifier_files
 from kit.errors import KitError
 from kit.keys import public_pem
@@ -249,10 +249,10 @@ def test_another_verifier_inside_is_named(
     """The builder's own version is an input too: it is in the kit."""
     files = verifier_files()
     less = {name: data for name, data in files.items() if name != "source.py"}
-    monkeypatch.setattr(build, "verifier_files", lambda: less)
+    monkeypatch.setattr(draft, "verifier_files", lambda: less)
     said = difference(kit, spec)
     assert said.startswith("kit.index: member 'kit-verify.pyz': sha256 ")
-    monkeypatch.setattr(build, "make_pyz", lambda files: (kit.pyz).read_bytes())
+    monkeypatch.setattr(draft, "make_pyz", lambda files: (kit.pyz).read_bytes())
     assert difference(kit, spec) == "kit.index: member 'verifier/source.py' is only there"
 
 
