@@ -171,8 +171,9 @@ def rules(data: bytes) -> None:
         Done(found.get(f"{step}-materials", {}), found.get(f"{step}-products", {}))
         for step in ("one", "other")
     )
+    given = value.get("rules")
     with contextlib.suppress(ValueError):
-        wanted = [parse_rule(rule) for rule in value.get("rules") or ()]
+        wanted = [parse_rule(rule) for rule in given] if isinstance(given, list) else []
         for of in (MATERIALS, PRODUCTS):
             Rules({"one": one_, "other": other}, "fuzz").check("one", of, wanted)
 
