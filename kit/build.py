@@ -23,10 +23,7 @@ from kit.stock.keys import text_of_pem
 from runner.packing.head import file_name
 from verifier.core.errors import ExitStatus, KitError, Usage
 from verifier.core.lists import DATA
-from verifier.core.model import (
-    KitId,
-    Manifest,
-)
+from verifier.core.model import KitId, Manifest
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, chain_bytes
 from verifier.run import default_workers, run

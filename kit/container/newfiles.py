@@ -8,12 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.container.output import sync_directory
-from kit.errors import (
-    FileExists,
-    FileUnwritable,
-    ModesMissing,
-    show,
-)
+from kit.errors import FileExists, FileUnwritable, ModesMissing, show
 from verifier import _compat
 
 _INTERRUPTED = "is being written by another run, or was left by one that was interrupted"

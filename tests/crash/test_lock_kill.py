@@ -24,6 +24,7 @@ from kit.store import Store
 from tests.support.killing import Point, ended, fork, killed_after, killed_at, points, spread
 from tests.support.making import noise, read_tree
 from tests.support.registry import Layout, layer
+from tests.support.specs import APP_KIT
 from tests.support.webserver import Web, status, web, whole
 
 pytestmark = [
@@ -32,15 +33,6 @@ pytestmark = [
 ]
 
 FILES = {"one": noise(300_000), "two": b"small"}
-HEAD = """\
-[kit]
-name = "app"
-version = "1"
-line = "app/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "app"
-"""
 PART = '\n[[component]]\nid = "{0}"\nversion = "1"\npath = "{0}"\nlands = "/opt/{0}"\n'
 OLD = "[[component.source]]\nurl = '{url}/one'\nsha256 = '{digest}'\n"
 
@@ -75,7 +67,7 @@ class Place:
         image = f"[[component.source]]\noci = '{server.url.removeprefix('http://')}/app:1'\n"
         spec = self.ready / "kit.toml"
         self.ready.mkdir()
-        spec.write_text(HEAD + PART.format("app") + first)
+        spec.write_text(APP_KIT + PART.format("app") + first)
         assert ended(fork(lambda: self.lock(self.ready))) == 0
         shutil.rmtree(self.ready / "store")
         spec.write_text(spec.read_text() + second + PART.format("image") + image)

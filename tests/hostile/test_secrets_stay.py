@@ -23,29 +23,19 @@ from kit.store import Store
 from tests.conftest import Judge
 from tests.support.making import ROOT_FILE
 from tests.support.program import Run, runner
+from tests.support.specs import APP
 from tests.support.webserver import Answer, Handler, Web, cut, status, web, whole
 from verifier.core.errors import KitError
 
 PASSWORD, TOKEN, QUERY = "sesame-7719", "token-5521", "query-3310"
 SECRETS = [PASSWORD, TOKEN, QUERY, base64.b64encode(f"alice:{PASSWORD}".encode()).decode()]
 DATA = b"a tool" * 1000
-SPEC = """\
-[kit]
-name = "app"
-version = "1"
-line = "app/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "app"
-
-[[component]]
-id = "app"
-version = "1"
-path = "app"
-lands = "/opt/app"
-[[component.source]]
+SPEC = (
+    APP
+    + """\
 {source}
 """
+)
 
 
 class Host:

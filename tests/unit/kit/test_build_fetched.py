@@ -15,22 +15,11 @@ from kit.sources.lockfile import LockedArtifact, load_lock, render
 from kit.store import Store
 from tests.support.making import KEYS, ROOT_FILE
 from tests.support.program import Run, runner
+from tests.support.specs import APP
 
-SPEC = """\
-[kit]
-name = "app"
-version = "1"
-line = "app/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "app"
-
-[[component]]
-id = "app"
-version = "1"
-path = "app"
-lands = "/opt/app"
-[[component.source]]
+SPEC = (
+    APP
+    + """\
 file = "own.txt"
 [[component.source]]
 url = "{url}"
@@ -45,6 +34,7 @@ url = "{url}"
 sha256 = "{digest}"
 as = "tool.txt"
 """
+)
 DATA = b"#!/bin/sh\necho tool\n"
 DIGEST = hashlib.sha256(DATA).hexdigest()
 OTHER = hashlib.sha256(b"another file").hexdigest()

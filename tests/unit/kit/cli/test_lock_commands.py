@@ -15,23 +15,9 @@ from kit.sources.lockfile import load_lock
 from tests.support.making import ROOT_FILE
 from tests.support.program import Run, runner
 from tests.support.registry import Layout
+from tests.support.specs import APP
 
-SPEC = """\
-[kit]
-name = "app"
-version = "1"
-line = "app/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "app"
-
-[[component]]
-id = "app"
-version = "1"
-path = "app"
-lands = "/opt/app"
-[[component.source]]
-"""
+SPEC = APP
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from kit.net.client import Client, Ways
 from kit.sources.successors import successors
 from tests.support.program import Run, runner
+from tests.support.specs import APP
 from tests.support.webserver import Web, status, web, whole
 
 NOTHING = "no server of it lists a file with other numbers in its name"
@@ -101,24 +102,13 @@ def test_a_server_that_breaks(client: Client) -> None:
         assert successors([f"{server.url}/d/a-1"], client) == NOTHING
 
 
-SPEC = """\
-[kit]
-name = "app"
-version = "1"
-line = "app/stable"
-sequence = 1
-created = 2026-11-24T00:00:00Z
-summary = "app"
-
-[[component]]
-id = "app"
-version = "1"
-path = "app"
-lands = "/opt/app"
-[[component.source]]
+SPEC = (
+    APP
+    + """\
 url = "{url}/tool-1.0.tar"
 sha256 = "{digest}"
 """
+)
 
 
 @pytest.fixture
