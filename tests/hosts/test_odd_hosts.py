@@ -181,6 +181,7 @@ def volume(kit: Made, open_place: Path, judge: Judge) -> Iterator[Path]:
     made.mkdir()
     os.chown(made, 0, NOBODY_KNOWN)
     made.chmod(0o2775)
+    shutil.copy(ROOT_FILE, made / "root.json")  # the checkout may be nobody else's to read
     yield made
     shutil.rmtree(made)
 
@@ -196,7 +197,8 @@ def test_made_up_user_pins_accepts_and_extracts_in_a_volume(
     who, trust = as_somebody(judge), volume / "trust"
     shutil.copytree(kit.directory, volume / "kits")
     kit_file = volume / "kits" / kit.path.name
-    pinning = ("trust", "init", "--root", ROOT_FILE, "--fingerprint", DIGEST, "--trust", trust)
+    root = volume / "root.json"
+    pinning = ("trust", "init", "--root", root, "--fingerprint", DIGEST, "--trust", trust)
     refused = verifier(kit, *pinning, before=who)
     assert (refused.returncode, b"target-exposed" in refused.stderr) == (2, True)
     assert b"its group" in refused.stderr
@@ -214,7 +216,8 @@ def test_volume_that_a_start_opened_to_its_group_is_not_believed(
     kit: Made, volume: Path, judge: Judge
 ) -> None:
     who, trust = as_somebody(judge), volume / "trust"
-    pinning = ("trust", "init", "--root", ROOT_FILE, "--fingerprint", DIGEST, "--trust", trust)
+    root = volume / "root.json"
+    pinning = ("trust", "init", "--root", root, "--fingerprint", DIGEST, "--trust", trust)
     assert verifier(kit, *pinning, "--shared-parent", before=who).returncode == 0
     trust.chmod(0o2775)
     done = verifier(kit, kit.path, "--trust", trust, before=who)
