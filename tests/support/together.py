@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import reprlib
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -35,7 +37,7 @@ def together(
     assert table, "a table without rows asks nothing"
     assert all(len(row) == len(words) for row in table), "a row has one value for each name"
     if ids is None or callable(ids):
-        call = ids if callable(ids) else repr
+        call = ids if callable(ids) else reprlib.repr
         titles = [", ".join(str(call(value)) for value in row) for row in table]
     else:
         titles = [str(title) for title in ids]
@@ -44,15 +46,15 @@ def together(
     def of(test: Test) -> Test:
         @functools.wraps(test)
         def asked(**fixtures: Any) -> None:
-            failed: list[BaseException] = []
+            failed = []
             for title, row in zip(titles, table, strict=True):
                 try:
                     test(**dict(zip(words, row, strict=True)), **fixtures)
-                except (Exception, pytest.fail.Exception) as error:  # noqa: PERF203
-                    error.add_note(f"row: {title}")
-                    failed.append(error)
+                except (Exception, pytest.fail.Exception):
+                    failed.append(f"{title}:\n{traceback.format_exc()}")
             if failed:
-                raise BaseExceptionGroup(f"{len(failed)} of {len(table)} rows fail", failed)
+                said = "\n".join([f"{len(failed)} of {len(table)} rows fail", *failed])
+                pytest.fail(said, pytrace=False)
 
         signature = inspect.signature(test)
         left = [each for name, each in signature.parameters.items() if name not in words]
