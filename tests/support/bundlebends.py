@@ -272,14 +272,13 @@ def _is_der(data: bytes) -> bool:
 
 def _der(tree: Node) -> Iterator[tuple[str, str, bytes]]:
     """Yield changes of each element; lengths above it follow."""
-    before = {path: node.encode() for path, node in tree.walk()}
+    before = {id(node): node.encode() for _, node in tree.walk()}
 
     def around(path: tuple[int, ...], data: bytes) -> bytes:
         """Return the tree with other bytes in place of an element."""
         for depth in reversed(range(len(path))):
             above = tree.at(*path[:depth])
-            places = range(len(above.children or ()))
-            parts = [before[(*path[:depth], place)] for place in places]
+            parts = [before[id(child)] for child in above.children or ()]
             parts[path[depth]] = data
             data = tlv(above.tag, *parts)
         return data
