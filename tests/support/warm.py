@@ -22,7 +22,7 @@ from pathlib import Path
 
 SPENT: list[float] = []  # seconds of processor time: no child of ours, so no clock of ours sees it
 _SERVER = """
-import importlib, json, os, runpy, socket, sys, zipfile
+import atexit, gc, importlib, json, os, runpy, socket, sys, threading, zipfile
 here, program = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
 sys.path.insert(0, program)
 with zipfile.ZipFile(program) as archive:
@@ -31,6 +31,8 @@ for name in names:
     if name.endswith(".py") and not name.endswith("__main__.py"):
         importlib.import_module(name[:-3].replace("/__init__", "").replace("/", "."))
 del sys.path[0]
+gc.collect()
+gc.freeze()  # nobody copies pages to look for garbage in them
 while True:
     data, given, _, _ = socket.recv_fds(here, 1 << 17, 4)
     if not data:
@@ -54,8 +56,21 @@ while True:
         del os.environ[name]
     os.environ.update(environment)
     sys.argv = [program, *words]
-    runpy.run_path(program, run_name="__main__")
-    sys.exit()
+    status = 0
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except SystemExit as end:
+        status = end.code or 0
+    if type(status) is not int:
+        sys.exit(status)
+    threading._shutdown()  # as an interpreter ends, but for taking all modules to pieces
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        sys.exit(status)  # it knows what to make of that
+    os._exit(status & 255)
 """
 
 
