@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import random
 import re
@@ -96,6 +97,17 @@ def _inside(value: Any) -> Iterator[Any]:
 def shape_only(value: dict[str, Any]) -> bool:
     """Whether we find no fault of shape; a schema knows no other."""
     return not codes(json.dumps(value).encode()) & {"sbom-shape", "sbom-unsupported"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_reference_once() -> Iterator[None]:
+    """Have `jsonschema` remember references: it parses each for a tenth of a second, by a grammar."""
+    from jsonschema import _format
+
+    with pytest.MonkeyPatch.context() as patch:
+        remembering = functools.cache(_format._rfc3987_is_valid_syntax)
+        patch.setattr(_format, "_rfc3987_is_valid_syntax", remembering)
+        yield
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"])
