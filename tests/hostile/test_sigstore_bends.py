@@ -19,12 +19,11 @@ def test_changes_are_refused(share: int, least: int) -> None:
         least: How many these are at least.
     """
     found, passed = [], set()
-    for number, item in enumerate(every_bend()):
-        if number % share == 0 or item[2].where.endswith(("messageDigest", "keyid")):
-            code, wrong = one(item)
-            found.append((code, wrong))
-            if code.startswith("verified"):
-                passed.add(item[0])
+    for item in every_bend(share, ends=("messageDigest", "keyid")):
+        code, wrong = one(item)
+        found.append((code, wrong))
+        if code.startswith("verified"):
+            passed.add(item[0])
     assert [wrong for _, wrong in found if wrong] == []
     assert passed == set(WISHES)
     codes = {code for code, _ in found}

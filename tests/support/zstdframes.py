@@ -21,11 +21,17 @@ Weights = Sequence[int]
 
 def backward(*fields: tuple[int, int]) -> bytes:
     """Return a backward stream of (value, bits), given in the order in which they are read."""
-    number, size = 1, 1  # the end mark
-    for value, bits in fields:
-        assert 0 <= value < 1 << bits or (value, bits) == (0, 0)
-        number, size = number << bits | value, size + bits
-    return number.to_bytes((size + 7) // 8, "little")
+    return _marked("".join(_binary(value, bits) for value, bits in fields))
+
+
+def _binary(value: int, bits: int) -> str:
+    assert 0 <= value < 1 << bits
+    return f"{value:0{bits}b}" if bits else ""
+
+
+def _marked(digits: str) -> bytes:
+    """Return a backward stream of binary digits, behind its end mark."""
+    return int("1" + digits, 2).to_bytes(len(digits) // 8 + 1, "little")
 
 
 def forward(fields: Sequence[tuple[int, int]]) -> bytes:
@@ -132,8 +138,8 @@ def prefix_codes(weights: Weights) -> dict[int, tuple[int, int]]:
 
 def huffman_stream(weights: Weights, symbols: bytes) -> bytes:
     """Return one stream of symbols."""
-    codes = prefix_codes(weights)
-    return backward(*(codes[symbol] for symbol in symbols))
+    codes = {symbol: _binary(*code) for symbol, code in prefix_codes(weights).items()}
+    return _marked("".join(map(codes.__getitem__, symbols)))
 
 
 def four_streams(streams: Sequence[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from kit.spec.sources import FETCHED
 from tests.support.cases.kinds import package
 from tests.support.kindfiles import GOOD, Files, integrity, npm
 from tests.support.making import build_kit, write_files, write_spec
+from tests.support.together import together
 from verifier.evidence.kinds.registry import KNOWN
 
 
@@ -111,7 +112,7 @@ def parsed(sources: str, kind: str = "") -> KitSpec:
     return parse_spec(text.encode(), file=Path("kit.toml"))
 
 
-@pytest.mark.parametrize(
+@together(
     ("sources", "stated", "kind"),
     [
         (NPM, "", "npm"),

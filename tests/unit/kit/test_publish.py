@@ -31,6 +31,7 @@ from tests.support.placing import PUBLISHER as KEY
 from tests.support.program import Run
 from tests.support.releases import LINE, kit_of, publisher, release, releases
 from tests.support.running import Grounds, step
+from tests.support.together import together
 from tests.support.webserver import Answer, cut, web, whole
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.trust import parse_root
@@ -411,7 +412,7 @@ def test_a_fetch_that_is_killed_leaves_no_name_and_goes_on_where_it_was(
         assert again == [], "what has arrived is not fetched twice"
 
 
-@pytest.mark.parametrize(
+@together(
     "text", ["", "dir:", "place", "s3://", "ftp://host/x", "oci://host/r:tag", "http://host/x"]
 )
 def test_a_place_that_is_none_is_refused(text: str) -> None:

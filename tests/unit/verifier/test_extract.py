@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.assembler import OWN, Draft, assemble, component
+from tests.support.compiled import compiled
 from tests.support.making import (
     REPOSITORY,
     ROOT_FILE,
@@ -25,6 +26,7 @@ from tests.support.making import (
     text,
 )
 from tests.support.naive import Entry
+from tests.support.warm import warm
 from verifier import _compat
 from verifier.core.errors import ExitStatus
 from verifier.core.limits import MIB
@@ -297,18 +299,10 @@ def test_a_fault_anywhere_leaves_nothing(
 def test_a_fault_in_a_pipe_leaves_nothing(kit: Made, tmp_path: Path, at: int) -> None:
     data = bytearray(kit.path.read_bytes())
     data[at] ^= 0x40
-    for piped in (data, kit.path.read_bytes()[:at]):
-        command: list[str | Path] = [
-            sys.executable,
-            "-I",
-            kit.pyz,
-            "-",
-            "--root",
-            ROOT_FILE,
-        ]
-        done = subprocess.run(
-            [*command, "--extract", tmp_path / "out"], input=piped, capture_output=True
-        )
+    program = warm(compiled(kit.pyz.read_bytes()))
+    for piped in (bytes(data), kit.path.read_bytes()[:at]):
+        words: list[str | Path] = ["-", "--root", ROOT_FILE, "--extract", tmp_path / "out"]
+        done = program.run(words, piped=piped)
         assert done.returncode == ExitStatus.REJECTED, done.stdout
         assert left_over(tmp_path) == []
 

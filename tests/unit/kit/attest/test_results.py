@@ -16,6 +16,7 @@ from kit.attest.inputs import read_input
 from kit.attest.model import Made
 from kit.attest.results import TEST_RESULT, results
 from tests.support.reports import REPORTS, junit, trx
+from tests.support.together import together
 
 PASS = '<testcase classname="c" name="n"/>'
 SKIP = '<testcase name="s"><skipped/></testcase>'
@@ -198,7 +199,7 @@ def test_whole_trx_of_tests_that_passed(name: str) -> None:
     assert all(each.startswith("Concelier.Tests.Linksets.") for each in predicate["passedTests"])
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@together("name", REFUSED)
 def test_whole_trx_that_does_not_show_that_tests_passed(name: str) -> None:
     path = REPORTS / f"{name}.trx"
     with pytest.raises(TestsNotPassed, match=re.escape(REFUSED[name])):

@@ -18,6 +18,7 @@ from typer.main import get_command
 from kit import cli as kit_cli
 from kit.cli.common import app
 from runner.options import parser as runner_parser
+from tests.support.together import together
 from verifier import arguments
 from verifier import cli as verifier_cli
 from verifier.show.plain import plain, shell
@@ -239,9 +240,7 @@ def test_no_argument_moves_the_cursor_or_begins_a_line(
     assert not [line for line in said.splitlines() if line.startswith("VERIFIED")]
 
 
-@pytest.mark.parametrize(
-    "word", ["plain", "a b", "it's", "$x `y`", "", "a\nb", "\x1b[2J", "\udcff"]
-)
+@together("word", ["plain", "a b", "it's", "$x `y`", "", "a\nb", "\x1b[2J", "\udcff"])
 def test_a_command_can_be_pasted(word: str) -> None:
     """Whatever a file is called: the shell makes the same word of it."""
     typed = shell("printf", "%s", word)

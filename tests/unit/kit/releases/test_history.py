@@ -23,6 +23,7 @@ from kit.releases.history import (
 from kit.releases.record import File, Record, parse_record, render_record
 from tests.support.making import KEYS, REPOSITORY
 from tests.support.releases import LINE, entries, publisher, record, resigned, sha256
+from tests.support.together import together
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.jsonstrict import compact
 from verifier.core.signature import Key
@@ -128,7 +129,7 @@ BENT: dict[str, tuple[Callable[[list[Entry]], list[Entry]], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", BENT, ids=BENT.keys())
+@together("case", BENT, ids=BENT.keys())
 def test_a_bent_history_is_noticed(case: str) -> None:
     bend, expected = BENT[case]
     made = entries(4)
@@ -222,7 +223,7 @@ MALFORMED: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
-@pytest.mark.parametrize("case", MALFORMED, ids=MALFORMED.keys())
+@together("case", MALFORMED, ids=MALFORMED.keys())
 def test_a_malformed_record_is_refused_though_it_is_signed(case: str) -> None:
     value = json.loads(render_record(record()))
     MALFORMED[case](value)
@@ -272,7 +273,7 @@ def _with_signatures(data: bytes, signatures: list[dict[str, str]]) -> bytes:
     return compact({**json.loads(data), "signatures": signatures}) + b"\n"
 
 
-@pytest.mark.parametrize("case", SPELLINGS, ids=SPELLINGS.keys())
+@together("case", SPELLINGS, ids=SPELLINGS.keys())
 def test_an_entry_has_one_spelling(case: str) -> None:
     data = SPELLINGS[case](make_entry(record(), SIGNER).data)
     assert code(lambda: open_entry(data, [KEY])) == "entry-malformed"
@@ -308,7 +309,7 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("case", HEADS, ids=HEADS.keys())
+@together("case", HEADS, ids=HEADS.keys())
 def test_a_pin_that_is_none_is_refused(case: str) -> None:
     assert code(lambda: parse_head(HEADS[case], LINE, "pin")) == "head-invalid"
 

@@ -22,6 +22,7 @@ from kit.review.pack import make_pack, review
 from kit.review.words import words
 from tests.support.making import ROOT_FILE, make_kit, read_tree
 from tests.support.packs import Releases, index_text, make_releases
+from tests.support.together import together
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.names import HEAD, quoted
 from verifier.show.changes import changed_members
@@ -305,7 +306,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("text", "shown"), HOSTILE.values(), ids=HOSTILE.keys())
+@together(("text", "shown"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_text_is_shown_for_what_it_is(text: str, shown: str) -> None:
     assert quoted(text) == shown
 

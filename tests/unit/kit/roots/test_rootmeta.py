@@ -23,6 +23,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # no __all_
 from kit.keys import FileExists, KeyUnsupported, load_private, new_key
 from kit.roots.metadata import RootIncomplete, RootInconsistent, build_root, write_root
 from kit.signing import KeyNotInRoot
+from tests.support.together import together
 from verifier.core.errors import RootInvalid
 from verifier.rootfile import load_root
 
@@ -152,7 +153,7 @@ def test_a_key_of_a_service_may_sign(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- refused ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@together(
     ("signers", "says"),
     [
         ([("", pub("alice"))], "1 to 64"),

@@ -33,6 +33,7 @@ from kit.signing import KeyNotInRoot, SignerNotInRoot
 from tests.support.people import chain as chain_of
 from tests.support.people import compact, person, sign_root, signed_root
 from tests.support.simulator import Publisher, root_of, rotated
+from tests.support.together import together
 from verifier.core.errors import RootInvalid
 from verifier.core.signature import SSHSIG
 from verifier.core.trust import Root, chain_bytes, parse_chain, parse_root, read_root
@@ -170,7 +171,7 @@ def test_the_same_change_has_the_same_bytes_in_any_order() -> None:
     assert read_root(one).reset_lines == {"a": 2, "b": 2}
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "says"),
     [
         ({}, "nothing would change"),

@@ -19,6 +19,7 @@ from tests.support.sboms import (
     SPDX3,
     changed,
 )
+from tests.support.together import together
 
 ZERO = "0" * 40
 
@@ -153,9 +154,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, Any, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("document", "place", "value", "code", "where"), FAULTS.values(), ids=FAULTS.keys()
-)
+@together(("document", "place", "value", "code", "where"), FAULTS.values(), ids=FAULTS.keys())
 def test_each_fault_has_its_code_and_place(
     document: dict[str, Any], place: str, value: Any, code: str, where: str
 ) -> None:
@@ -206,7 +205,7 @@ FIELD: dict[str, tuple[dict[str, Any], list[tuple[str, Any]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("document", "changes"), FIELD.values(), ids=FIELD.keys())
+@together(("document", "changes"), FIELD.values(), ids=FIELD.keys())
 def test_what_the_field_writes_is_no_fault(
     document: dict[str, Any], changes: list[tuple[str, Any]]
 ) -> None:
@@ -235,7 +234,7 @@ USE: dict[str, tuple[dict[str, Any], list[tuple[str, Any]], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("document", "changes", "code", "where"), USE.values(), ids=USE.keys())
+@together(("document", "changes", "code", "where"), USE.values(), ids=USE.keys())
 def test_use_in_a_kit_asks_for_more(
     document: dict[str, Any], changes: list[tuple[str, Any]], code: str, where: str
 ) -> None:

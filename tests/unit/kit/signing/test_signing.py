@@ -44,6 +44,7 @@ from kit.signing import (
     load_signer,
     load_sums_signer,
 )
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.core.signature import Key as SignatureKey
 from verifier.crypto import ecdsa, ed25519
@@ -281,7 +282,7 @@ def test_a_service_may_make_ed25519_too() -> None:
     assert signer.sign(PAE) == load_signer(str(KEYS / "alice.pem"), TARGETS).sign(PAE)
 
 
-@pytest.mark.parametrize(
+@together(
     "argument",
     ["alice=kms:carol", "alice=kms:mallory", "alice=kms:bob", "bob=kms:sums", "bob=kms:alice",
      "alice=kms:alice?short", "alice=kms:alice?trailing", "bob=kms:bob?short",
@@ -295,7 +296,7 @@ def test_a_signature_that_the_root_would_not_accept_never_leaves(argument: str) 
     assert signer.keyid in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@together(
     ("argument", "says"),
     [
         ("bob=kms:bob?no-library", "'kms-client' required (install securesystemslib[kms])"),

@@ -20,6 +20,7 @@ from kit.sources.lockfile import (
     parse_lock,
     render,
 )
+from tests.support.together import together
 from verifier.core.errors import KitError
 
 ZERO = "0" * 64
@@ -100,7 +101,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
+@together("what", BAD)
 def test_a_lock_that_was_edited_is_named(what: str) -> None:
     raw, said = BAD[what]
     with pytest.raises(LockInvalid) as caught:

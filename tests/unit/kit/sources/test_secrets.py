@@ -20,6 +20,7 @@ from kit.sources.secrets import MAX_KEY, may_hold_key
 from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY
 from tests.support.rsakeys import rsa_key
+from tests.support.together import together
 
 Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -116,7 +117,7 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("data", MORE.values(), ids=MORE)
+@together("data", MORE.values(), ids=MORE)
 def test_other_programs(data: bytes) -> None:
     assert private_key_in(data)
 
@@ -136,7 +137,7 @@ NONE = {
 }
 
 
-@pytest.mark.parametrize("data", NONE.values(), ids=NONE)
+@together("data", NONE.values(), ids=NONE)
 def test_what_is_no_key(data: bytes) -> None:
     assert not private_key_in(data)
 
@@ -198,7 +199,7 @@ def test_what_keytool_writes(tmp_path: Path, kind: str) -> None:
 D = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "secret"),
     [
         (f'{{"kty": "OKP", "crv": "Ed25519", "d": "{D}", "x": "{D}"}}', True),

@@ -9,6 +9,7 @@ import pytest
 from kit.errors import SpecInvalid
 from kit.spec import parse_spec
 from tests.support.making import REPOSITORY
+from tests.support.together import together
 
 GOOD = (REPOSITORY / "manifests/examples/minimal.toml").read_text()
 NUMBER = "sequence = 1 "
@@ -28,7 +29,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), HOSTILE.values(), ids=HOSTILE)
+@together(("text", "said"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_spec_is_a_mistake_of_its_author(text: str, said: str) -> None:
     with pytest.raises(SpecInvalid, match=said) as error:
         parse_spec(text.encode(), file=Path("kit.toml"))

@@ -24,6 +24,7 @@ from kit.errors import (
 )
 from kit.spec import KitSpec, load_spec, parse_spec, schema_bytes, spec_schema
 from kit.spec.positions import parse_toml
+from tests.support.together import together
 from verifier.core.errors import ExitStatus
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -383,7 +384,7 @@ ELSEWHERE = {  # the line is not that of what was written: the text of that line
 }
 
 
-@pytest.mark.parametrize("case", MISTAKES)
+@together("case", MISTAKES)
 def test_a_mistake_is_named_with_its_line_field_and_fix(case: str) -> None:
     old, new, field, says = MISTAKES[case]
     assert GOOD.count(old) == 1
@@ -459,7 +460,7 @@ NOT_TOML = {
 }
 
 
-@pytest.mark.parametrize("case", NOT_TOML)
+@together("case", NOT_TOML)
 def test_text_that_is_not_toml_is_told_with_its_line(case: str) -> None:
     text, line = NOT_TOML[case]
     (problem,) = problems(text)
@@ -608,7 +609,7 @@ BEYOND_A_SCHEMA = {
 }
 
 
-@pytest.mark.parametrize("case", MISTAKES)
+@together("case", MISTAKES)
 def test_the_schema_refuses_what_the_model_refuses(case: str) -> None:
     old, new, _, _ = MISTAKES[case]
     text = GOOD.replace(old, new)
@@ -647,7 +648,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("case", VARIANTS)
+@together("case", VARIANTS)
 def test_the_schema_accepts_what_the_model_accepts(case: str) -> None:
     old, new = VARIANTS[case]
     text = GOOD.replace(old, new) if old else GOOD

@@ -29,6 +29,7 @@ from tests.conftest import Judge
 from tests.support.making import KEYS, REPOSITORY, Made, key, make_kit, pinned
 from tests.support.people import N, person
 from tests.support.program import apart
+from tests.support.together import together
 from verifier.core.envelope import Envelope, evaluate, pae
 from verifier.core.errors import KitError
 from verifier.core.model import Blob, Built, KitId, KitInfo, Manifest
@@ -165,7 +166,7 @@ WRONG_LINES = {
 }
 
 
-@pytest.mark.parametrize("line", WRONG_LINES.values(), ids=WRONG_LINES.keys())
+@together("line", WRONG_LINES.values(), ids=WRONG_LINES.keys())
 def test_signature_that_stock_tools_would_refuse_is_not_published(
     line: Callable[[], bytes],
 ) -> None:

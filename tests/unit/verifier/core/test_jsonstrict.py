@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from securesystemslib.formats import encode_canonical
 
+from tests.support.together import together
 from verifier.core.jsonstrict import NotStrict, compact, olpc, parse_compact, parse_json
 
 HOSTILE = {
@@ -47,7 +48,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+@together("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_json_is_refused(data: bytes) -> None:
     with pytest.raises(NotStrict):
         parse_json(data)
@@ -66,7 +67,7 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("data", SPELLINGS.values(), ids=SPELLINGS.keys())
+@together("data", SPELLINGS.values(), ids=SPELLINGS.keys())
 def test_another_spelling_is_good_json_and_not_compact(data: bytes) -> None:
     parse_json(data)
     with pytest.raises(NotStrict, match="spelling"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import subprocess
@@ -16,6 +17,7 @@ from kit.keys import load_private, tuf_key
 from kit.signing.files import maker
 from tests.support.authenticator import Authenticator
 from tests.support.people import olpc, person
+from tests.support.together import together
 from verifier.core.signature import (
     ED25519,
     KEYTYPES,
@@ -65,6 +67,7 @@ def test_p384_answers_of_rfc_6979() -> None:
         assert not ecdsa.verify(ecdsa.P384, point, hashlib.sha384(b"?").digest(), low, low_s=True)
 
 
+@functools.cache
 def signed(scheme: str) -> bytes:
     """Return a signature by who has a key of a scheme; one in hardware is of that key too."""
     private = load_private(KEYS / f"{OWNERS[scheme]}.pem")
@@ -74,7 +77,7 @@ def signed(scheme: str) -> bytes:
     return Authenticator(private.private_bytes_raw()).sshsig(MESSAGE)
 
 
-@pytest.mark.parametrize("scheme", KEYTYPES)
+@together("scheme", KEYTYPES)
 def test_a_key_accepts_signatures_of_its_own_scheme_only(scheme: str) -> None:
     private = load_private(KEYS / f"{OWNERS[scheme]}.pem")
     named = tuf_key(private.public_key(), scheme)
@@ -107,7 +110,7 @@ PEMS = {
 }
 
 
-@pytest.mark.parametrize(
+@together(
     ("keytype", "scheme", "public"),
     [
         ("ecdsa", ED25519, "00" * 32),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tests.support.together import together
 from verifier.core.errors import RootChainMalformed, RootInvalid
 from verifier.core.jsonstrict import compact, olpc
 from verifier.core.trust import chain_bytes, parse_chain, parse_root, read_root
@@ -121,7 +122,7 @@ EDITS: dict[str, Edit] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
+@together("edit", EDITS.values(), ids=EDITS.keys())
 def test_a_root_that_breaks_a_rule_is_refused_though_it_is_signed(edit: Edit) -> None:
     with pytest.raises(RootInvalid):
         parse_root(edited(edit))
@@ -262,7 +263,7 @@ CHAINS = {
 }
 
 
-@pytest.mark.parametrize("data", CHAINS.values(), ids=CHAINS.keys())
+@together("data", CHAINS.values(), ids=CHAINS.keys())
 def test_a_chain_that_is_not_well_formed_is_refused(data: bytes) -> None:
     with pytest.raises(RootChainMalformed):
         parse_chain(data)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
-
 from tests.support.attesting import envelope, provenance, true_index
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.evidence.documents import read_document
 from verifier.evidence.index import HEAD, compare, parse_index, write_index
@@ -57,7 +56,7 @@ FALSE = {
 }
 
 
-@pytest.mark.parametrize("data", FALSE.values(), ids=FALSE)
+@together("data", FALSE.values(), ids=FALSE)
 def test_false_index(data: bytes) -> None:
     assert judge(data) == "evidence-index-false"
 

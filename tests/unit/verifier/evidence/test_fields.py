@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.together import together
 from verifier.evidence.errors import EvidenceMalformed
 from verifier.evidence.fields import Fields
 
@@ -28,7 +29,7 @@ def test_fields_are_read_by_type() -> None:
     assert FIELDS.mapping("map") == {"sha256": "00"}
 
 
-@pytest.mark.parametrize(
+@together(
     ("method", "value"),
     [
         ("text", 1),

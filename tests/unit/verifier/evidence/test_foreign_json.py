@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.together import together
 from verifier.evidence import foreign
 from verifier.evidence.errors import EvidenceMalformed, EvidenceTooLarge
 from verifier.evidence.foreign import NotForeign, parse_foreign, read_foreign
@@ -41,7 +42,7 @@ def test_what_json_writes_is_read_as_json_reads_it(
     assert read_foreign(data) == value
 
 
-@pytest.mark.parametrize(
+@together(
     ("data", "message", "place"),
     [
         (b"", "is no JSON", "line 1, column 1"),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.bundles import ISSUER, NAME, STATEMENT, Wish, make_bundle, text, world
 from tests.support.making import REPOSITORY
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.evidence.forms import MAX_DOCUMENTS, read_evidence
 from verifier.evidence.sigstore.bundle import Bundle
@@ -75,7 +76,7 @@ FORMS: dict[str, tuple[bytes, list[type]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FORMS)
+@together("name", FORMS)
 def test_forms_are_read(name: str) -> None:
     data, kinds = FORMS[name]
     found = read_evidence(data, "evidence/a")
@@ -124,7 +125,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@together("name", REFUSED)
 def test_other_forms_are_refused(name: str) -> None:
     data, code = REFUSED[name]
     with pytest.raises(KitError) as refused:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.together import together
 from verifier.evidence.sigstore.identity import make_identity, matches
 
 ISSUER = "https://token.example"
 NAME = "https://github.com/acme/tool/.github/workflows/release.yml@refs/tags/v1"
 
 
-@pytest.mark.parametrize(
+@together(
     "pattern",
     [
         NAME,
@@ -43,7 +44,7 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@together("name", OTHERS)
 def test_no_pattern_means_something_else(name: str) -> None:
     assert not matches("https://github.com/*/.github/workflows/*@*", name) or (
         name in (NAME + "0",)  # another tag, which the star allows
@@ -61,7 +62,7 @@ def test_star_stands_for_one_part_only() -> None:
     assert matches(NAME.replace("refs/tags/v1", "*"), NAME.replace("tags/v1", "heads/a@b"))
 
 
-@pytest.mark.parametrize(
+@together(
     "name",
     [
         "",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.together import together
 from verifier.evidence.imagelist import BESIDE, images_in
 
 DIGEST = "ab" * 32
@@ -33,7 +34,7 @@ def listed(entry: dict[str, Any], manifest: bytes | None = None) -> list[str] | 
     return images_in(data, lambda digest: manifest if digest == DIGEST else None)
 
 
-@pytest.mark.parametrize("what", NO_IMAGES)
+@together("what", NO_IMAGES)
 def test_what_speaks_of_an_image_is_none(what: str) -> None:
     assert listed(NO_IMAGES[what]) == []
 
@@ -49,7 +50,7 @@ def test_a_manifest_with_a_subject_is_none() -> None:
     assert listed({}, b' \n{"subject": {"digest": "sha256:00"}}') == []
 
 
-@pytest.mark.parametrize("data", [None, b"", b"[]", b"{}", b'{"manifests": {}}', b"\xff"])
+@together("data", [None, b"", b"[]", b"{}", b'{"manifests": {}}', b"\xff"])
 def test_what_is_no_index(data: bytes | None) -> None:
     assert images_in(data, lambda digest: None) is None
 

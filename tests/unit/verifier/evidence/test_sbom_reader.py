@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.sboms import CYCLONEDX, KINDS, ONE, SPDX2, SPDX3, TWO, changed
+from tests.support.together import together
 from verifier.evidence.sbom import Element, NotAnSbom, parse_sbom, read_sbom
 
 
@@ -94,7 +95,7 @@ def test_spdx_3_follows_references_to_hashes_and_through_collections() -> None:
     assert [element.sha256 for element in read.described()] == [TWO]
 
 
-@pytest.mark.parametrize(
+@together(
     ("algorithm", "content", "digests", "zero"),
     [
         ("SHA-256", ONE, {"sha256": ONE}, ()),
@@ -116,7 +117,7 @@ def test_what_counts_as_a_digest(
     assert (element.digests, element.zero) == (digests, zero)
 
 
-@pytest.mark.parametrize(
+@together(
     "value",
     [
         [],

@@ -19,6 +19,7 @@ from tests.support.bundles import (
     world,
 )
 from tests.support.certificates import NOW, p256, pem, sign
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.evidence.sigstore.identity import Identity, make_key
 from verifier.evidence.sigstore.roots import parse_trusted_root
@@ -125,7 +126,7 @@ BAD_PAYLOADS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_PAYLOADS)
+@together("name", BAD_PAYLOADS)
 def test_payload_that_is_none(name: str) -> None:
     value, code = BAD_PAYLOADS[name]
     with pytest.raises(KitError) as refused:
@@ -133,7 +134,7 @@ def test_payload_that_is_none(name: str) -> None:
     assert refused.value.code == code
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value"),
     [
         (SIGNATURE, ""),

@@ -9,6 +9,8 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -215,18 +217,23 @@ def test_many_accepts_at_once_leave_the_highest(site: Site) -> None:
     """Real processes, no order: whoever comes late with an older kit is refused."""
     site.pin()
     kits = [site.kit(sequence=number) for number in range(1, 9)]
-    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})"]
-    command[-1] += "; from verifier.cli import entry; entry()"
-    running = [
-        subprocess.Popen(
-            [*command, "accept", os.fspath(kit), "--trust", os.fspath(site.trust)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for kit in kits
-    ]
-    said = [process.communicate()[0] for process in running]
-    statuses = [process.returncode for process in running]
+    waiting, go = os.pipe()
+
+    def accepting(kit: Path) -> Callable[[], None]:
+        def work() -> None:
+            os.close(go)
+            os.read(waiting, 1)  # until nobody holds the other end: all begin at once
+            with open(f"{kit}.said", "w", encoding="utf-8") as out, redirect_stdout(out):
+                status = cli.main(["accept", os.fspath(kit), "--trust", os.fspath(site.trust)])
+            os._exit(status)
+
+        return work
+
+    running = [fork(accepting(kit)) for kit in kits]
+    os.close(go)
+    statuses = [ended(child) for child in running]
+    os.close(waiting)
+    said = [Path(f"{kit}.said").read_text("utf-8") for kit in kits]
     assert set(statuses) <= {0, 4}, said
     assert statuses[-1] == 0
     assert site.sequence() == 8

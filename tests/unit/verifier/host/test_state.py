@@ -12,6 +12,7 @@ from jsonschema_rs import Draft202012Validator
 
 from tests.support.hosting import CLOCK, moment
 from tests.support.making import REPOSITORY
+from tests.support.together import together
 from verifier.core.limits import MAX_SEQUENCE
 from verifier.core.model import KitInfo, format_time
 from verifier.host.errors import StateCorrupt
@@ -148,7 +149,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("data", BAD.values(), ids=BAD)
+@together("data", BAD.values(), ids=BAD)
 def test_what_is_no_memory_is_undecided(data: bytes) -> None:
     with pytest.raises(StateCorrupt):
         parse_state(data)

@@ -15,6 +15,7 @@ from tests.support.killing import ended, fork
 from tests.support.making import ROOT_FILE
 from tests.support.people import chain, root_line
 from tests.support.simulator import Publisher, seat_all
+from tests.support.together import together
 from verifier import _compat, cli
 from verifier.core.errors import ExitStatus, KitError, UsageError
 from verifier.core.rootchain import follow
@@ -60,12 +61,12 @@ SPELLED = [
 ]
 
 
-@pytest.mark.parametrize("text", SPELLED)
+@together("text", SPELLED)
 def test_number_is_read_in_any_grouping(text: str) -> None:
     check_fingerprint(ROOT_FILE.read_bytes(), text)
 
 
-@pytest.mark.parametrize("at", range(64))
+@together("at", range(64))
 def test_every_digit_is_compared(at: int) -> None:
     other = DIGEST[:at] + ("0" if DIGEST[at] != "0" else "1") + DIGEST[at + 1 :]
     with pytest.raises(FingerprintMismatch) as refused:

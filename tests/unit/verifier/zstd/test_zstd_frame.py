@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import verifier.zstd
 from tests.support.making import noise, text
+from tests.support.together import together
 from tests.support.zstdcases import BAD, DOUBTFUL, GOOD, LAX, Bad, Lax
 from tests.support.zstdframes import (
     MAGIC,
@@ -40,7 +41,7 @@ def plain() -> Decoder:
     return make()
 
 
-@pytest.mark.parametrize(
+@together(
     ("data", "content"),
     [*GOOD.values(), *LIMITS.values()],
     ids=[*GOOD.keys(), *LIMITS.keys()],
@@ -49,19 +50,19 @@ def test_good_frame_gives_its_content(data: bytes, content: bytes) -> None:
     assert decode(data, len(content)) == content
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+@together("bad", BAD.values(), ids=BAD.keys())
 def test_bad_frame_is_refused_for_its_fault(bad: Bad) -> None:
     with pytest.raises(Corrupt) as caught:
         decode(bad.frame, bad.size)
     assert str(caught.value) == bad.why
 
 
-@pytest.mark.parametrize("lax", LAX.values(), ids=LAX.keys())
+@together("lax", LAX.values(), ids=LAX.keys())
 def test_lax_frame_gives_the_content_that_is_clear(lax: Lax) -> None:
     assert decode(lax.frame, len(lax.content)) == lax.content
 
 
-@pytest.mark.parametrize("name", BAD)
+@together("name", BAD)
 def test_refusal_says_whether_others_may_differ(name: str) -> None:
     """Then it is no verdict: the host of a laxer decoder would have another one (FORMAT 2.4)."""
     bad = BAD[name]
@@ -98,24 +99,24 @@ def into_the_middle(data: bytes, size: int) -> tuple[bool, bytes]:
     return good, bytes(target[32 : size + 32])
 
 
-@pytest.mark.parametrize(("data", "content"), GOOD.values(), ids=GOOD.keys())
+@together(("data", "content"), GOOD.values(), ids=GOOD.keys())
 def test_good_frame_fills_exactly_its_buffer(data: bytes, content: bytes) -> None:
     assert into_the_middle(data, len(content)) == (True, content)
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+@together("bad", BAD.values(), ids=BAD.keys())
 def test_bad_frame_leaves_its_buffer_alone(bad: Bad) -> None:
     assert into_the_middle(bad.frame, bad.size) == (False, b"\xaa" * bad.size)
 
 
-@pytest.mark.parametrize("name", sorted(DOUBTFUL))
+@together("name", sorted(DOUBTFUL))
 def test_frame_that_decoders_disagree_about_is_no_verdict(name: str) -> None:
     frame, size, _ = BAD[name]
     with pytest.raises(DecoderMissing, match="disagree"):
         plain().frame(memoryview(bytearray(frame)), memoryview(bytearray(size)))
 
 
-@pytest.mark.parametrize(("data", "content"), GOOD.values(), ids=GOOD.keys())
+@together(("data", "content"), GOOD.values(), ids=GOOD.keys())
 def test_no_beginning_of_a_frame_and_no_other_size_is_enough(data: bytes, content: bytes) -> None:
     step = max(1, len(data) // 100)
     for end in range(0, len(data), step):
