@@ -40,6 +40,7 @@ def apart(
     place: Path | int,
     limit: Callable[[], object] = int,
     streams: Callable[[], object] = int,
+    /,
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``offline-kit`` in a fork that stands elsewhere: nothing is imported anew for it.

@@ -65,7 +65,7 @@ def run(
         for number in closed:
             os.close(number)
 
-    done = apart([*map(str, words)], place, streams=streams)
+    done = apart([*map(str, words)], place, int, streams)
     return done.returncode, done.stdout, done.stderr
 
 
