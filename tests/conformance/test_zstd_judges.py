@@ -24,6 +24,7 @@ from tests.conftest import REQUIRE_JUDGES
 from tests.support import zstdframes
 from tests.support.corpora import corpus
 from tests.support.making import ROOT_FILE, Made, make_kit, noise, read_tree, text
+from tests.support.together import together
 from tests.support.zstdcases import BAD, GOOD, LAX, LENIENT
 from tests.support.zstdframes import RLE, block, features
 from tests.support.zstdlimits import LIMITS
@@ -111,7 +112,7 @@ ERRATA = {  # valid frames that some libzstd refused: doc/decompressor_errata.md
 }
 
 
-@pytest.mark.parametrize("data", ERRATA.values(), ids=ERRATA.keys())
+@together("data", ERRATA.values(), ids=ERRATA.keys())
 def test_frame_that_others_have_refused(data: str) -> None:
     frame = bytes.fromhex(data)
     content = _stream(frame)
@@ -122,7 +123,7 @@ def test_frame_that_others_have_refused(data: str) -> None:
 # --- frames by hand --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@together(
     ("frame", "content"),
     [*GOOD.values(), *LIMITS.values()],
     ids=[*GOOD.keys(), *LIMITS.keys()],
@@ -138,7 +139,7 @@ def test_window_of_0_may_have_a_block_of_one_byte() -> None:
     assert libzstd(data) == {STREAM: None}
 
 
-@pytest.mark.parametrize("name", BAD)
+@together("name", BAD)
 def test_libzstd_refuses_bad_frames_by_hand_too(name: str) -> None:
     """Or it is named why not; on some processors it has no fast loop, and refuses those too."""
     frame, size, _ = BAD[name]
@@ -152,7 +153,7 @@ def test_what_libzstd_takes_has_a_reason() -> None:
     assert all("RFC" in lax.why for lax in LAX.values())
 
 
-@pytest.mark.parametrize("name", LAX)
+@together("name", LAX)
 def test_libzstd_makes_nothing_else_of_lax_frames(name: str) -> None:
     """It takes some of them on some processors; what it takes has the content that is clear."""
     frame, content, _ = LAX[name]

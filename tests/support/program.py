@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -37,8 +38,10 @@ def runner(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 def apart(
     words: Sequence[str],
-    place: Path,
+    place: Path | int,
     limit: Callable[[], object] = int,
+    streams: Callable[[], object] = int,
+    /,
     *,
     encoding: str = "utf-8",
     **environment: str,
@@ -46,15 +49,20 @@ def apart(
     """Run ``offline-kit`` in a fork that stands elsewhere: nothing is imported anew for it.
 
     Args:
-        place: Where it stands.
+        place: Where it stands: a directory, or a descriptor of one.
         limit: Called first, in the fork: what it may not do.
+        streams: Called then: closes streams, or puts others there.
         encoding: What its streams are for, as a locale or ``PYTHONIOENCODING`` says.
         environment: What it has beside the path and the locale.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        streams = {1: out.fileno(), 2: err.fileno()}
-        child = _forked(words, place, limit, streams, encoding, environment)
-        status = killing.ended(child)
+
+        def ours() -> None:
+            for number, file in ((1, out), (2, err)):
+                os.dup2(file.fileno(), number)
+            streams()
+
+        status = killing.ended(_forked(words, place, limit, ours, encoding, environment))
         said = []
         for file in (out, err):
             file.seek(0)
@@ -63,7 +71,7 @@ def apart(
 
 
 def on_a_terminal(
-    words: Sequence[str], place: Path, stream: int, **environment: str
+    words: Sequence[str], place: Path, stream: int, /, **environment: str
 ) -> tuple[int, bytes]:
     """Run ``offline-kit`` in such a fork, and let a terminal be one of its streams.
 
@@ -74,9 +82,12 @@ def on_a_terminal(
         Its exit status, and what the terminal was given.
     """
     ours, theirs = pty.openpty()
-    with open(os.devnull, "wb") as nowhere:
-        streams = {1: nowhere.fileno(), 2: nowhere.fileno(), stream: theirs}
-        child = _forked(words, place, int, streams, "utf-8", environment)
+
+    def streams() -> None:
+        for number in (1, 2):
+            os.dup2(theirs if number == stream else 0, number)
+
+    child = _forked(words, place, int, streams, "utf-8", environment)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # how Linux says that the other end is closed
@@ -88,9 +99,9 @@ def on_a_terminal(
 
 def _forked(
     words: Sequence[str],
-    place: Path,
+    place: Path | int,
     limit: Callable[[], object],
-    streams: Mapping[int, int],
+    streams: Callable[[], object],
     encoding: str,
     environment: Mapping[str, str],
 ) -> int:
@@ -100,23 +111,29 @@ def _forked(
         for name in set(os.environ) - {"PATH", "LC_ALL"}:
             del os.environ[name]
         os.environ.update(environment)
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # to the end
-        os.dup2(sys.stdin.fileno(), 0)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
         sys.argv = ["offline-kit", *words]
-        for number, descriptor in streams.items():
-            os.dup2(descriptor, number)
-        sys.stdout, sys.stderr = (
-            open(number, "w", encoding=encoding, closefd=False)  # noqa: SIM115  # to the end
-            for number in (1, 2)
-        )
+        streams()
+        sys.stdout, sys.stderr = _stream(1, encoding), _stream(2, encoding)
         try:
             cli.main()
         except SystemExit as ended:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
             os._exit(ended.code if isinstance(ended.code, int) else 1)
 
     return killing.fork(work)
+
+
+def _stream(number: int, encoding: str) -> TextIO | None:
+    """Return what Python makes of a descriptor when it starts: nothing of one that is closed."""
+    try:
+        return open(number, "w", 1 if number == 2 else -1, encoding=encoding, closefd=False)
+    except OSError:
+        return None
 
 
 def quiet_run(*words: str) -> int:
