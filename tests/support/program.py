@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -35,13 +36,19 @@ def runner(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 
 def apart(
-    words: Sequence[str], place: Path, limit: Callable[[], object] = int, **environment: str
+    words: Sequence[str],
+    place: Path | int,
+    limit: Callable[[], object] = int,
+    streams: Callable[[], object] = int,
+    /,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``offline-kit`` in a fork that stands elsewhere: nothing is imported anew for it.
 
     Args:
-        place: Where it stands.
+        place: Where it stands: a directory, or a descriptor of one.
         limit: Called first, in the fork: what it may not do.
+        streams: Called then: closes streams, or puts others there.
         environment: What it has beside the path and the locale.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -57,15 +64,14 @@ def apart(
             sys.argv = ["offline-kit", *words]
             for number, file in ((1, out), (2, err)):
                 os.dup2(file.fileno(), number)
-            sys.stdout, sys.stderr = (
-                open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
-                for number in (1, 2)
-            )
+            streams()
+            sys.stdout, sys.stderr = _stream(1), _stream(2)
             try:
                 cli.main()
             except SystemExit as ended:
-                sys.stdout.flush()
-                sys.stderr.flush()
+                for stream in (sys.stdout, sys.stderr):
+                    if stream is not None:
+                        stream.flush()
                 os._exit(ended.code if isinstance(ended.code, int) else 1)
 
         status = killing.ended(killing.fork(work))
@@ -74,6 +80,14 @@ def apart(
             file.seek(0)
             said.append(file.read().decode("utf-8", "backslashreplace"))
     return subprocess.CompletedProcess(words, status, *said)
+
+
+def _stream(number: int) -> TextIO | None:
+    """Return what Python makes of a descriptor when it starts: nothing of one that is closed."""
+    try:
+        return open(number, "w", 1 if number == 2 else -1, encoding="utf-8", closefd=False)
+    except OSError:
+        return None
 
 
 def quiet_run(*words: str) -> int:
