@@ -190,9 +190,8 @@ def ssh_keys(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Path:
         "locked": (["ed25519"], "secret"),
     }
     for name, (kind, passphrase) in kinds.items():
-        command: list[str | Path] = [
-            *(program, "-q", "-t", *kind, "-N", passphrase, "-f", place / name)
-        ]
+        command: list[str | Path] = [program, "-q", "-t", *kind, "-N", passphrase]
+        command += ["-f", place / name]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return place
 
