@@ -68,6 +68,7 @@ from tests.support.bundles import (
 from tests.support.certificates import NOW, START, Issue, Log, load, p256, p384, pem, sign
 from tests.support.making import REPOSITORY
 from tests.support.rsakeys import rsa_key
+from tests.support.together import together
 from verifier.evidence.sigstore.identity import Identity, make_key
 
 CLIENT = REPOSITORY / "tests" / "conformance" / "sigstore-client"
@@ -549,7 +550,7 @@ def ask(
     return found
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
+@together("name", ACCEPTED)
 def test_accepted(
     name: str,
     client: ModuleType,
@@ -565,7 +566,7 @@ def test_accepted(
 UNDECIDED = ("evidence-algorithm-unknown", "trusted-root-malformed")
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@together("name", REFUSED)
 def test_refused(
     name: str,
     client: ModuleType,

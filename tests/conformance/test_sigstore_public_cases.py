@@ -55,6 +55,7 @@ from tests.support.bundles import (
     world,
 )
 from tests.support.certificates import NOW, START, p256, p384, sign
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.evidence.sigstore.bundle import parse_bundle
 from verifier.evidence.sigstore.identity import Identity
@@ -328,19 +329,19 @@ ACCEPTED: dict[str, Attack] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@together("name", REFUSED)
 def test_refused_for_the_reason_in_its_name(name: str) -> None:
     check_refused(*REFUSED[name])
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
+@together("name", ACCEPTED)
 def test_accepted(name: str) -> None:
     case = Case()
     ACCEPTED[name](case)
     assert case.decide().signer
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"mediaType": "a",}', json.dumps([]).encode()])
+@together("data", [b"", b"{", b'{"mediaType": "a",}', json.dumps([]).encode()])
 def test_malformed_json(data: bytes) -> None:
     """bundle-malformed-json_fail"""
     with pytest.raises(KitError) as refused:

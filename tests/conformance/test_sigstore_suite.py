@@ -6,7 +6,9 @@ The cases lie beside the checkout and are other people's; without them the tests
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from tests.support.bundles import ARTIFACT, Wish, make_bundle, text
 from tests.support.certificates import pem
 from tests.support.making import REPOSITORY
+from tests.support.together import together
 
 CLIENT = REPOSITORY / "tests" / "conformance" / "sigstore-client"
 SUITE = REPOSITORY.parent / "shared" / "corpora" / "sigstore" / "bundle-verify"
@@ -76,41 +79,65 @@ def command(case: Path) -> list[str | Path]:
     return [*words, "--trusted-root", own if own.is_file() else SUITE.parent / "trusted_root.json"]
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda path: path.name if path else "")
-def test_case(case: Path | None) -> None:
-    decided(case, "file")
+def artifact_of(case: Path, by: str) -> str:
+    """Return what the client is given: the file, or its digest."""
+    artifact = case / "artifact"
+    if not artifact.is_file():
+        artifact = SUITE / "a.txt"
+    if by == "file":
+        return str(artifact)
+    return f"sha256:{hashlib.sha256(artifact.read_bytes()).hexdigest()}"
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        path
-        if path is None or path.name in {"happy-path-v0.3", "message-digest-mismatch_fail"}
-        else pytest.param(path, marks=pytest.mark.long)
-        for path in cases()
-    ],
-    ids=lambda path: path.name if path else "",
-)
-def test_case_by_digest(case: Path | None) -> None:
-    decided(case, "digest")
+def decided(case: Path, status: object, said: str) -> None:
+    """Hold what the client said to what the suite says, and why."""
+    found = re.match(r"error\[([a-z0-9-]+)\]: ", said)
+    reason = REASONS.get(case.name, "")
+    assert (status, found[1] if found else "") == (4 if reason else 0, reason), said
+    assert bool(reason) == case.name.endswith("_fail")
 
 
-def decided(case: Path | None, by: str) -> None:
-    """Run the client on a case, and hold it to what the suite says and why."""
+def here(words: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
+    """Run the client in this process; return its exit status."""
+    for name, value in (
+        ("argv", [str(CLIENT), *words]),
+        ("path", [*sys.path]),
+        ("dont_write_bytecode", False),
+    ):
+        monkeypatch.setattr(sys, name, value)  # the client changes the last two
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(CLIENT), run_name="__main__")
+    return ended.value.code
+
+
+@together("by,case", itertools.product(("file", "digest"), cases()))
+def test_case(
+    by: str,
+    case: Path | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Run in this process; two are programs, below."""
     if case is None:
         pytest.skip(f"not run: {SUITE} is not there")
-    artifact: str | Path = case / "artifact"
-    if not Path(artifact).is_file():
-        artifact = SUITE / "a.txt"
-    if by == "digest":
-        artifact = f"sha256:{hashlib.sha256(Path(artifact).read_bytes()).hexdigest()}"
+    status = here([*map(str, command(case)[4:]), artifact_of(case, by)], monkeypatch)
+    decided(case, status, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["happy-path-v0.3", "message-digest-mismatch_fail"])
+@pytest.mark.parametrize("by", ["file", "digest"])
+def test_case_as_the_suite_runs_it(name: str, by: str) -> None:
+    case = SUITE / name
+    if not case.is_dir():
+        pytest.skip(f"not run: {SUITE} is not there")
     done = subprocess.run(
-        [*command(case), artifact], capture_output=True, text=True, timeout=60, check=False
+        [*command(case), artifact_of(case, by)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    found = re.match(r"error\[([a-z0-9-]+)\]: ", done.stderr)
-    reason = REASONS.get(case.name, "")
-    assert (done.returncode, found[1] if found else "") == (4 if reason else 0, reason), done.stderr
-    assert bool(reason) == case.name.endswith("_fail")
+    decided(case, done.returncode, done.stderr)
 
 
 def test_client_takes_the_public_root_where_none_is_named(tmp_path: Path) -> None:
@@ -126,7 +153,7 @@ def test_client_takes_the_public_root_where_none_is_named(tmp_path: Path) -> Non
 BY_KEY = ["verify-bundle", "--bundle", "bundle.json", "--key", "key.pub"]
 
 
-@pytest.mark.parametrize(
+@together(
     "words",
     [
         [],
@@ -139,17 +166,16 @@ BY_KEY = ["verify-bundle", "--bundle", "bundle.json", "--key", "key.pub"]
         [*BY_KEY, "--certificate-identity", "a", "a.txt"],
     ],
 )
-def test_client_wants_to_be_asked_properly(words: list[str], tmp_path: Path) -> None:
+def test_client_wants_to_be_asked_properly(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     wish = Wish(by_key=True)
     (tmp_path / "bundle.json").write_bytes(text(make_bundle(wish)))
     (tmp_path / "key.pub").write_text(pem(wish.key))
     (tmp_path / "a.txt").write_bytes(ARTIFACT)
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", CLIENT, *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert here(words, monkeypatch) == 2
+    assert "usage: " in capsys.readouterr().err

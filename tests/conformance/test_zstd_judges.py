@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,14 @@ from hypothesis import strategies as st
 
 from tests.conftest import REQUIRE_JUDGES
 from tests.support import zstdframes
+from tests.support.compiled import compiled
 from tests.support.corpora import corpus
 from tests.support.making import ROOT_FILE, Made, make_kit, noise, read_tree, text
+from tests.support.together import together
 from tests.support.zstdcases import BAD, GOOD, LAX, LENIENT
 from tests.support.zstdframes import RLE, block, features
 from tests.support.zstdlimits import LIMITS
-from tests.support.zstdsamples import compress, mutants, samples
+from tests.support.zstdsamples import SORTS, compress, mutants, sample, samples
 from verifier import decoders
 from verifier.core.limits import BLOCK, MAX_CONTENT
 from verifier.zstd.bits import Corrupt, Doubtful
@@ -111,7 +114,7 @@ ERRATA = {  # valid frames that some libzstd refused: doc/decompressor_errata.md
 }
 
 
-@pytest.mark.parametrize("data", ERRATA.values(), ids=ERRATA.keys())
+@together("data", ERRATA.values(), ids=ERRATA.keys())
 def test_frame_that_others_have_refused(data: str) -> None:
     frame = bytes.fromhex(data)
     content = _stream(frame)
@@ -122,7 +125,7 @@ def test_frame_that_others_have_refused(data: str) -> None:
 # --- frames by hand --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@together(
     ("frame", "content"),
     [*GOOD.values(), *LIMITS.values()],
     ids=[*GOOD.keys(), *LIMITS.keys()],
@@ -138,7 +141,7 @@ def test_window_of_0_may_have_a_block_of_one_byte() -> None:
     assert libzstd(data) == {STREAM: None}
 
 
-@pytest.mark.parametrize("name", BAD)
+@together("name", BAD)
 def test_libzstd_refuses_bad_frames_by_hand_too(name: str) -> None:
     """Or it is named why not; on some processors it has no fast loop, and refuses those too."""
     frame, size, _ = BAD[name]
@@ -152,7 +155,7 @@ def test_what_libzstd_takes_has_a_reason() -> None:
     assert all("RFC" in lax.why for lax in LAX.values())
 
 
-@pytest.mark.parametrize("name", LAX)
+@together("name", LAX)
 def test_libzstd_makes_nothing_else_of_lax_frames(name: str) -> None:
     """It takes some of them on some processors; what it takes has the content that is clear."""
     frame, content, _ = LAX[name]
@@ -163,12 +166,13 @@ def test_libzstd_makes_nothing_else_of_lax_frames(name: str) -> None:
 
 LEVELS = (*range(-7, 0), *range(1, 20))
 LONGER = (-3, 1, 3, 7, 13, 19)  # of these the frames have all that the standard knows
+SIZE_LONGER = 16_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", LEVELS)
+@together("level", LEVELS)
 def test_frames_of_every_level(level: int) -> None:
-    for name, content in samples(30_000 if level in LONGER else 8_000).items():
+    for name, content in samples(SIZE_LONGER if level in LONGER else 4_000).items():
         for window_log in (0, 10):
             frame = compress(content, level, window_log=window_log)
             assert plainly(frame, len(content)) == (content, ""), (name, window_log)
@@ -180,18 +184,27 @@ SIZES = [*range(12), 31, 32, 63, 64, 127, 128, 254, 255, 256, 257, 1000, 1023, 1
 SIZES += [n * 65536 + 256 + d for n in (0, 1) for d in (-1, 0, 1)]  # widths of the content size
 SIZES += [n * BLOCK + d for n in (1, 2) for d in (-1, 0, 1)]
 OFTEN = {65793, BLOCK - 1, *(n for n in SIZES if n > BLOCK + 1)}  # behind the same borders
+FEW = ("prose", "one letter", "noise")  # compressed blocks, those of one byte, and raw ones
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "size",
-    [pytest.param(n, marks=pytest.mark.long) if n in OFTEN else n for n in SIZES],
-)
-def test_frames_of_sizes_around_every_border(size: int) -> None:
-    for name, content in samples(size).items():
+def decoded(size: int, sorts: Iterable[str]) -> None:
+    """Hold frames of contents of one size to their contents."""
+    for name in sorts:
+        content = sample(name, size)
         for options in ({}, {"checksum": False, "sized": False}, {"window_log": 10}):
             frame = compress(content, **options)
             assert plainly(frame, size) == (content, ""), (name, options)
+
+
+@together("size", [n for n in SIZES if n not in OFTEN])
+def test_frames_of_sizes_around_every_border(size: int) -> None:
+    decoded(size, SORTS if size < 2000 else FEW)
+
+
+@pytest.mark.long
+@together("size", [n for n in SIZES if n >= 2000])
+def test_frames_of_all_sorts_around_every_border(size: int) -> None:
+    decoded(size, SORTS)
 
 
 @pytest.mark.slow
@@ -210,7 +223,7 @@ def test_frame_of_the_largest_content(level: int) -> None:
 def test_plain_python_decodes_a_megabyte_a_second(level: int) -> None:
     """Of processor time, so that other work on the machine does not matter much."""
     samples_of_this_python = Path(os.__file__).parent.glob("*.py")
-    content = b"".join(path.read_bytes() for path in sorted(samples_of_this_python))[:MAX_CONTENT]
+    content = b"".join(path.read_bytes() for path in sorted(samples_of_this_python))[:2_000_000]
     frame = compress(content, level)
     before = time.process_time()
     assert plainly(frame, len(content)) == (content, "")
@@ -234,7 +247,7 @@ EVERYTHING = {
 def test_frames_above_have_everything_that_the_standard_knows() -> None:
     found: Counter[str] = Counter()
     for level in LONGER:
-        for content in samples(30_000).values():
+        for content in samples(SIZE_LONGER).values():
             for options in ({}, {"window_log": 10}, {"sized": False}):
                 found.update(features(compress(content, level, **options)))
     assert EVERYTHING - set(found) == set()
@@ -333,7 +346,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a kit with zstd frames of a big member and of small ones, and with raw frames."""
     files = {f"a/{name}": data for name, data in samples(300_000).items() if name != "noise"}
     files |= {"a/big": text(5_000_000), "a/raw": noise(1_500_000), "a/empty": b""}
-    return make_kit(tmp_path_factory.mktemp("plain"), files)
+    made = make_kit(tmp_path_factory.mktemp("plain"), files)
+    made.pyz.write_bytes(compiled(made.pyz.read_bytes()))
+    return made
 
 
 def run_bare(made: Made, kit: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

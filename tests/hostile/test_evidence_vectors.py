@@ -19,6 +19,7 @@ from tests.support.cases.evidence import every_policy_case
 from tests.support.compiled import kit_verify
 from tests.support.hosting import Site, code, moment, notices, override, policy
 from tests.support.making import REPOSITORY, ROOT_FILE
+from tests.support.together import together
 from tests.support.warm import warm
 from verifier.audit.order import audit_kit
 from verifier.core.errors import all_errors
@@ -54,11 +55,11 @@ class Vector:
         root = (self.directory / self.expected["root"]).read_bytes()
         policy = self._read(self.expected["policy"])
         self.site.directory.make(root, hashlib.sha256(root).hexdigest(), policy)
-        place = self.site.trust / "sigstore"
-        place.mkdir(0o755)
+        roots = self.site.trust / "sigstore"
+        roots.mkdir(0o755)
         for file in self.expected["trustedRoots"]:  # as they lie there, also what is none
             data = self._read(file)
-            (place / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
+            (roots / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
 
     def _read(self, name: str) -> bytes:
         return (self.directory / name).read_bytes()
@@ -79,9 +80,16 @@ class Vector:
             return run("-" if how == "pipe" else os.fspath(self.kit), job, host=host)
 
 
-@pytest.mark.parametrize("name", NAMES)
+def place(base: Path, name: str) -> Path:
+    """Return a directory of its own for a vector."""
+    made = base / name
+    made.mkdir()
+    return made
+
+
+@together("name", NAMES)
 def test_vector(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vector = Vector(name, tmp_path)
+    vector = Vector(name, place(tmp_path, name))
     report = vector.look(monkeypatch)
     assert (int(report.status), code(report)) == (
         vector.expected["exitStatus"],
@@ -93,12 +101,12 @@ def test_vector(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 UNDECIDED = [name for name in NAMES if expected_of(name)["exitStatus"] == 3]
 
 
-@pytest.mark.parametrize("name", UNDECIDED)
+@together("name", UNDECIDED)
 def test_what_is_undecided_may_be_let_pass_and_is_named(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second row of the table: one override of its code, and nothing else stands against it."""
-    vector = Vector(name, tmp_path)
+    vector = Vector(name, place(tmp_path, name))
     said = vector.expected["code"]
     value = json.loads((vector.directory / vector.expected["policy"]).read_bytes())
     value["overrides"] = [*value["overrides"], override(said)]
@@ -113,7 +121,7 @@ REJECTED = sorted(
 )
 
 
-@pytest.mark.parametrize("said", REJECTED)
+@together("said", REJECTED)
 def test_what_is_rejected_may_not_be_let_pass_unless_it_is_absent(said: str) -> None:
     value = policy(overrides=[override(said)])
     if said == "attestation-missing":

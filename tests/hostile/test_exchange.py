@@ -30,7 +30,7 @@ from verifier.host.directory import TrustDirectory
 from verifier.run import run
 from verifier.show.report import Report
 
-FILES = {**{f"a/{number:03}": text(5000, number) for number in range(150)}, "b/big": text(3 << 20)}
+FILES = {**{f"a/{number:03}": text(5000, number) for number in range(60)}, "b/big": text(1 << 20)}
 DIGEST = hashlib.sha256(ROOT_FILE.read_bytes()).hexdigest()
 STRANGER = 23456
 
@@ -191,7 +191,7 @@ def test_exchange_at_a_moment(
     assert members(exchange.aside[0]) == {}, "what was written is removed, wherever it is now"
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.long)])
 def test_only_members_with_their_bytes_or_a_refusal_in_a_real_race(
     kit: Made, open_to_all: Path, tmp_path: Path, times: int
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from runner.homing.judge import verify
 from runner.kitside import Looked, look_under
 from tests.support.making import REPOSITORY
+from tests.support.together import together
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.trust import Root, parse_root
 
@@ -30,7 +31,7 @@ def operators() -> Root:
     return parse_root((RUNS / "operators.json").read_bytes())
 
 
-@pytest.mark.parametrize("name", CASES)
+@together("name", CASES)
 def test_vector(name: str, kit: Looked, operators: Root, tmp_path: Path) -> None:
     expected = json.loads((RUNS / name / "expected.json").read_bytes())
     path = tmp_path / "evidence.tar.zst"

@@ -14,6 +14,7 @@ from runner.book.parse import parse_runbook, parse_tree, read_tree
 from runner.book.render import render, render_bytes
 from runner.errors import RunbookMalformed, RunbookNewer
 from tests.support.runbooks import CARRIED, changed, full
+from tests.support.together import together
 from verifier.core.jsonstrict import compact
 
 SCHEMA = Path(__file__).parents[2] / "manifests" / "schema" / "runbook.v1.json"
@@ -160,14 +161,14 @@ def test_the_full_runbook_is_good() -> None:
     assert VALID.is_valid(full())
 
 
-@pytest.mark.parametrize(("path", "value", "said"), SHAPES)
+@together(("path", "value", "said"), SHAPES)
 def test_a_bad_shape_is_refused(path: str, value: Any, said: str) -> None:
     with pytest.raises(RunbookMalformed) as caught:
         parse_tree(changed(path, value))
     assert said in caught.value.message, caught.value.message
 
 
-@pytest.mark.parametrize(("path", "value", "said"), ACROSS)
+@together(("path", "value", "said"), ACROSS)
 def test_what_does_not_go_together_is_refused(path: str, value: Any, said: str) -> None:
     with pytest.raises(RunbookMalformed) as caught:
         parse_tree(changed(path, value))
@@ -208,7 +209,7 @@ def test_a_kit_carries_the_one_spelling(tree: Any, said: str) -> None:
         parse_runbook(compact(tree))
 
 
-@pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{}", b"\xff", b'{"a":1}', b"[" * 70])
+@together("data", [b"", b"null", b"[]", b"{}", b"\xff", b'{"a":1}', b"[" * 70])
 def test_bytes_that_are_no_runbook(data: bytes) -> None:
     with pytest.raises(RunbookMalformed):
         parse_runbook(data)

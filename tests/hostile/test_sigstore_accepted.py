@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from tests.support.bundlecases import (
     MATERIAL,
     MINUTE,
@@ -35,6 +33,7 @@ from tests.support.bundles import (
     world,
 )
 from tests.support.certificates import NOW, Log, p256, p384
+from tests.support.together import together
 
 GOOD: dict[str, Attack] = {
     "nothing": lambda case: None,
@@ -93,7 +92,7 @@ GOOD: dict[str, Attack] = {
 }
 
 
-@pytest.mark.parametrize("name", GOOD)
+@together("name", GOOD)
 def test_what_is_allowed_is_accepted(name: str) -> None:
     case = Case()
     GOOD[name](case)

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from tests.support import bundles
 from tests.support.bundlecases import (
     MATERIAL,
@@ -47,6 +45,7 @@ from tests.support.bundles import (
 )
 from tests.support.certificates import NOW, Log, p256, pem
 from tests.support.dertree import tlv
+from tests.support.together import together
 from verifier.evidence.sigstore.identity import Identity, make_key
 
 DEEP: Any = []
@@ -309,6 +308,6 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@together("name", ATTACKS)
 def test_refused_for_its_own_reason(name: str) -> None:
     check_refused(*ATTACKS[name])

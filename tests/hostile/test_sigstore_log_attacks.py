@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
-
 from tests.support.bundlecases import (
     MATERIAL,
     MINUTE,
@@ -41,6 +39,7 @@ from tests.support.bundles import (
     world,
 )
 from tests.support.certificates import p256, pem, sign, spki
+from tests.support.together import together
 from verifier.evidence.sigstore.verify import Artifact
 
 ATTACKS: dict[str, tuple[str, Attack]] = {
@@ -287,6 +286,6 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@together("name", ATTACKS)
 def test_refused_for_its_own_reason(name: str) -> None:
     check_refused(*ATTACKS[name])

@@ -28,6 +28,7 @@ from tests.support.bundles import (
 from tests.support.certificates import NOW, Issue, other, p256, p384, sign, usage
 from tests.support.dertree import Node, integer, oid, parse, sequence, tlv
 from tests.support.rsakeys import rsa_key
+from tests.support.together import together
 
 Bend = Callable[[Node], object]
 SERIAL, ALGORITHM, ISSUER, VALIDITY, SUBJECT, KEY, EXTENSIONS = range(1, 8)
@@ -465,7 +466,7 @@ def _other_hash(case: Case) -> bytes:
     return sequence(tbs, algorithm, tlv(3, b"\0" + sign(world().ca_key, tbs)))
 
 
-@pytest.mark.parametrize("name", BENT)
+@together("name", BENT)
 def test_bent_certificate(name: str) -> None:
     check_refused(*BENT[name])
 
@@ -502,7 +503,7 @@ def _by_mail(case: Case) -> None:
     case.wanted = Identity("https://issuer.example", "bob@example.org")
 
 
-@pytest.mark.parametrize("name", GOOD)
+@together("name", GOOD)
 def test_certificate_at_the_edge(name: str) -> None:
     case = Case()
     GOOD[name](case)

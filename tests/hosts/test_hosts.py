@@ -16,6 +16,7 @@ import pytest
 from tests.architecture.test_edges import MODULES_NOT_EVERYWHERE, NOT_EVERYWHERE
 from tests.conftest import Judge
 from tests.hosts import lesser
+from tests.support.compiled import compiled
 from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit, pinned, read_tree, text
 from verifier import _compat
 from verifier.core.pipeline import Job
@@ -34,7 +35,9 @@ FILES = {
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a kit with names that few consoles can show."""
-    return make_kit(tmp_path_factory.mktemp("hosts"), FILES, ("tools/run",))
+    made = make_kit(tmp_path_factory.mktemp("hosts"), FILES, ("tools/run",))
+    made.pyz.write_bytes(compiled(made.pyz.read_bytes()))
+    return made
 
 
 def extracted(kit: Made, target: Path) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Judge
+from tests.support.compiled import compiled
 from tests.support.making import ROOT_FILE, Made, make_kit, read_tree, text
 from verifier.core.errors import ExitStatus
 
@@ -43,7 +44,9 @@ def open_place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def kit(open_place: Path) -> Made:
     """Return a sealed kit with names that few locales can show."""
-    return make_kit(open_place / "hosts", FILES, ("tools/run",))
+    made = make_kit(open_place / "hosts", FILES, ("tools/run",))
+    made.pyz.write_bytes(compiled(made.pyz.read_bytes()))
+    return made
 
 
 def verifier(

@@ -7,6 +7,7 @@ final newline, template syntax, equal base names, tildes, spaces, files without 
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -63,29 +64,19 @@ AWKWARD = {
     "empty/1": b"",
     "tars/inner.tar.zst": zstandard.ZstdCompressor().compress(text(4000)),
 }
-SIZES: tuple[int, ...] = (
-    0,
-    1,
-    511,
-    512,
-    513,
-    MIB - 1,
-    MIB,
-    FRAME,
-    FRAME + 1,
-    2 * FRAME - 1,
-    2 * FRAME,
-)
-SIZES += (2 * FRAME + 1,)
+SIZES = (0, 1, 511, 512, 513, MIB - 1, MIB, FRAME, FRAME + 1, 2 * FRAME)
 LENGTHS = (99, 100, 101, 155, 156, 255)
 EXECUTABLE = ("same/a/config.json", "empty/1", "names/-n", "sizes/text 4194305", "sizes/noise 513")
 
 
+@functools.cache
 def _files() -> dict[str, bytes]:
     files = dict(AWKWARD)
     for size in SIZES:
         files[f"sizes/text {size}"] = text(size, size)
         files[f"sizes/noise {size}"] = noise(size, size)
+    files[f"sizes/text {2 * FRAME - 1}"] = text(2 * FRAME - 1)
+    files[f"sizes/noise {2 * FRAME + 1}"] = noise(2 * FRAME + 1)
     for length in LENGTHS:
         files["lengths/" + "n" * (length - 8)] = b"the whole path has %d bytes" % length
         files["lengths/" + "d" * 155 + "/" + "n" * (length - 1) + "x"] = b"a name of %d" % length

@@ -51,7 +51,15 @@ while True:
         os.dup2(given[number], number)
     for number in given:
         os.close(number)
-    words, environment = json.loads(data)
+    words, environment, closed = json.loads(data)
+    for number in closed:
+        os.close(number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):  # as Python does when it starts
+        was = getattr(sys, name)
+        how = {"encoding": was.encoding, "errors": was.errors, "closefd": False}
+        how["buffering"] = 1 if number == 2 else -1
+        new = None if number in closed else open(number, "w" if number else "r", **how)
+        setattr(sys, name, new)
     for name in list(os.environ):
         del os.environ[name]
     os.environ.update(environment)
@@ -108,6 +116,9 @@ class Warm:
         *,
         piped: bytes | None = None,
         stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        closed: Sequence[int] = (),
         cwd: str | Path = ".",
         env: Mapping[str, str] | None = None,
         timeout: float = 120,
@@ -117,9 +128,12 @@ class Warm:
         Args:
             piped: What standard input is a pipe of.
             stdin: What it is else; by default there is nothing.
+            stdout: What it is, and nothing is returned; so with `stderr`.
+            closed: Streams that it does not have, by their numbers.
             env: All of its environment; by default ours.
         """
-        asked = json.dumps([list(map(str, words)), dict(os.environ if env is None else env)])
+        environment = dict(os.environ if env is None else env)
+        asked = json.dumps([list(map(str, words)), environment, list(closed)])
         with (
             tempfile.TemporaryFile() as out,
             tempfile.TemporaryFile() as err,
@@ -133,7 +147,11 @@ class Warm:
                 given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin)
             with self._lock:
                 self._here.settimeout(timeout)
-                numbers = [given, out.fileno(), err.fileno(), place]
+                said = [
+                    file.fileno() if number is None else number
+                    for file, number in ((out, stdout), (err, stderr))
+                ]
+                numbers = [given, *said, place]
                 socket.send_fds(self._here, [asked.encode()], numbers)
                 os.close(given)  # a program that goes away must be seen
                 status, seconds = json.loads(self._here.recv(100))

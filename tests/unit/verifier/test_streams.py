@@ -1,40 +1,40 @@
-"""Both programs with streams that fail: no traceback, no wrong verdict, one sentence."""
+"""Both programs with streams that fail: no traceback, no wrong verdict, one sentence.
+
+Most are forked, which leaves out how Python itself starts with such streams; the first of each
+program are started.
+"""
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.compiled import write_kit_verify
+from tests.support.compiled import kit_verify, write_kit_verify
 from tests.support.making import REPOSITORY, ROOT_FILE, Made, make_kit
+from tests.support.program import apart
+from tests.support.warm import warm
 
 FULL = Path("/dev/full")
-KIT_VERIFY = (sys.executable, "-I", "PYZ")
-OFFLINE_KIT = (sys.executable, "-c", "from kit.cli import main; main()")
+KIT_VERIFY, OFFLINE_KIT = "kit-verify", "offline-kit"
 LOST = "error[output-lost]: standard output: No space left on device\n  fix: "
 
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="not run: this host has no /dev/full")
 
 
-@functools.cache
-def kept() -> tempfile.TemporaryDirectory[str]:
-    """Return where the verifier is that KIT_VERIFY starts."""
-    directory = tempfile.TemporaryDirectory(prefix="kit-verify-")
-    write_kit_verify(Path(directory.name))
-    return directory
-
-
-def starting(program: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a program with the path of the verifier where it says PYZ."""
-    return tuple(f"{kept().name}/kit-verify.pyz" if word == "PYZ" else word for word in program)
+@pytest.fixture(scope="module")
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[str, ...]]:
+    """Return what starts each program."""
+    pyz = write_kit_verify(tmp_path_factory.mktemp("tools"))
+    return {
+        KIT_VERIFY: (sys.executable, "-I", os.fspath(pyz)),
+        OFFLINE_KIT: (sys.executable, "-c", "from kit.cli import main; main()"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -45,27 +45,38 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def run(
-    program: tuple[str, ...], *words: str | Path, out: Path | None = None, err: Path | None = None
+    program: str,
+    *words: str | Path,
+    out: int | None = None,
+    err: int | None = None,
+    closed: Sequence[int] = (),
+    place: Path | int = REPOSITORY,
 ) -> tuple[int, str, str]:
-    """Run a program with its streams on files; return its status and what came through pipes."""
-    streams = {"stdout": out, "stderr": err}
-    opened = {name: path.open("wb") for name, path in streams.items() if path}
-    try:
-        done = subprocess.run(
-            [*starting(program), *words],
-            stdout=opened.get("stdout", subprocess.PIPE),
-            stderr=opened.get("stderr", subprocess.PIPE),
-            cwd=REPOSITORY,
-            check=False,
-            text=True,
-        )
-    finally:
-        for stream in opened.values():
-            stream.close()
-    return done.returncode, done.stdout or "", done.stderr or ""
+    """Fork a program with streams of its own; return its status and what it said on the others."""
+    if program == KIT_VERIFY:
+        where = f"/proc/self/fd/{place}" if isinstance(place, int) else place
+        made = warm(kit_verify()).run(words, stdout=out, stderr=err, closed=closed, cwd=where)
+        return made.returncode, made.stdout.decode(), made.stderr.decode()
+
+    def streams() -> None:
+        for number, given in ((1, out), (2, err)):
+            if given is not None:
+                os.dup2(given, number)
+        for number in closed:
+            os.close(number)
+
+    done = apart([*map(str, words)], place, int, streams)
+    return done.returncode, done.stdout, done.stderr
 
 
-SAYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+@pytest.fixture
+def full() -> Iterator[int]:
+    """Return a descriptor that takes nothing."""
+    with FULL.open("wb") as stream:
+        yield stream.fileno()
+
+
+SAYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "a verdict": (KIT_VERIFY, ("KIT", "--root", "ROOT")),
     "a verdict in JSON": (KIT_VERIFY, ("KIT", "--root", "ROOT", "--json")),
     "no verdict": (KIT_VERIFY, ("KIT",)),
@@ -94,64 +105,70 @@ def names(kit: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
 
 @pytest.mark.parametrize(("program", "words"), SAYS.values(), ids=SAYS.keys())
 def test_output_on_a_full_disk_is_undecided(
-    names: dict[str, str], program: tuple[str, ...], words: tuple[str, ...]
+    names: dict[str, str], full: int, program: str, words: tuple[str, ...]
 ) -> None:
     given = [names.get(word, word) for word in words]
-    status, _, complaint = run(program, *given, out=FULL)
+    status, _, complaint = run(program, *given, out=full)
     assert status == 3
     assert complaint.startswith(LOST)
     assert complaint.count("\n") == 2
 
 
-A_FEW = [SAYS[name] for name in ("a verdict", "help", "help of the other")]
-
-
-@pytest.mark.parametrize(("program", "words"), A_FEW)
-def test_nobody_can_be_told_that_nobody_can_be_told(
-    names: dict[str, str], program: tuple[str, ...], words: tuple[str, ...]
-) -> None:
-    given = [names.get(word, word) for word in words]
-    assert run(program, *given, out=FULL, err=FULL)[0] == 3
-    assert closed(program, ">&- 2>&-", *given) == (3, b"")
-
-
-def test_full_standard_error_changes_nothing(kit: Made) -> None:
-    """A note or a message that is lost is not the verdict."""
-    good = (kit.path, "--root", ROOT_FILE)
-    assert run(KIT_VERIFY, *good, err=FULL)[:2] == run(KIT_VERIFY, *good)[:2]
-    assert run(KIT_VERIFY, kit.path, "--expect", "!", err=FULL)[0] == 2
-    assert run(KIT_VERIFY, "--nonsense", err=FULL)[0] == 2
-    assert run(OFFLINE_KIT, "--nonsense", err=FULL)[0] == 2
-    assert run(OFFLINE_KIT, "build", "gone.toml", err=FULL)[0] == 2
-
-
-def closed(program: tuple[str, ...], which: str, *words: str) -> tuple[int, bytes]:
-    """Run a program with streams closed; return its status and what it said on the others."""
-    line = ["sh", "-c", f'exec "$@" {which}', "sh", *starting(program), *words]
+def started(program: Sequence[str], which: str, *words: str) -> tuple[int, bytes]:
+    """Start a program with streams as a shell says it; return its status and what it said."""
+    line = ["sh", "-c", f'exec "$@" {which}', "sh", *program, *words]
     done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
+A_FEW = [SAYS[name] for name in ("a verdict", "help of the other")]
+
+
+@pytest.mark.parametrize("which", [">/dev/full 2>&1", ">&- 2>&-"])
+@pytest.mark.parametrize(("program", "words"), A_FEW)
+def test_nobody_can_be_told_that_nobody_can_be_told(
+    names: dict[str, str],
+    starting: Mapping[str, tuple[str, ...]],
+    program: str,
+    words: tuple[str, ...],
+    which: str,
+) -> None:
+    given = [names.get(word, word) for word in words]
+    assert started(starting[program], which, *given) == (3, b"")
+
+
+def test_full_standard_error_changes_nothing(kit: Made, full: int) -> None:
+    """A note or a message that is lost is not the verdict."""
+    good = (kit.path, "--root", ROOT_FILE)
+    assert run(KIT_VERIFY, *good, err=full)[:2] == run(KIT_VERIFY, *good)[:2]
+    assert run(KIT_VERIFY, kit.path, "--expect", "!", err=full)[0] == 2
+    assert run(KIT_VERIFY, "--nonsense", err=full)[0] == 2
+    assert run(OFFLINE_KIT, "--nonsense", err=full)[0] == 2
+    assert run(OFFLINE_KIT, "build", "gone.toml", err=full)[0] == 2
+
+
 @pytest.mark.parametrize(("program", "words"), SAYS.values(), ids=SAYS.keys())
 def test_closed_output_is_undecided(
-    names: dict[str, str], program: tuple[str, ...], words: tuple[str, ...]
+    names: dict[str, str], program: str, words: tuple[str, ...]
 ) -> None:
     """It was 0: a report that nobody could read."""
     given = [names.get(word, word) for word in words]
-    status, said = closed(program, ">&-", *given)
-    assert (status, said.startswith(b"error[output-lost]: standard output: is closed")) == (3, True)
+    status, _, said = run(program, *given, closed=[1])
+    assert (status, said.startswith("error[output-lost]: standard output: is closed")) == (3, True)
 
 
 def test_closed_standard_error_changes_nothing(kit: Made) -> None:
     path, root = os.fspath(kit.path), os.fspath(ROOT_FILE)
     for words, expected in (((path, "--root", root), 0), ((path,), 3), (("--nonsense",), 2)):
-        assert closed(KIT_VERIFY, "2>&-", *words)[0] == expected
+        assert run(KIT_VERIFY, *words, closed=[2])[0] == expected
 
 
-def test_no_file_of_ours_gets_the_number_of_a_closed_stream(kit: Made, tmp_path: Path) -> None:
+def test_no_file_of_ours_gets_the_number_of_a_closed_stream(
+    kit: Made, tmp_path: Path, starting: Mapping[str, tuple[str, ...]]
+) -> None:
     """What writes to standard error without asking would write into a member."""
-    status, _ = closed(
-        KIT_VERIFY,
+    status, _ = started(
+        starting[KIT_VERIFY],
         "2>&- <&-",
         *(os.fspath(kit.path), "--root", os.fspath(ROOT_FILE)),
         *("--extract", os.fspath(tmp_path / "new"), "--quiet"),
@@ -159,12 +176,12 @@ def test_no_file_of_ours_gets_the_number_of_a_closed_stream(kit: Made, tmp_path:
     assert status == 0
     taken = "import os; from verifier._compat import occupy_standard_descriptors as occupy; "
     taken += "occupy(); print(os.open('/dev/null', os.O_RDONLY))"
-    assert closed((sys.executable, "-c", taken), "2>&- <&-") == (0, b"3\n")
+    assert started((sys.executable, "-c", taken), "2>&- <&-") == (0, b"3\n")
 
 
 # --- where a program stands ----------------------------------------------------------------------
 
-GONE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int, str]] = {
+GONE: Mapping[str, tuple[str, tuple[str, ...], int, str]] = {
     "a verdict": (KIT_VERIFY, ("KIT", "--root", "ROOT"), 0, "VERIFIED"),
     "a relative kit": (KIT_VERIFY, ("kit", "--root", "ROOT"), 3, "UNDECIDED: kit-unreadable"),
     "a relative target": (
@@ -192,31 +209,47 @@ GONE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int, str]] = {
 def test_a_working_directory_that_has_gone_is_no_traceback(
     names: dict[str, str],
     tmp_path: Path,
-    program: tuple[str, ...],
+    program: str,
     words: tuple[str, ...],
     status: int,
     said: str,
 ) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    given = [names.get(word, word) for word in words]
+    place = os.open(gone, os.O_RDONLY)
+    gone.rmdir()
+    try:
+        ended, out, err = run(program, *(names.get(word, word) for word in words), place=place)
+    finally:
+        os.close(place)
+    assert "Traceback" not in err
+    assert (ended, said in out + err) == (status, True), out + err
+
+
+@pytest.mark.parametrize("program", [KIT_VERIFY, OFFLINE_KIT])
+def test_a_program_starts_where_nothing_is_any_more(
+    names: dict[str, str], tmp_path: Path, starting: Mapping[str, tuple[str, ...]], program: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
     line = ["sh", "-c", 'cd "$1"; rmdir "$1"; shift; exec "$@"', "sh", os.fspath(gone)]
     done = subprocess.run(
-        [*line, *starting(program), *given],
+        [*line, *starting[program], "verify", names["KIT"], "--root", names["ROOT"]],
         env={"PYTHONPATH": os.fspath(REPOSITORY), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "Traceback" not in done.stderr
-    assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done
+    assert (done.returncode, done.stdout[:8], done.stderr) == (0, "VERIFIED", "")
 
 
-NO_THREADS = """
-import threading
-def refuse(self): raise RuntimeError("can't start new thread")
-threading.Thread.start = refuse
-"""
+def no_threads() -> None:
+    """Have this process start none."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threading.Thread.start = refuse  # type: ignore[method-assign, assignment]
 
 
 def test_a_host_that_starts_no_thread_still_builds_and_proves(tmp_path: Path) -> None:
@@ -229,17 +262,12 @@ def test_a_host_that_starts_no_thread_still_builds_and_proves(tmp_path: Path) ->
         'id = "all"\nversion = "1"\npath = "all"\nlands = "/opt"\n'
         '[[component.source]]\ndir = "sources"\n'
     )
-    build = f"{NO_THREADS}\nfrom kit.cli import main\nmain()"
-    status, said, complaint = run(
-        (sys.executable, "-c", build),
-        *("build", tmp_path / "kit.toml", "--root", ROOT_FILE, "--out", tmp_path, "--jobs", "4"),
-    )
-    assert (status, complaint) == (0, ""), said
-    verify = f"{NO_THREADS}\nfrom verifier.cli import entry\nentry()"
-    status, said, complaint = run(
-        (sys.executable, "-c", verify), tmp_path / "demo-1.0/demo-1.0.tar.zst", "--root", ROOT_FILE
-    )
-    assert (status, "threshold-not-met" in said) == (4, True)
+    words = ["build", "kit.toml", "--root", os.fspath(ROOT_FILE), "--out", ".", "--jobs", "4"]
+    done = apart(words, tmp_path, no_threads)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    words = ["verify", "demo-1.0/demo-1.0.tar.zst", "--root", os.fspath(ROOT_FILE)]
+    done = apart(words, tmp_path, no_threads)
+    assert (done.returncode, "threshold-not-met" in done.stdout) == (4, True)
 
 
 @pytest.mark.parametrize(
@@ -247,19 +275,12 @@ def test_a_host_that_starts_no_thread_still_builds_and_proves(tmp_path: Path) ->
     [(KIT_VERIFY, ("list", "KIT", "--root", "ROOT")), (OFFLINE_KIT, ("--help",))],
 )
 def test_reader_that_goes_away_hears_nothing(
-    names: dict[str, str], program: tuple[str, ...], words: tuple[str, ...]
+    names: dict[str, str], program: str, words: tuple[str, ...]
 ) -> None:
     given = [names.get(word, word) for word in words]
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "wb") as stream:
-        done = subprocess.run(
-            [*starting(program), *given],
-            stdout=stream,
-            stderr=subprocess.PIPE,
-            cwd=REPOSITORY,
-            check=False,
-            restore_signals=False,
-            preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN) and None,
-        )
-    assert (done.returncode, done.stderr) == (3, b"")
+    try:
+        assert run(program, *given, out=writing) == (3, "", "")
+    finally:
+        os.close(writing)
