@@ -102,6 +102,14 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     make_project(made[STAGES[0]])
     (top / "elsewhere").write_bytes(b"of somebody else\n" * 100_000)
     _make_fetching(made[FETCHING[0]], top / "elsewhere")
+    for task in ("build", FETCHING[-1]):  # once here: what a release imports is there in each fork
+        loading = top / "loading" / task
+        shutil.copytree(made[STAGES[0] if task in STAGES else FETCHING[0]], loading)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(loading)
+            patch.setenv("OFFLINE_KIT_STORE", "")  # both are changed for good
+            patch.delenv("SOURCE_DATE_EPOCH", raising=False)
+            _release(loading, int, "--until", _stage(task))()
 
     def make(task: str) -> Path:
         if task not in made:

@@ -51,6 +51,8 @@ def apart(
         streams: Called then: closes streams, or puts others there.
         environment: What it has beside the path and the locale.
     """
+    with contextlib.suppress(KeyError, IndexError):
+        cli._program().commands[words[0]]  # made here once, and not in each fork
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
 
         def work() -> None:
