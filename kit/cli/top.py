@@ -6,6 +6,7 @@ A spec, a root and a signer each need libraries that take longer to load than mo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -78,7 +79,6 @@ class _Commands(MutableMapping[str, Any]):
 
     def __init__(self) -> None:
         self._more: dict[str, Any] = {}
-        self._loaded: set[str] = set()
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -100,9 +100,8 @@ class _Commands(MutableMapping[str, Any]):
 
         group = typer.main.get_command(app)
         assert isinstance(group, Top)
-        self._loaded.update(modules)  # groups of others are there too, and still empty
         for name, (module, _) in COMMANDS.items():
-            if module in self._loaded:
+            if f"kit.cli.{module}" in sys.modules:  # groups of others are there too, still empty
                 self._made[name] = group.loaded[name]
 
     def __setitem__(self, name: str, command: Any) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import SourceChanged, show
+from kit.sbom.errors import SbomScanFailed
 from kit.sbom.scan import Written, find_syft, link_or_copy, read_written, run_syft
 from kit.sources.packed import FILE, Packed, Rendered
 from verifier.evidence.sbom import objects, text
@@ -23,6 +24,7 @@ _NOTHING = {
     "licenseConcluded": "NOASSERTION",
     "licenseInfoInFiles": ["NOASSERTION"],
 }
+_UNSEEN = frozenset({"dev", "proc", "run", "sys"})  # at the top of the file system
 
 
 def scan_tree(
@@ -42,7 +44,7 @@ def scan_tree(
         SourceChanged: A file is not what it was when it was hashed.
     """
     program = find_syft()
-    with tempfile.TemporaryDirectory(prefix="offline-kit-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="offline-kit-", dir=_in_sight(name)) as scratch:
         place = Path(scratch) / "tree"
         place.mkdir()
         for inside, (file, _) in files.items():
@@ -55,6 +57,19 @@ def scan_tree(
         arguments = [f"dir:{place}", "--base-path", str(place), "--source-version", version]
         written = read_written(run_syft(program, arguments, name, scratch), name)
     return normalised_tree(written, {path: sha256 for path, (_, sha256) in files.items()}, created)
+
+
+def _in_sight(name: str) -> str:
+    """Return a directory for temporary files that syft does not pass over.
+
+    Below some directories of the system it sees no files, and says nothing of it.
+    """
+    for place in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
+        below = Path(os.path.realpath(place)).parts[1:2]
+        if _UNSEEN.isdisjoint(below) and os.access(place, os.W_OK | os.X_OK):
+            return place
+    why = f"syft sees no files below {', '.join(sorted(_UNSEEN))}: set TMPDIR to another directory"
+    raise SbomScanFailed(why, where=name)
 
 
 def _lay_out(packed: Packed, target: Path) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,14 @@ from hypothesis import strategies as st
 
 from tests.conftest import REQUIRE_JUDGES
 from tests.support import zstdframes
+from tests.support.compiled import compiled
 from tests.support.corpora import corpus
 from tests.support.making import ROOT_FILE, Made, make_kit, noise, read_tree, text
 from tests.support.together import together
 from tests.support.zstdcases import BAD, GOOD, LAX, LENIENT
 from tests.support.zstdframes import RLE, block, features
 from tests.support.zstdlimits import LIMITS
-from tests.support.zstdsamples import compress, mutants, samples
+from tests.support.zstdsamples import SORTS, compress, mutants, sample, samples
 from verifier import decoders
 from verifier.core.limits import BLOCK, MAX_CONTENT
 from verifier.zstd.bits import Corrupt, Doubtful
@@ -167,7 +169,7 @@ LONGER = (-3, 1, 3, 7, 13, 19)  # of these the frames have all that the standard
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", LEVELS)
+@together("level", LEVELS)
 def test_frames_of_every_level(level: int) -> None:
     for name, content in samples(30_000 if level in LONGER else 8_000).items():
         for window_log in (0, 10):
@@ -181,18 +183,27 @@ SIZES = [*range(12), 31, 32, 63, 64, 127, 128, 254, 255, 256, 257, 1000, 1023, 1
 SIZES += [n * 65536 + 256 + d for n in (0, 1) for d in (-1, 0, 1)]  # widths of the content size
 SIZES += [n * BLOCK + d for n in (1, 2) for d in (-1, 0, 1)]
 OFTEN = {65793, BLOCK - 1, *(n for n in SIZES if n > BLOCK + 1)}  # behind the same borders
+FEW = ("prose", "one letter", "noise")  # compressed blocks, those of one byte, and raw ones
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "size",
-    [pytest.param(n, marks=pytest.mark.long) if n in OFTEN else n for n in SIZES],
-)
-def test_frames_of_sizes_around_every_border(size: int) -> None:
-    for name, content in samples(size).items():
+def decoded(size: int, sorts: Iterable[str]) -> None:
+    """Hold frames of contents of one size to their contents."""
+    for name in sorts:
+        content = sample(name, size)
         for options in ({}, {"checksum": False, "sized": False}, {"window_log": 10}):
             frame = compress(content, **options)
             assert plainly(frame, size) == (content, ""), (name, options)
+
+
+@together("size", [n for n in SIZES if n not in OFTEN])
+def test_frames_of_sizes_around_every_border(size: int) -> None:
+    decoded(size, SORTS if size < 2000 else FEW)
+
+
+@pytest.mark.long
+@together("size", [n for n in SIZES if n >= 2000])
+def test_frames_of_all_sorts_around_every_border(size: int) -> None:
+    decoded(size, SORTS)
 
 
 @pytest.mark.slow
@@ -211,7 +222,7 @@ def test_frame_of_the_largest_content(level: int) -> None:
 def test_plain_python_decodes_a_megabyte_a_second(level: int) -> None:
     """Of processor time, so that other work on the machine does not matter much."""
     samples_of_this_python = Path(os.__file__).parent.glob("*.py")
-    content = b"".join(path.read_bytes() for path in sorted(samples_of_this_python))[:MAX_CONTENT]
+    content = b"".join(path.read_bytes() for path in sorted(samples_of_this_python))[:2_000_000]
     frame = compress(content, level)
     before = time.process_time()
     assert plainly(frame, len(content)) == (content, "")
@@ -334,7 +345,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a kit with zstd frames of a big member and of small ones, and with raw frames."""
     files = {f"a/{name}": data for name, data in samples(300_000).items() if name != "noise"}
     files |= {"a/big": text(5_000_000), "a/raw": noise(1_500_000), "a/empty": b""}
-    return make_kit(tmp_path_factory.mktemp("plain"), files)
+    made = make_kit(tmp_path_factory.mktemp("plain"), files)
+    made.pyz.write_bytes(compiled(made.pyz.read_bytes()))
+    return made
 
 
 def run_bare(made: Made, kit: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # works from anywh
 
 import zstandard
 
-from tests.support.zstdsamples import compress, damaged, samples
+from tests.support.zstdsamples import SORTS, compress, damaged, sample
 from verifier.core.codec import check_zstd_frame
 from verifier.core.errors import DecoderMissing, FrameInvalid
 from verifier.core.members import Decoder
@@ -60,17 +60,11 @@ def blocks_of(seed: int) -> tuple[int, bytes]:
     """Return a window byte and damaged blocks."""
     rng = Random(seed)
     size = rng.choice((rng.randrange(1, 300), rng.randrange(300, 4000), 20_000))
-    content = rng.choice(list(pool(size, rng.randrange(20)).values()))
+    content = sample(rng.choice(list(SORTS)), size, rng.randrange(20))
     level = rng.choice((-3, 1, 3, 9, 19))
     frame = compress(content, level, window_log=rng.choice((10, 11, 15)), checksum=False)
     frame = unsized(frame)
     return frame[5], damaged(frame, rng, 6)[6:]
-
-
-@functools.lru_cache(maxsize=256)
-def pool(size: int, seed: int) -> dict[str, bytes]:
-    """Return contents of every sort; made once for a size."""
-    return samples(size, seed)
 
 
 def unsized(frame: bytes) -> bytes:

@@ -26,6 +26,7 @@ from tests.support.auditing import (
     openvex,
     statement,
 )
+from tests.support.together import together
 from verifier.audit.htmlform import MAX_ROWS, audit_html
 from verifier.audit.jsonform import audit_bytes
 from verifier.audit.junit import audit_junit
@@ -146,7 +147,7 @@ def plain(audit: Audit) -> list[tuple[str, tuple[str, ...]]]:
     return shape(audit_html(hostile(audit, lambda text: "word"))).tags
 
 
-@pytest.mark.parametrize("name", PAYLOADS)
+@together("name", PAYLOADS)
 def test_text_in_every_field_stays_text(
     name: str, audit: Audit, plain: list[tuple[str, tuple[str, ...]]]
 ) -> None:
@@ -156,7 +157,7 @@ def test_text_in_every_field_stays_text(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=20))
 def test_any_texts_stay_texts(

@@ -54,8 +54,11 @@ def of_six_frames(level: int) -> bytes:
 
 
 @pytest.mark.parametrize("change", [grow, shrink, flip_the_end, flip_what_was_read])
-@pytest.mark.parametrize("level", [0, 3])
-@pytest.mark.parametrize("frame", [0, 1, 5], ids=["first", "second", "late"])
+@pytest.mark.parametrize(
+    ("level", "frame"),
+    [(level, frame) for level in (0, 3) for frame in (0, 1, 5)],
+    ids=[f"{level}-{frame}" for level in (0, 3) for frame in ("first", "second", "late")],
+)
 def test_kit_that_changes_while_it_is_read(
     tmp_path: Path, change: Change, level: int, frame: int
 ) -> None:
@@ -86,7 +89,7 @@ def test_kit_that_is_bad_and_stays_as_it_is_is_rejected(tmp_path: Path) -> None:
 
 def test_what_was_read_before_it_changed_is_undecided(tmp_path: Path) -> None:
     kit = tmp_path / "kit.tar.zst"
-    kit.write_bytes(assemble(Draft((*OWN, *GROUPS))))
+    kit.write_bytes(of_six_frames(0))
     job = Job(root=pinned(), progress=lambda done, total: flip_what_was_read(kit))
     with pytest.raises(KitChanged):
         prove_file(os.fspath(kit), job, Opened())
@@ -94,7 +97,7 @@ def test_what_was_read_before_it_changed_is_undecided(tmp_path: Path) -> None:
 
 def test_kit_that_is_still_being_copied(tmp_path: Path) -> None:
     kit = tmp_path / "kit.tar.zst"
-    data = assemble(Draft((*OWN, *GROUPS)))
+    data = of_six_frames(0)
     for frame in (0, 1, 4, 8):
         kit.write_bytes(data[: boundaries(data)[frame][0]])
         with pytest.raises(KitTruncated):

@@ -1,4 +1,4 @@
-"""A second of what `make fuzz-evidence` does for two minutes, over the committed corpus."""
+"""A moment of what `make fuzz-evidence` does for two minutes, over the committed corpus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUNDLES = sorted((CORPUS / "evidence").glob("bundle-*"))
 
 
 def test_nothing_but_answers_comes_out() -> None:
-    assert run(1, seed=7) > 50
+    assert run(0.3, seed=7) > 10
 
 
 def test_what_was_learned_still_gets_answers() -> None:

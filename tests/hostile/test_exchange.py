@@ -30,7 +30,7 @@ from verifier.host.directory import TrustDirectory
 from verifier.run import run
 from verifier.show.report import Report
 
-FILES = {**{f"a/{number:03}": text(5000, number) for number in range(150)}, "b/big": text(3 << 20)}
+FILES = {**{f"a/{number:03}": text(5000, number) for number in range(60)}, "b/big": text(1 << 20)}
 DIGEST = hashlib.sha256(ROOT_FILE.read_bytes()).hexdigest()
 STRANGER = 23456
 

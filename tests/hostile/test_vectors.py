@@ -91,18 +91,22 @@ class Vector:
         return value["exitStatus"], value["code"] or ""
 
 
-@pytest.fixture(params=NAMES, scope="module")  # read once, asked in each way
-def vector(request: pytest.FixtureRequest) -> Vector:
-    return Vector(request.param)
-
-
 def shown(report: Report) -> str:
     if report.kit is None:
         return "nothing"
     return "kit" if report.authenticated else "claims"
 
 
-def test_vector_from_a_file(vector: Vector) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_vector(name: str, tmp_path: Path) -> None:
+    vector = Vector(name)
+    from_a_file(vector)
+    from_a_pipe(vector)
+    read_quickly(vector)
+    extracted(vector, tmp_path)
+
+
+def from_a_file(vector: Vector) -> None:
     assert hashlib.sha256(vector.kit).hexdigest() == vector.expected["kitSha256"]
     verdict = vector.judge(workers=2)
     assert (verdict.status, verdict.code) == vector.outcome()
@@ -118,19 +122,19 @@ def test_vector_from_a_file(vector: Vector) -> None:
         }
 
 
-def test_vector_from_a_pipe(vector: Vector) -> None:
+def from_a_pipe(vector: Vector) -> None:
     verdict = vector.judge(pipe=True)
     assert (verdict.status, verdict.code) == vector.outcome("pipe")
 
 
-def test_vector_read_quickly(vector: Vector) -> None:
+def read_quickly(vector: Vector) -> None:
     verdict = vector.judge(quick=True)
     assert (verdict.status, verdict.code) == vector.outcome("quick")
     decodes = any("decode to the index" in line for line in verdict.report.not_checked)
     assert decodes == (verdict.status == 0), "what is not checked is said"
 
 
-def test_vector_extracted(vector: Vector, tmp_path: Path) -> None:
+def extracted(vector: Vector, tmp_path: Path) -> None:
     if vector.expected["code"] == RootInvalid.code:
         with pytest.raises(RootInvalid):
             load_root(str(vector.root_file))
@@ -164,16 +168,16 @@ def test_vector_extracted(vector: Vector, tmp_path: Path) -> None:
 KINDS = [name for name in NAMES if name.startswith("kind_")]
 
 
-@pytest.mark.parametrize("pipe", [False, True])
 @pytest.mark.parametrize("name", KINDS)
-def test_kinds_are_judged_after_the_verdict(name: str, *, pipe: bool) -> None:
+def test_kinds_are_judged_after_the_verdict(name: str) -> None:
     vector = Vector(name)
-    job = Job(root=pinned(), make_decoder=decoder(), workers=2)
-    opened, catching = Opened(), Catching(job, [KindJudge(sha512=True)])
-    prove(MemorySource(vector.kit, sequential=pipe), job, opened)
-    found = catching.judge(opened)
-    assert [fault.code for fault in found] == vector.expected["kinds"], [*map(str, found)]
-    assert all(fault.where.startswith("component 'c'") for fault in found)
+    for pipe in (False, True):
+        job = Job(root=pinned(), make_decoder=decoder(), workers=2)
+        opened, catching = Opened(), Catching(job, [KindJudge(sha512=True)])
+        prove(MemorySource(vector.kit, sequential=pipe), job, opened)
+        found = catching.judge(opened)
+        assert [fault.code for fault in found] == vector.expected["kinds"], [*map(str, found)]
+        assert all(fault.where.startswith("component 'c'") for fault in found)
 
 
 def test_every_code_of_a_kind_has_a_vector() -> None:

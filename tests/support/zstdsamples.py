@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import zstandard
 
 from tests.support.making import noise
 
 
-def samples(size: int, seed: int = 0) -> dict[str, bytes]:
-    """Return contents of every sort, the same ones for a seed."""
-    rng = random.Random(f"{size} {seed}")
+def _prose(size: int, seed: int, rng: random.Random) -> bytes:
     words = [noise(rng.randint(1, 9), n).hex().encode() for n in range(300)]
-    prose = b" ".join(rng.choice(words) for _ in range(size // 2 + 1))
-    records = b"".join(
+    return b" ".join(rng.choices(words, k=size // 3 + 1))
+
+
+def _records(size: int, seed: int, rng: random.Random) -> bytes:
+    return b"".join(
         struct.pack("<IHBxI", n, rng.choice((1, 2, 7)), rng.getrandbits(2), rng.getrandbits(18))
         for n in range(size // 12 + 1)
     )
-    skewed = bytes(rng.choices(range(256), [1.04**-n for n in range(256)], k=size))
-    zebra = noise(400, seed)
-    while len(zebra) < size:
-        at = len(zebra) - rng.randrange(1, 400)
-        zebra += zebra[at : at + rng.randrange(8, 60)] + b"z"
-    fixed = b"".join(noise(30, seed) + rng.randbytes(1) for _ in range(size // 31 + 1))
-    return {
-        "prose": prose[:size],
-        "records": records[:size],
-        "bytes of skewed frequency": skewed,
-        "few of skewed frequency": bytes(rng.choices(range(8), [9, 5, 3, 2, 2, 1, 1, 1], k=size)),
-        "matches between one letter": zebra[:size],
-        "matches at one distance": fixed[:size],
-        "one letter": b"z" * size,
-        "noise": noise(size, seed),
-        "noise and zeros": (noise(size // 3, seed) + bytes(size) + prose)[:size],
-        "repeated far away": (noise(size // 3 + 1, seed) * 3)[:size],
-    }
+
+
+def _zebra(size: int, seed: int, rng: random.Random) -> bytes:
+    made = bytearray(noise(400, seed))
+    while len(made) < size:
+        at = len(made) - rng.randrange(1, 400)
+        made += made[at : at + rng.randrange(8, 60)] + b"z"
+    return bytes(made)
+
+
+def _fixed(size: int, seed: int, rng: random.Random) -> bytes:
+    return b"".join(noise(30, seed) + rng.randbytes(1) for _ in range(size // 31 + 1))
+
+
+SORTS: dict[str, Callable[[int, int, random.Random], bytes]] = {
+    "prose": _prose,
+    "records": _records,
+    "bytes of skewed frequency": lambda size, seed, rng: bytes(
+        rng.choices(range(256), [1.04**-n for n in range(256)], k=size)
+    ),
+    "few of skewed frequency": lambda size, seed, rng: bytes(
+        rng.choices(range(8), [9, 5, 3, 2, 2, 1, 1, 1], k=size)
+    ),
+    "matches between one letter": _zebra,
+    "matches at one distance": _fixed,
+    "one letter": lambda size, seed, rng: b"z" * size,
+    "noise": lambda size, seed, rng: noise(size, seed),
+    "noise and zeros": lambda size, seed, rng: noise(size // 3, seed) + bytes(size),
+    "repeated far away": lambda size, seed, rng: noise(size // 3 + 1, seed) * 3,
+}
+
+
+@functools.lru_cache(maxsize=64)
+def sample(sort: str, size: int, seed: int = 0) -> bytes:
+    """Return a content of one sort, the same one for a seed."""
+    return SORTS[sort](size, seed, random.Random(f"{sort} {size} {seed}"))[:size]
+
+
+def samples(size: int, seed: int = 0) -> dict[str, bytes]:
+    """Return contents of every sort, the same ones for a seed."""
+    return {sort: sample(sort, size, seed) for sort in SORTS}
 
 
 def compress(
@@ -64,7 +89,7 @@ def mutants(seed: int, count: int) -> Iterator[tuple[bytes, int]]:
     rng = random.Random(seed)
     while count:
         size = rng.choice((rng.randrange(1, 200), rng.randrange(200, 3000), 9000))
-        content = rng.choice(list(samples(size, rng.randrange(50)).values()))
+        content = sample(rng.choice(list(SORTS)), size, rng.randrange(50))
         window_log = rng.choice((0, 10, 10, 11))
         level = rng.choice((-3, 1, 3, 9, 19))
         frame = compress(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kit.seal import SEALED_TYPE
+from tests.support.together import together
 from tools import docs
 from tools.console import TOP, PageBroken, commands, has_console, make_host, normalise, run_page
 from verifier import decoders
@@ -229,7 +230,7 @@ def broken_links(name: str, text: str) -> Iterator[str]:
             yield match[1]
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
+@together("name", [*PAGES, *OTHERS])
 def test_links_lead_somewhere(name: str) -> None:
     assert list(broken_links(name, read(name))) == []
 

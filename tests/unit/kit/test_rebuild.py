@@ -82,8 +82,9 @@ def test_the_same_sources_elsewhere_are_identical(kit: Made, spec: KitSpec, work
 @pytest.mark.parametrize("sums", [False, True], ids=["no sums key", "sums key"])
 @pytest.mark.parametrize("store", [False, True], ids=["packed", "stored"])
 def test_signatures_are_taken_from_the_kit(
-    spec: KitSpec, tmp_path: Path, names: tuple[str, ...], sums: bool, store: bool
+    tmp_path: Path, names: tuple[str, ...], sums: bool, store: bool
 ) -> None:
+    spec = make_sources(tmp_path / "in", {"a/first": b"first\n", "big/text": text(MIB)}, ())
     made = build_kit(spec, tmp_path / "out", signers=names, sums=sums, store=store)
     assert rebuild(made.path, spec, Options()).size == made.path.stat().st_size
 

@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zstandard
 
 from kit import cli as kit_cli
 from kit.roots.metadata import build_root
+from tests.support.compiled import kit_verify, write_kit_verify
 from tests.support.making import (
     KEYS,
     REPOSITORY,
@@ -30,6 +30,9 @@ from tests.support.making import (
     make_sources,
     read_tree,
 )
+from tests.support.program import on_a_terminal
+from tests.support.together import together
+from tests.support.warm import warm
 from verifier import cli as verifier_cli
 from verifier.arguments import COMMANDS
 
@@ -42,7 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("cli")
     made = make_kit(directory / "made")
     (directory / "kit").write_bytes(made.path.read_bytes())
-    shutil.copy(made.pyz, directory / "kit-verify.pyz")
+    write_kit_verify(directory)
     one = make_kit(directory / "one", signers=("alice",))
     shutil.copy(one.path, directory / "one signer")
     data = bytearray(made.path.read_bytes())
@@ -166,7 +169,7 @@ STATUSES: dict[str, tuple[Sequence[str], int, str]] = {
 VERDICTS = {2: "USAGE", 3: "UNDECIDED", 4: "REJECTED"}
 
 
-@pytest.mark.parametrize(("words", "status", "code"), STATUSES.values(), ids=STATUSES.keys())
+@together(("words", "status", "code"), STATUSES.values(), ids=STATUSES.keys())
 def test_exit_status_and_code(
     verify: Run, place: Path, words: Sequence[str], status: int, code: str
 ) -> None:
@@ -181,7 +184,7 @@ def test_exit_status_and_code(
     assert sorted(path.name for path in place.iterdir()) == before
 
 
-@pytest.mark.parametrize(
+@together(
     ("words", "status", "code"),
     [row for row in STATUSES.values() if "explain" not in row[0] and "selftest" not in row[0]],
     ids=[name for name, row in STATUSES.items() if row[0][:1] not in (["explain"], ["selftest"])],
@@ -282,11 +285,10 @@ def test_help_names_every_command_and_the_exit_statuses(verify: Run) -> None:
 # --- kit-verify as a program -------------------------------------------------------------------
 
 
-def program(place: Path, *words: str | Path, **more: Any) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-I", place / "kit-verify.pyz", *words]
-    done = subprocess.run(command, cwd=place, capture_output=True, check=False, **more)
-    assert isinstance(done, subprocess.CompletedProcess)
-    return done
+def program(
+    place: Path, *words: str | Path, piped: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return warm(kit_verify()).run(words, cwd=place, piped=piped)
 
 
 def test_the_program_exits_with_what_it_says(place: Path) -> None:
@@ -299,7 +301,7 @@ def test_the_program_exits_with_what_it_says(place: Path) -> None:
 def test_a_pipe_that_ends_early_and_one_that_goes_on(place: Path) -> None:
     data = (place / "kit").read_bytes()
     for piped, status in ((data, 0), (data[:-1], 4), (data[:1000], 4), (data + b"x", 4), (b"", 4)):
-        assert program(place, "-", *PIN, input=piped).returncode == status
+        assert program(place, "-", *PIN, piped=piped).returncode == status
 
 
 def test_a_reader_that_has_seen_enough_is_no_crash(place: Path, tmp_path: Path) -> None:
@@ -338,7 +340,7 @@ def test_a_report_that_nobody_could_read_is_no_verdict(
     assert subprocess.run(shell, cwd=place, check=False).returncode == status
 
 
-def on_a_terminal(command: Sequence[str | Path], cwd: Path) -> tuple[int, bytes]:
+def kit_verify_on_a_terminal(command: Sequence[str | Path], cwd: Path) -> tuple[int, bytes]:
     """Run a command whose messages go to a terminal; return its status and what it showed."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -358,17 +360,16 @@ def on_a_terminal(command: Sequence[str | Path], cwd: Path) -> tuple[int, bytes]
 
 def test_progress_is_for_terminals(place: Path, tmp_path: Path) -> None:
     command: list[str | Path] = [sys.executable, "-I", place / "kit-verify.pyz", "kit", *PIN]
-    status, shown = on_a_terminal(command, place)
+    status, shown = kit_verify_on_a_terminal(command, place)
     assert (status, b"checking 100 %" in shown) == (0, True)
-    assert on_a_terminal([*command, "--quiet"], place) == (0, b"")
+    assert kit_verify_on_a_terminal([*command, "--quiet"], place) == (0, b"")
     assert program(place, "kit", *PIN).stderr == b""
     make_sources(tmp_path)
-    run = "import sys; sys.path.insert(0, sys.argv.pop(1)); from kit.cli import main; main()"
-    command = [sys.executable, "-c", run, REPOSITORY, "build", "kit.toml", "--root", ROOT_FILE]
-    status, shown = on_a_terminal(command, tmp_path)
+    words = ["build", "kit.toml", "--root", os.fspath(ROOT_FILE)]
+    status, shown = on_a_terminal(words, tmp_path, 2, TERM="xterm")
     assert (status, b"building" in shown, b"\x1b[" in shown) == (0, True, True)
     shutil.rmtree(tmp_path / "demo-1.0")
-    assert on_a_terminal([*command, "--json"], tmp_path) == (0, b"")
+    assert on_a_terminal([*words, "--json"], tmp_path, 2, TERM="xterm") == (0, b"")
 
 
 # --- offline-kit -------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.mistaken import furnish
 from tests.support.program import Run
+from tests.support.together import together
 
 SHORT = {
     "SEALED": "out/demo-1.0/demo-1.0.tar.zst",
@@ -62,7 +63,7 @@ def state(place: Path) -> list[tuple[str, int]]:
     return sorted((str(path), path.lstat().st_mtime_ns) for path in place.rglob("*"))
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
+@together("mistake", MISTAKES, ids=[mistake.title for mistake in MISTAKES])
 def test_a_mistake_is_answered(
     offline_kit: Run, place: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pty
 import shutil
 import subprocess
 import sys
@@ -23,8 +22,9 @@ from kit.seal import seal
 from kit.sign import sign
 from kit.signing import load_signer
 from tests.conftest import Judge
-from tests.support.making import KEYS, REPOSITORY, ROOT_FILE, Made, key, make_kit, make_sources
+from tests.support.making import KEYS, ROOT_FILE, Made, key, make_kit, make_sources
 from tests.support.people import sign_root, signed_root
+from tests.support.program import apart, on_a_terminal
 from verifier.core.errors import ExitStatus, KitError
 
 REJECTED, USAGE, UNDECIDED = ExitStatus.REJECTED, ExitStatus.USAGE, ExitStatus.UNDECIDED
@@ -285,43 +285,19 @@ def test_a_note_that_would_be_wrong_has_a_status(kit: Path, offline_kit: Run) ->
     assert err.startswith("error[release-differs]")
 
 
-COMMAND = [sys.executable, "-m", "kit.cli", "release-note"]
-
-
-@pytest.mark.parametrize(
-    "encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.long), "utf-8"]
-)
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_console_without_half_blocks_names_the_other_way(kit: Path, encoding: str) -> None:
-    done = subprocess.run(
-        [*COMMAND, kit],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        check=False,
-    )
-    said = done.stdout.decode(encoding)
+    done = apart(["release-note", str(kit)], kit.parent, encoding=encoding)
     assert done.returncode == 0, done.stderr
-    assert ("--qr FILE.svg" in said) == (encoding != "utf-8")
-    assert ("\u2588" in said) == (encoding == "utf-8")
-    assert "\\u2588" not in said
+    assert ("--qr FILE.svg" in done.stdout) == (encoding != "utf-8")
+    assert ("\u2588" in done.stdout) == (encoding == "utf-8")
+    assert "\\u2588" not in done.stdout
 
 
 def test_code_on_a_terminal_is_dark_on_light(kit: Path) -> None:
     """Whatever colours the terminal has."""
-    master, slave = pty.openpty()
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "LC_ALL": "C.UTF-8"}
-    with subprocess.Popen([*COMMAND, kit], stdin=slave, stdout=slave, env=environment) as process:
-        os.close(slave)
-        printed = b""
-        while True:
-            try:
-                data = os.read(master, 65536)
-            except OSError:  # how Linux says that the other end is closed
-                break
-            if not data:
-                break
-            printed += data
-    os.close(master)
-    assert process.returncode == 0
+    status, printed = on_a_terminal(["release-note", str(kit)], kit.parent, 1)
+    assert status == 0
     coded = [line for line in printed.splitlines() if line.startswith(b"\x1b[30;47m")]
     assert len(coded) > 25
     assert all(line.endswith(b"\x1b[0m") for line in coded)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from kit.cli import app
 from kit.sbom.check import check_sbom
+from tests.support.program import said_by
 from tests.support.sboms import (
     CYCLONEDX,
     DROP,
@@ -253,8 +252,7 @@ def test_faults_beyond_twenty_are_counted() -> None:
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["sbom", "check", *map(str, arguments)])
-    return result.exit_code, result.output
+    return said_by("sbom", "check", *arguments)
 
 
 @pytest.fixture

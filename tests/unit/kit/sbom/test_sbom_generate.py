@@ -17,16 +17,15 @@ from typing import Any
 
 import pytest
 import zstandard
-from typer.testing import CliRunner
 
 from kit.build import Options, build
-from kit.cli import app
 from kit.sbom.check import check_sbom
 from kit.sbom.packages import Package, read_package
 from kit.sources.collect import collect
 from kit.spec import load_spec
 from tests.conftest import Judge
 from tests.support.making import ROOT_FILE
+from tests.support.program import said_by
 from verifier.evidence.sbom import parse_sbom
 from verifier.rootfile import load_root
 
@@ -228,11 +227,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["sbom", *map(str, arguments)], catch_exceptions=True)
-    error = result.exception
-    if error is not None and not isinstance(error, SystemExit):
-        return int(getattr(error, "status", 99)), f"{result.output}{error}"
-    return result.exit_code, result.output
+    return said_by("sbom", *arguments)
 
 
 def written(place: Path) -> dict[str, Any]:

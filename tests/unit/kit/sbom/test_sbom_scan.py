@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,8 @@ def test_syft_looks_into_a_tree(tree: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Each file by its SHA-256, the packages in them, and the same document wherever it is made."""
     if not shutil.which("syft") and not (Path(sysconfig.get_path("scripts")) / "syft").exists():
         pytest.skip("not run: syft is not installed")
+    if os.access("/dev/shm", os.W_OK):  # below /dev syft sees no files, and does not say so
+        monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
     plan = plan_sboms(load_spec(tree))
     (made,) = plan.made
     assert (made.file, made.files, made.packages) == ("sboms/a.spdx.json", 4, 1)
@@ -203,6 +207,14 @@ def test_file_that_changed_while_syft_looked() -> None:
 def written_of_a(sha256: str) -> bytes:
     checksum = {"algorithm": "SHA256", "checksumValue": sha256}
     return written(files=[{"SPDXID": "SPDXRef-File", "fileName": "a", "checksums": [checksum]}])
+
+
+def test_no_place_that_syft_sees(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kit.sbom.scantree.find_syft", lambda: "/bin/false")
+    monkeypatch.setattr("kit.sbom.scantree.os.access", lambda place, mode: False)
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
+    with pytest.raises(SbomScanFailed, match=r"below dev, proc, run, sys: set TMPDIR"):
+        plan_sboms(load_spec(tree))
 
 
 def test_damaged_layout_is_named(tmp_path: Path) -> None:
