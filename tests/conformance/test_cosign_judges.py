@@ -49,13 +49,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Path:
 def test_cosign_agrees(cosign: Path, site: Path, line: str) -> None:
     done = run_line(LINES[line], site, cosign=cosign)
     assert (done.returncode, "Verified OK" in done.stderr) == (0, True), done.stderr
-
-
-@pytest.mark.parametrize("line", ["bundle", "statement by digest"])
-def test_cosign_asks_no_network_with_a_bundle(cosign: Path, site: Path, line: str) -> None:
-    """Where it does ask, it says that it could not: in a namespace of its own nothing answers."""
-    done = run_line(LINES[line], site, cosign=cosign)
-    assert (done.returncode, "TUF" in done.stderr) == (0, False), done.stderr
+    if line in ("bundle", "statement by digest"):
+        # where it asks a network, it says that it could not: in a namespace of its own none answers
+        assert "TUF" not in done.stderr
 
 
 def second_signature(site: Path) -> None:
@@ -73,9 +69,19 @@ REFUSED: dict[str, tuple[list[str], Change]] = {
     "two signatures in a bundle": (["statement by digest"], second_signature),
 }
 CASES = [(line, what) for what, (lines, _) in REFUSED.items() for line in lines]
+SHORT = [  # each line and each change once; together they are long
+    ("signature", "one byte more in the list"),
+    ("bundle", "another key"),
+    ("statement by list", "a signature of something else"),
+    ("statement by digest", "another statement"),
+    ("statement by digest", "two signatures in a bundle"),
+]
 
 
-@pytest.mark.parametrize(("line", "what"), CASES, ids=[f"{a}, {b}" for a, b in CASES])
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [case if case in SHORT else pytest.param(*case, marks=pytest.mark.long) for case in CASES],
+)
 def test_cosign_refuses(cosign: Path, site: Path, tmp_path: Path, line: str, what: str) -> None:
     changed = copy_site(site, tmp_path, REFUSED[what][1])
     done = run_line(LINES[line], changed, cosign=cosign)

@@ -50,15 +50,19 @@ def run(
     )
 
 
-def test_we_open_what_cosign_made(cosign: Path, tmp_path: Path) -> None:
+def test_we_open_what_cosign_made_and_sign_for_a_root(cosign: Path, tmp_path: Path) -> None:
+    """Its keys are P-256: what it made is put into a root and signs a kit's page."""
     done = run(cosign, tmp_path, "generate-key-pair")
     assert done.returncode == 0, done.stderr
-    private = load_private(tmp_path / "cosign.key", lambda name: PASSPHRASE)
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
-    assert public_pem(private.public_key()) == (tmp_path / "cosign.pub").read_text()
-    assert public_pem(load_public(tmp_path / "cosign.pub")) == public_pem(private.public_key())
     with pytest.raises(PassphraseWrong):
         load_private(tmp_path / "cosign.key", lambda name: PASSPHRASE + "!")
+    named = tuf_key(load_public(tmp_path / "cosign.pub"))
+    public = named.keyval["public"]
+    assert public == (tmp_path / "cosign.pub").read_text()
+    targets = {named.keyid: RootKey(named.keyid, "zoe", named.scheme, public)}
+    signer = load_signer(f"zoe={tmp_path}/cosign.key", targets, secrets=lambda name: PASSPHRASE)
+    key = Key(named.keyid, "zoe", P256, public, parse_material("ecdsa", P256, public))
+    assert key.verify(b"pae", signer.sign(b"pae"), low_s=True)
 
 
 OTHERS: dict[str, Callable[[], PrivateKey]] = {
@@ -88,16 +92,6 @@ def test_cosign_opens_what_we_made(cosign: Path, tmp_path: Path, kind: Kind) -> 
     done = run(cosign, tmp_path, "public-key", "--key", made.private_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == made.public_path.read_text().strip()
-    wrong = run(cosign, tmp_path, "public-key", "--key", made.private_path, passphrase="wrong")
-    assert wrong.returncode != 0
-
-
-def test_a_key_of_cosign_signs_for_a_root(cosign: Path, tmp_path: Path) -> None:
-    """Its keys are P-256: what it made is put into a root and signs a kit's page."""
-    run(cosign, tmp_path, "generate-key-pair")
-    named = tuf_key(load_public(tmp_path / "cosign.pub"))
-    public = named.keyval["public"]
-    targets = {named.keyid: RootKey(named.keyid, "zoe", named.scheme, public)}
-    signer = load_signer(f"zoe={tmp_path}/cosign.key", targets, secrets=lambda name: PASSPHRASE)
-    key = Key(named.keyid, "zoe", P256, public, parse_material("ecdsa", P256, public))
-    assert key.verify(b"pae", signer.sign(b"pae"), low_s=True)
+    if kind == KINDS[0]:
+        wrong = run(cosign, tmp_path, "public-key", "--key", made.private_path, passphrase="wrong")
+        assert wrong.returncode != 0

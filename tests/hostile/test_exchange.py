@@ -191,7 +191,7 @@ def test_exchange_at_a_moment(
     assert members(exchange.aside[0]) == {}, "what was written is removed, wherever it is now"
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.long)])
 def test_only_members_with_their_bytes_or_a_refusal_in_a_real_race(
     kit: Made, open_to_all: Path, tmp_path: Path, times: int
 ) -> None:

@@ -28,8 +28,6 @@ OWN = {
     b"kit-verify.pyz": b"tool",
     b"verifier/a.py": b"a",
 }
-SECONDS = 1.0
-
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="not run: this host has no fork")
 
 
@@ -77,20 +75,23 @@ def contents(collected: Collected) -> Iterator[bytes]:
         yield bytes(buffer[:-1])
 
 
+@pytest.mark.parametrize("seconds", [0.3, pytest.param(3, marks=pytest.mark.long)])
 @pytest.mark.parametrize("level", ["src/a/in", "src/a/in/3"])
-def test_what_a_link_leads_to_is_never_carried(spec: KitSpec, tmp_path: Path, level: str) -> None:
+def test_what_a_link_leads_to_is_never_carried(
+    spec: KitSpec, tmp_path: Path, level: str, seconds: float
+) -> None:
     private = tmp_path / "private" / level.removeprefix("src/a/in").lstrip("/")
     carried, refused = 0, 0
     with exchanging(spec.base / level, private):
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or not refused:
             try:
                 for data in contents(collect(spec)):
                     assert data == b"public"
                     carried += 1
             except (SourceChanged, SourceMissing, SourceUnsupported):
                 refused += 1
-    assert refused, "nothing was exchanged while it was looked at"
+    assert carried, "nothing was carried beside what was refused"
 
 
 def test_what_is_exchanged_after_the_walk_is_refused(spec: KitSpec, tmp_path: Path) -> None:
