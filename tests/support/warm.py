@@ -71,7 +71,7 @@ while True:
     for number in given:
         os.close(number)
     words, environment, closed, has_terminal = json.loads(data)
-    if has_terminal:
+    if has_terminal:  # of its own: keys that end a program reach it
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in closed:
@@ -193,7 +193,7 @@ class Warm:
         """Start it, as `subprocess.Popen` does; what it says goes nowhere but where one says.
 
         Args:
-            terminal: What all its streams are; it is the terminal of a session of its own.
+            terminal: What all its streams are; nobody else is at it.
         """
         environment = dict(os.environ if env is None else env)
         asked = json.dumps([list(map(str, words)), environment, [], terminal is not None])
