@@ -6,7 +6,6 @@ from collections import Counter
 
 from tests.hostile.fuzz_decoders import decoders, one
 
-
 RUNS = 150
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.hostile.bundle_fuzz import one
 from tests.support.bundlebends import WISHES, every_bend
 
-
 SHARE, LEAST = 61, 300  # one change in so many, and how many these are at least
 
 
