@@ -165,10 +165,12 @@ def write_page(descriptor: int, page: bytes) -> tuple[int, int]:
         raise ValueError(f"the page has {size} bytes, not {len(page)}")
     header = bytes(old[17 : 17 + 512])  # behind the frame header and that of the first block
     new = b"".join(map(bytes, raw_parts(memoryview(header + page))))
-    changed = [at for at in range(len(new)) if new[at] != old[at]]
-    if not changed:
+    # as numbers, since a page has a mebibyte, and to look at one by one takes a tenth of a second
+    difference = int.from_bytes(new, "big") ^ int.from_bytes(old, "big")
+    if not difference:
         return 0, 0
-    first, last = changed[0], changed[-1] + 1
+    first = len(new) - (difference.bit_length() + 7) // 8
+    last = len(new) - ((difference & -difference).bit_length() - 1) // 8
     write_parts(descriptor, [new[first:last]], first)
     return first, last - first
 

@@ -73,7 +73,7 @@ class Uv:
             raise ToolMissing("uv is not installed: pip install 'offline-kit[wheels]'")
         try:
             done = subprocess.run(
-                [self._program, *arguments],
+                [self._program, "--no-python-downloads", *arguments],  # nor asks where they are
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=_SECONDS,

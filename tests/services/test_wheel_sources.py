@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -63,6 +65,7 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Web]:
         monkeypatch.setenv("UV_DEFAULT_INDEX", address)
         monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
         monkeypatch.setenv("UV_NO_CONFIG", "1")
+        monkeypatch.setenv("PATH", os.defpath)  # uv asks every Python there what it is
         yield running
 
 
@@ -102,6 +105,22 @@ def test_another_platform_has_other_needs(index: Web, tmp_path: Path) -> None:
         "color-1.0-py2.py3-none-any.whl",
         "fast-1.0-cp311-cp311-win_amd64.whl",
     }
+
+
+def test_nobody_but_the_index_is_asked(
+    index: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Python 3.9 here uv would look for one of its own to download."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("UV_HTTP_TIMEOUT", "2")
+        monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+        assert carried(run(tmp_path / "h", source("app<2")))
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 def test_pip_installs_from_the_directory_alone(index: Web, tmp_path: Path) -> None:

@@ -112,12 +112,17 @@ def web() -> Iterator[Web]:
             path = self.path.partition("?")[0]
             running.asked.append(Asked(self.command, self.path, dict(self.headers)))
             # a body that an answer does not read would be taken for the next request
-            body, connection = self.headers.get("Content-Length") or "0", self.rfile
-            self.rfile = io.BytesIO(connection.read(int(body)))
+            body, streams = self.headers.get("Content-Length") or "0", (self.rfile, self.wfile)
+            self.rfile = io.BytesIO(self.rfile.read(int(body)))
             try:
                 running.routes.get(path, status(404))(self)
             finally:
-                self.rfile = connection
+                self.rfile, self.wfile = streams
+
+        def end_headers(self) -> None:
+            super().end_headers()
+            if self.command == "HEAD":  # a body would be taken for the next answer
+                self.wfile = io.BytesIO()
 
         do_GET = do_HEAD = do_PUT = do_POST = _any
 

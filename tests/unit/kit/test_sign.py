@@ -56,7 +56,9 @@ def verdict(path: Path) -> str:
 
 def differences(one: bytes, other: bytes) -> list[int]:
     assert len(one) == len(other)
-    return [at for at in range(len(one)) if one[at] != other[at]]
+    blocks = [range(at, min(at + 4096, len(one))) for at in range(0, len(one), 4096)]
+    odd = [each for each in blocks if one[each.start : each.stop] != other[each.start : each.stop]]
+    return [at for each in odd for at in each if one[at] != other[at]]
 
 
 def test_each_signer_changes_a_few_hundred_bytes_of_the_page(kit: Path) -> None:
@@ -339,6 +341,22 @@ def test_seal_puts_a_torn_page_right_too(unsigned: Made, tmp_path: Path) -> None
     backup_of(path).write_bytes(old[: 17 + 512 + 65536])
     assert seal(path).signers == ("alice", "bob")
     assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize("places", [(0,), (65535,), (7,), (100, 101), (0, 65535), ()], ids=str)
+def test_nothing_is_written_but_from_the_first_to_the_last_byte_that_differs(
+    kit: Path, places: tuple[int, ...]
+) -> None:
+    before = kit.read_bytes()
+    page = bytearray(before[17 + 512 :][:65536])
+    for place in places:
+        page[place] ^= 0x80
+    with open(kit, "r+b") as file:
+        first, length = write_page(file.fileno(), bytes(page))
+    after = kit.read_bytes()
+    differ = differences(before, after)
+    assert len(differ) == len(places)
+    assert (first, first + length) == ((differ[0], differ[-1] + 1) if differ else (0, 0))
 
 
 def test_a_page_of_another_size_is_a_bug_of_the_caller(kit: Path) -> None:

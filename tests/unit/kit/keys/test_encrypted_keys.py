@@ -169,7 +169,7 @@ def test_a_key_without_a_passphrase_asks_nobody(tmp_path: Path) -> None:
     assert load_private(KEYS / "alice.pem", nobody)
 
 
-@pytest.mark.parametrize("cost", [1 << 15, 1 << 17])
+@pytest.mark.parametrize("cost", [pytest.param(1 << 15, marks=pytest.mark.long), 1 << 17])
 def test_the_other_costs_of_cosign_open_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cost: int
 ) -> None:
