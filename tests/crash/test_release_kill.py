@@ -8,8 +8,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,6 @@ import pytest
 from kit.pipeline.state import BEGUN, DONE, Entry, State
 from tests.support import killing
 from tests.support.killing import WRITING, Point, ended, fork
-from tests.support.making import REPOSITORY
 from tests.support.pipelines import RELEASE, SPEC, make_project, tree, without
 from tests.support.program import quiet_run
 
@@ -105,6 +102,14 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     make_project(made[STAGES[0]])
     (top / "elsewhere").write_bytes(b"of somebody else\n" * 100_000)
     _make_fetching(made[FETCHING[0]], top / "elsewhere")
+    for task in ("build", FETCHING[-1]):  # once here: what a release imports is there in each fork
+        loading = top / "loading" / task
+        shutil.copytree(made[STAGES[0] if task in STAGES else FETCHING[0]], loading)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(loading)
+            patch.setenv("OFFLINE_KIT_STORE", "")  # both are changed for good
+            patch.delenv("SOURCE_DATE_EPOCH", raising=False)
+            _release(loading, int, "--until", _stage(task))()
 
     def make(task: str) -> Path:
         if task not in made:
@@ -175,25 +180,22 @@ def test_killed_at_every_call_of_a_stage(
 # --- what it has started ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["steps", "test"])
-def test_a_killed_release_takes_its_command_with_it(tmp_path: Path, stage: str) -> None:
+@pytest.mark.parametrize("task", ["steps export", "test"])
+def test_a_killed_release_takes_its_command_with_it(
+    task: str, ready: Callable[[str], Path], tmp_path: Path
+) -> None:
     """Else a second one would work beside it, on the same files."""
     top = tmp_path / "project"
-    make_project(top)
+    shutil.copytree(ready(task), top)
     slow = "import pathlib, time, os; pathlib.Path('pid').write_text(str(os.getpid())); "
     slow += "time.sleep(60); "
     text = (top / "offline-kit.toml").read_text()
-    old = "import shutil" if stage == "steps" else "import pathlib;"
+    old = "import pathlib;" if task == "test" else "import shutil"
     (top / "offline-kit.toml").write_text(text.replace(old, slow + old, 1))
-    if stage == "test":
-        assert ended(fork(_release(top, int, "--only", "steps"))) == 0
-    words = [sys.executable, "-m", "kit.cli", "release"]
-    environment = {**os.environ, "PYTHONPATH": os.fspath(REPOSITORY)}
-    with open(tmp_path / "said", "wb") as said:
-        process = subprocess.Popen(words, cwd=top, stdout=said, stderr=said, env=environment)
+    child = fork(_release(top))
     pid = _wait_for(top / "pid")
-    process.kill()
-    process.wait()
+    os.kill(child, signal.SIGKILL)
+    ended(child)
     for _ in range(500):
         if not _lives(pid):
             break

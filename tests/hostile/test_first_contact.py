@@ -264,7 +264,8 @@ def strange_names(medium: Medium) -> Medium:
     ],
 )
 def test_any_console_encoding_will_do(strange_names: Medium, locale: str, utf8: str) -> None:
-    for command in (["list"], ["verify"], ["verify", "--json"], ["inspect"]):
+    more = [["verify", "--json"], ["inspect"]] if locale == "C" else []
+    for command in (["list"], ["verify"], *more):
         done = strange_names.run(
             "kit-verify.pyz",
             *command,

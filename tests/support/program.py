@@ -55,6 +55,8 @@ def apart(
         encoding: What its streams are for, as a locale or ``PYTHONIOENCODING`` says.
         environment: What it has beside the path and the locale.
     """
+    with contextlib.suppress(KeyError, IndexError):
+        cli._program().commands[words[0]]  # made here once, and not in each fork
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
 
         def ours() -> None:

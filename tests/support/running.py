@@ -21,7 +21,7 @@ from kit.signing import load_signer
 from kit.spec import load_spec
 from tests.support.compiled import compiled, write_kit_verify
 from tests.support.making import ROOT_FILE, key, pinned, write_files, write_spec
-from tests.support.warm import warm
+from tests.support.warm import Started, warm
 
 LONG_AGO = "2020-01-01T00:00:00Z"  # a clock before the kit begins no run
 COMPONENT = """
@@ -216,6 +216,15 @@ class Grounds:
         assert "Traceback" not in said, said
         return done
 
+    def started(
+        self, command: list[str], stdout: int | None = None, terminal: int | None = None
+    ) -> Started:
+        """Start a command of the runner in a fork; its streams lead nowhere else."""
+        start = self.command()
+        assert command[: len(start)] == start
+        runner = warm(self.pyz.read_bytes())
+        return runner.start(command[len(start) :], stdout=stdout, terminal=terminal)
+
     def _run(
         self, command: list[str], environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
@@ -256,7 +265,7 @@ class Grounds:
 
     def kill_when(self, command: list[str], ready: Any, number: int = signal.SIGKILL) -> int:
         """Start a command, send it a signal as soon as something is so; return how it ended."""
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = self.started(command)
         deadline = time.monotonic() + self.patience
         while not ready() and child.poll() is None:
             assert time.monotonic() < deadline, "it never came so far"

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from pathlib import Path
 
 SPENT: list[float] = []  # seconds of processor time: no child of ours, so no clock of ours sees it
 _SERVER = """
-import atexit, gc, importlib, json, os, runpy, socket, sys, threading, zipfile
+import atexit, contextlib, fcntl, gc, importlib, json, os, runpy, socket, sys, termios
+import threading, zipfile
 here, program = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
 sys.path.insert(0, program)
 with zipfile.ZipFile(program) as archive:
@@ -34,24 +36,44 @@ del sys.path[0]
 gc.collect()
 gc.freeze()  # nobody copies pages to look for garbage in them
 while True:
-    data, given, _, _ = socket.recv_fds(here, 1 << 17, 4)
+    data, given, _, _ = socket.recv_fds(here, 1 << 17, 5)
     if not data:
         sys.exit()
+    told = here
+    if len(given) == 5:  # a process of its own waits for this one, and the server for others
+        told = socket.socket(fileno=given.pop())
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if os.fork():
+            told.close()
+            for number in given:
+                os.close(number)
+            continue
+        here.close()
     child = os.fork()
     if child:
         for number in given:
             os.close(number)
+        if told is not here:
+            told.send(str(child).encode())
         _, status, use = os.wait4(child, 0)
         status = os.waitstatus_to_exitcode(status)
-        here.send(json.dumps([status, use.ru_utime + use.ru_stime]).encode())
+        told.send(json.dumps([status, use.ru_utime + use.ru_stime]).encode())
+        if told is not here:
+            os._exit(0)
         continue
+    told.close()
     here.close()
     os.fchdir(given[3])
     for number in range(3):
         os.dup2(given[number], number)
     for number in given:
         os.close(number)
-    words, environment, closed = json.loads(data)
+    words, environment, closed, has_terminal = json.loads(data)
+    if has_terminal:  # of its own: keys that end a program reach it
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in closed:
         os.close(number)
     for number, name in enumerate(("stdin", "stdout", "stderr")):  # as Python does when it starts
@@ -133,7 +155,7 @@ class Warm:
             env: All of its environment; by default ours.
         """
         environment = dict(os.environ if env is None else env)
-        asked = json.dumps([list(map(str, words)), environment, list(closed)])
+        asked = json.dumps([list(map(str, words)), environment, list(closed), False])
         with (
             tempfile.TemporaryFile() as out,
             tempfile.TemporaryFile() as err,
@@ -160,6 +182,34 @@ class Warm:
             err.seek(0)
             return subprocess.CompletedProcess(asked, status, out.read(), err.read())
 
+    def start(
+        self,
+        words: Sequence[str | Path],
+        *,
+        stdout: int | None = None,
+        terminal: int | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Started:
+        """Start it, as `subprocess.Popen` does; what it says goes nowhere but where one says.
+
+        Args:
+            terminal: What all its streams are; nobody else is at it.
+        """
+        environment = dict(os.environ if env is None else env)
+        asked = json.dumps([list(map(str, words)), environment, [], terminal is not None])
+        place, nothing = os.open(".", os.O_RDONLY), os.open(os.devnull, os.O_RDWR)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            out = nothing if stdout is None else stdout
+            streams = [nothing, out, nothing] if terminal is None else [terminal] * 3
+            with self._lock, theirs:
+                numbers = [*streams, place, theirs.fileno()]
+                socket.send_fds(self._here, [asked.encode()], numbers)
+        finally:
+            os.close(place)
+            os.close(nothing)
+        return Started(ours)
+
     @staticmethod
     def _pipe(data: bytes, stack: contextlib.ExitStack) -> int:
         reading, writing = os.pipe()
@@ -172,6 +222,34 @@ class Warm:
         feeding.start()
         stack.callback(feeding.join)
         return reading
+
+
+class Started:
+    """A program at work, of which somebody else is the parent.
+
+    Attributes:
+        pid: Its process.
+    """
+
+    def __init__(self, told: socket.socket) -> None:
+        self._told, self._status = told, (0, 0.0)
+        told.settimeout(60)
+        self.pid = int(told.recv(100))
+
+    def poll(self) -> int | None:
+        """Return its exit status, or minus the signal that ended it; None while it is at work."""
+        if self._told.fileno() >= 0 and not select.select([self._told], [], [], 0)[0]:
+            return None
+        return self.wait()
+
+    def wait(self, timeout: float = 60) -> int:
+        """Wait for its end; return its exit status, or minus the signal that ended it."""
+        if self._told.fileno() >= 0:
+            self._told.settimeout(timeout)
+            self._status = json.loads(self._told.recv(100))
+            SPENT.append(self._status[1])
+            self._told.close()
+        return self._status[0]
 
 
 @functools.lru_cache(maxsize=8)

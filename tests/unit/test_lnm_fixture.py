@@ -152,14 +152,14 @@ def test_program_without_driver_says_so(program: str, arguments: list[str]) -> N
 
 
 @pytest.mark.parametrize("arguments", [["--run-id", "../x"], ["--run-id", "r", "--batch-size=0"]])
-@pytest.mark.parametrize("program", ["backfill.py", "rollback.py"])
+@pytest.mark.parametrize("program", ["backfill", "rollback"])
 def test_mistake_on_the_command_line_is_found_before_connecting(
-    program: str, arguments: list[str]
+    program: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-B", str(LNM / "migrations/21-102" / program), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (Exit.USAGE, "")
-    assert done.stderr.startswith("error: ")
+    status = load("migrations/21-102", program).main(arguments)
+    said = capsys.readouterr()
+    assert (status, said.out) == (Exit.USAGE, "")
+    assert said.err.startswith("error: ")
 
 
 def test_programs_share_their_common_module_byte_for_byte() -> None:

@@ -65,7 +65,7 @@ def server() -> Iterator[list[int]]:
         thread.join()
 
 
-def grounds_of(tmp_path: Path, server: list[int]) -> Grounds:
+def grounds_of(tmp_path: Path, server: list[int], text: str = TEXT) -> Grounds:
     grounds = Grounds(tmp_path)
     files = {
         "tools/service.py": SERVICE,
@@ -73,7 +73,7 @@ def grounds_of(tmp_path: Path, server: list[int]) -> Grounds:
         "wheels/web-2-py3-none-any.whl": wheel(),
     }
     inputs = {"place": str(tmp_path / "place"), "health": f"http://127.0.0.1:{server[0]}/health"}
-    grounds.make(TEXT, files, head="", inputs=inputs, secrets={}, environment="staging")
+    grounds.make(text, files, head="", inputs=inputs, secrets={}, environment="staging")
     (grounds.place / "v1").mkdir()
     (grounds.place / "current").symlink_to("v1")
     (grounds.place / "running").write_text("v1", encoding="utf-8")
@@ -90,10 +90,13 @@ def test_a_new_version_is_put_in_place(tmp_path: Path, server: list[int]) -> Non
 
 
 def test_one_that_does_not_answer_is_taken_back(tmp_path: Path, server: list[int]) -> None:
-    grounds = grounds_of(tmp_path, server)
+    patient = 'every = "1s"\ntimeout = "5s"'
+    assert patient in TEXT
+    hasty = TEXT.replace(patient, 'every = "200ms"\ntimeout = "1s"')
+    grounds = grounds_of(tmp_path, server, hasty)
     server[1] = 503
     said = grounds.begin(5, "--answer", "go=yes").stdout
-    assert "what it waits for did not come in time" in said
+    assert re.search("what it waits for did not come in time|took too long", said)
     grounds.then("rollback")
     assert os.readlink(grounds.place / "current") == "v1"
     assert (grounds.place / "running").read_text("utf-8") == "v1"

@@ -40,7 +40,7 @@ LAG = b"import sys\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     grounds = Grounds(tmp_path_factory.mktemp("kit"))
     gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
-    watched = step("b", watch='["lag"]', watch_after='"300ms"')
+    watched = step("b", watch='["lag"]', watch_after='"150ms"')
     undo = '{ run = ["site/back.py"], check = ["back/look.py"], on = [4], else = "first" }'
     back = step("c", undo=undo)
     ways = "".join(
@@ -138,7 +138,7 @@ def test_a_clock_that_jumps_changes_nothing_but_what_is_noted(grounds: Grounds, 
     assert found[-1]["at"][:4] == {-400: "2025", 400: "2028"}.get(jump // 86_400, "1970")
     assert found[-1]["phase"] == "closed"
     watched = [one["milliseconds"] for one in found if one["type"] == "watched"]
-    assert watched[-1] >= 300  # the window is that of a clock that never goes back
+    assert watched[-1] >= 150  # the window is that of a clock that never goes back
 
 
 def test_a_clock_before_the_kit_was_made_begins_nothing(grounds: Grounds) -> None:

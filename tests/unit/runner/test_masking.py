@@ -7,7 +7,7 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.masking import MASK, Masker, forms_of
@@ -67,7 +67,6 @@ def test_the_password_of_a_uri_is_masked_alone() -> None:
         assert MASK in masked([URI], said, [])
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.text(min_size=6, max_size=12), max_size=3),
     st.lists(st.binary(max_size=12), max_size=8),

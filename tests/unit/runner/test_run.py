@@ -67,29 +67,18 @@ def test_the_kit_is_accepted_and_a_newer_one_blocks_no_rollback(grounds: Grounds
     assert grounds.log()[-1] == "--undo a"
 
 
-def test_runs_of_one_name_leave_each_other_alone(tmp_path: Path) -> None:
-    one, other = (Grounds(tmp_path / name) for name in ("one", "other"))
-    for grounds in (one, other):
-        grounds.top.mkdir()
-        grounds.make(step("a", *(["--slow=5"] if grounds is one else [])))
-    child = subprocess.Popen(one.new("run"), stdout=subprocess.DEVNULL)
-    while one.log() != ["--apply a"]:
-        assert child.poll() is None
-        time.sleep(0.01)
-    other.begin()  # ends what its step has left
-    assert child.wait(60) == 0
-
-
 def test_a_killed_runner_leaves_its_step_alive_and_nobody_does_it_twice(grounds: Grounds) -> None:
     grounds.make(step("a", "--until=told") + step("b"))
     assert grounds.kill_when(grounds.new("run"), lambda: grounds.log() == ["--apply a"]) == -9
     command = grounds.command("resume", grounds.run_directory)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as resumed:
-        assert resumed.stdout is not None
-        for line in resumed.stdout:  # it says so, or ends
+    reading, writing = os.pipe()
+    resumed = grounds.started(command, writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as said:
+        for line in said:  # it says so, or ends
             if "waiting for process" in line:
                 (grounds.place / "told").touch()
-        assert resumed.wait(60) == 0
+    assert resumed.wait() == 0
     assert (grounds.place / "told").exists()
     assert grounds.log() == ["--apply a", "--apply b"]
     assert grounds.state()["steps"]["a"]["how"] == "checked"
@@ -252,6 +241,15 @@ def test_a_secret_may_come_by_a_descriptor(grounds: Grounds, kind: str) -> None:
     assert grounds.log() == ["--apply a"]
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
+    """Return a run whose only step has failed, with a copy of its directory beside it."""
+    grounds = Grounds(tmp_path_factory.mktemp("stopped")).make(step("a", "--exit=5"))
+    grounds.begin(5)
+    shutil.copytree(grounds.run_directory, grounds.top / "kept")
+    return grounds
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -267,11 +265,11 @@ def test_a_secret_may_come_by_a_descriptor(grounds: Grounds, kind: str) -> None:
     ],
 )
 def test_what_was_changed_meanwhile_is_refused(
-    grounds: Grounds, change: str, status: int, code: str
+    stopped: Grounds, change: str, status: int, code: str
 ) -> None:
-    grounds.make(step("a", "--exit=5"))
-    grounds.begin(5)
-    run = grounds.run_directory
+    run = stopped.run_directory
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(stopped.top / "kept", run)
     files = {
         "program": "kit/tools/step.py",
         "runbook": "kit/runbook/runbook.json",
@@ -294,9 +292,17 @@ def test_what_was_changed_meanwhile_is_refused(
         run.chmod(0o777)
     else:
         shutil.rmtree(run)
-    done = grounds.then("resume", status)
+    done = stopped.then("resume", status)
     assert f"error[{code}]" in done.stderr
-    assert grounds.log() == ["--apply a"]
+    assert stopped.log() == ["--apply a"]
+
+
+def test_what_was_not_changed_goes_on(stopped: Grounds) -> None:
+    """Otherwise the test above proves nothing: so is each of its runs before the change."""
+    shutil.rmtree(stopped.run_directory, ignore_errors=True)
+    shutil.copytree(stopped.top / "kept", stopped.run_directory)
+    stopped.then("resume", 5)
+    (stopped.place / "log").write_text("--apply a\n", encoding="utf-8")
 
 
 def test_a_rotated_secret_is_no_change_and_other_settings_need_a_reason(grounds: Grounds) -> None:
@@ -471,7 +477,7 @@ def test_what_a_killed_beginning_left_makes_room_and_nothing_else_does(grounds: 
 def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
     """Each ended what bore the other's mark: runs of one name, in two lines or directories."""
     grounds.make(step("a", "--slow=60"))
-    first = subprocess.Popen(grounds.new("run"), stdout=subprocess.DEVNULL)
+    first = grounds.started(grounds.new("run"))
     while grounds.log() != ["--apply a"]:
         assert first.poll() is None
         time.sleep(0.01)
@@ -480,8 +486,8 @@ def test_two_runs_of_one_name_leave_each_other_alone(grounds: Grounds) -> None:
     other[other.index("--runs") + 1] = str(grounds.top / "other")
     assert "closed" in grounds.go(other).stdout
     assert first.poll() is None
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(60) == 5
+    os.kill(first.pid, signal.SIGTERM)
+    assert first.wait() == 5
 
 
 def test_a_bad_answer_begins_no_run(grounds: Grounds) -> None:

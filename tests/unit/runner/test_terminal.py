@@ -6,13 +6,13 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.running import Grounds, step
+from tests.support.warm import Started
 
 GATE = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
 ASKED = b"type yes or no, then your name, and why behind a colon: "
@@ -36,9 +36,16 @@ def started(command: list[str]) -> tuple[int, int]:
     return child, terminal
 
 
-def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
-    """Run a command at a terminal of its own and type when it asks; return status and output."""
-    child, terminal = started(command)
+def forked(grounds: Grounds, command: list[str]) -> tuple[Started, int]:
+    """Do the same in a fork: the terminal is all that it has of its own."""
+    terminal, theirs = pty.openpty()
+    child = grounds.started(command, terminal=theirs)
+    os.close(theirs)
+    return child, terminal
+
+
+def typing(terminal: int, typed: bytes) -> str:
+    """Type when a command asks; return its output to the end."""
     seen, answered, deadline = b"", False, time.monotonic() + 60
     while time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.1)[0]:
@@ -54,8 +61,7 @@ def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
             os.write(terminal, typed)
             answered = True
     os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), seen.decode()
+    return seen.decode()
 
 
 @pytest.mark.parametrize(
@@ -71,8 +77,9 @@ def at_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
     ],
 )
 def test_only_a_whole_answer_opens_a_gate(waiting: Grounds, typed: bytes, status: int) -> None:
-    done, said = at_a_terminal(waiting.command("resume", waiting.run_directory), typed)
-    assert done == status, said
+    child, terminal = forked(waiting, waiting.command("resume", waiting.run_directory))
+    said = typing(terminal, typed)
+    assert child.wait() == status, said
     assert "Traceback" not in said
     assert "go: Go on?" in said
     assert waiting.log() == ["--apply a"], "the step behind the gate was begun"
@@ -81,8 +88,9 @@ def test_only_a_whole_answer_opens_a_gate(waiting: Grounds, typed: bytes, status
 def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
     grounds = Grounds(tmp_path).make(step("a", "--slow=0.8") + GATE + step("b"))
     typed = b"yes Ann of the night shift: the graphs are flat\n"
-    done, said = at_a_terminal(grounds.new("run"), typed)
-    assert done == 0, said
+    child, terminal = started(grounds.new("run"))
+    said = typing(terminal, typed)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, said
     assert grounds.log() == ["--apply a", "--apply b"]
     assert "\r  a 0:0" in said  # the line that lives, and no escape of it that is shown
     assert "\\x1b" not in said
@@ -94,14 +102,13 @@ def test_yes_and_a_name_open_it_and_stand_in_the_record(tmp_path: Path) -> None:
 def test_a_terminal_that_closes_in_a_step_ends_it_in_good_order(tmp_path: Path) -> None:
     """A lost connection: the step is asked to end, its outcome recorded, the run stopped."""
     grounds = Grounds(tmp_path).make(step("a", "--slow=30"))
-    child, terminal = started(grounds.new("run"))
+    child, terminal = forked(grounds, grounds.new("run"))
     deadline = time.monotonic() + 60
     while grounds.log() != ["--apply a"] and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.05)[0]:
             os.read(terminal, 1 << 16)
     os.close(terminal)
-    _, ended = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(ended) == 5
+    assert child.wait() == 5
     state = grounds.state()
     assert (state["phase"], state["why"]) == ("stopped", "a: was stopped")
     assert state["steps"]["a"]["how"] == "stopped"
@@ -116,7 +123,7 @@ def test_a_reader_that_has_gone_ends_the_step_in_good_order(tmp_path: Path, kind
         os.close(reading)
     else:
         writing = os.open("/dev/full", os.O_WRONLY)
-    child = subprocess.Popen(grounds.new("run", "--json"), stdout=writing)
+    child = grounds.started(grounds.new("run", "--json"), writing)
     os.close(writing)
     assert child.wait(60) == 5
     state = grounds.state()
@@ -125,13 +132,12 @@ def test_a_reader_that_has_gone_ends_the_step_in_good_order(tmp_path: Path, kind
 
 
 def test_a_terminal_that_closes_at_the_question_leaves_the_run_as_it_is(waiting: Grounds) -> None:
-    child, terminal = started(waiting.command("resume", waiting.run_directory))
+    child, terminal = forked(waiting, waiting.command("resume", waiting.run_directory))
     seen, deadline = b"", time.monotonic() + 60
     while ASKED not in seen and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.1)[0]:
             seen += os.read(terminal, 1 << 16)
     os.close(terminal)  # the kernel sends SIGHUP
-    _, ended = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(ended) in (3, 6, -signal.SIGHUP)  # nobody sees it
+    assert child.wait() in (3, 6, -signal.SIGHUP)  # nobody sees it
     assert waiting.log() == ["--apply a"]
     assert waiting.state()["phase"] == "waiting"

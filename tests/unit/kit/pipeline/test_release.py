@@ -10,15 +10,19 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kit.attest.inputs import read_input
 from kit.attest.results import results
+from kit.container import draft
+from kit.container.pyz import make_pyz
 from kit.pipeline import checks
 from kit.pipeline.checks import isolation
 from kit.releases.publisher import load_publishers
+from tests.support.compiled import compiled
 from tests.support.making import KEYS, key
 from tests.support.pipelines import PASSES, RELEASE, SPEC, make_project, state, tree, without
 from tests.support.program import Run, quiet_run
@@ -37,8 +41,16 @@ def ran(out: str) -> list[str]:
     return [f"{match[1]} {match[2]}" for match in found if match]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_verifier() -> Iterator[None]:
+    """Have kits carry a verifier that is not compiled anew each time a release starts it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draft, "make_pyz", lambda files: compiled(make_pyz(files)))
+        yield
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, compiled_verifier: None) -> Path:
     """Return a project that is released; nobody changes it."""
     top = tmp_path_factory.mktemp("finished") / "project"
     make_project(top)
