@@ -44,7 +44,11 @@ def good(path: Path, kind: str, version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "kind", "version"), [("cyclonedx", "CycloneDX", "1.5"), ("spdx", "SPDX", "2.3")]
+    ("form", "kind", "version"),
+    [
+        ("cyclonedx", "CycloneDX", "1.5"),
+        pytest.param("spdx", "SPDX", "2.3", marks=pytest.mark.long),
+    ],
 )
 def test_what_npm_writes(form: str, kind: str, version: str, project: Path, judge: Judge) -> None:
     command: list[str | Path] = [

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.attest import statement
 from kit.attest.testrun import MAX_TESTS
 from kit.attest.xml import MAX_ELEMENTS
 from tests.support.making import KEYS
@@ -198,12 +199,28 @@ def test_names_move_no_cursor_and_stay_what_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_many_findings_and_a_long_statement(tmp_path: Path) -> None:
+def test_many_findings(tmp_path: Path) -> None:
     match = grype()["matches"][0]
     (tmp_path / "s.json").write_text(json.dumps(grype(matches=[match] * 2_000)))
     done = attest(tmp_path, "s.json")
     assert done.returncode == 0, done.stderr
-    (tmp_path / "o").unlink()
+
+
+@pytest.mark.long
+def test_a_long_statement(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps({"text": "x" * (50 << 20)}))
     done = attest(tmp_path, "p.json", kind="https://example.org/any")
     assert (done.returncode, "attestation-too-large" in done.stderr) == (2, True)
+
+
+def test_a_statement_longer_than_the_bound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a smaller bound; the test above has the real one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(statement, "_MOST", 500)
+    run = runner(capsys, monkeypatch)
+    for size, status in ((10, 0), (500, 2)):
+        (tmp_path / "p.json").write_text(json.dumps({"text": "x" * size}))
+        done = run(*words_for("p.json", kind="https://example.org/any"))
+        assert (done[0], "attestation-too-large" in done[2]) == (status, bool(status)), done
