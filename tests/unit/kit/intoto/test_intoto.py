@@ -19,6 +19,7 @@ from kit.keys import new_key
 from tests.support import killing
 from tests.support.making import REPOSITORY
 from tests.support.program import Run, said_by
+from tests.support.together import together
 from verifier.core.errors import KitError
 
 EXPIRES = "2027-11-24T00:00:00Z"
@@ -337,26 +338,26 @@ def envelope(text: bytes, **more: Any) -> bytes:
     return json.dumps({**value, "payloadType": "application/vnd.in-toto+json", **more}).encode()
 
 
-@pytest.mark.parametrize(
+@together(
     "data",
     [
-        b"",
-        b"[]",
-        b"{" * 100_000,
-        envelope(b"{"),
-        envelope(b'{"steps":' * 100_000),
-        envelope(b'{"_type":"layout","_type":"layout"}'),
-        envelope(b'{"_type":"link"}'),
-        envelope(b'{"_type":"layout","steps":[{}],"inspect":[],"keys":{}}'),
-        envelope(b'{"_type":"layout"}', payload="***"),
-        envelope(b'{"_type":"layout"}', payloadType="text/plain"),
-        envelope(b'{"_type":"layout"}', signatures=[{"keyid": 7}]),
-        envelope(b'{"_type":"layout","keys":{"' + b"a" * 9_000_000 + b'":1}}'),
+        lambda: b"",
+        lambda: b"[]",
+        lambda: b"{" * 100_000,
+        lambda: envelope(b"{"),
+        lambda: envelope(b'{"steps":' * 100_000),
+        lambda: envelope(b'{"_type":"layout","_type":"layout"}'),
+        lambda: envelope(b'{"_type":"link"}'),
+        lambda: envelope(b'{"_type":"layout","steps":[{}],"inspect":[],"keys":{}}'),
+        lambda: envelope(b'{"_type":"layout"}', payload="***"),
+        lambda: envelope(b'{"_type":"layout"}', payloadType="text/plain"),
+        lambda: envelope(b'{"_type":"layout"}', signatures=[{"keyid": 7}]),
+        lambda: envelope(b'{"_type":"layout","keys":{"' + b"a" * 9_000_000 + b'":1}}'),
     ],
     ids=range(12),
 )
-def test_files_that_are_no_layout(here: Path, offline_kit: Run, data: bytes) -> None:
-    Path("root.layout").write_bytes(data)
+def test_files_that_are_no_layout(here: Path, offline_kit: Run, data: Callable[[], bytes]) -> None:
+    Path("root.layout").write_bytes(data())
     status, _, error = verify(offline_kit)
     assert (status, "error[layout-invalid]" in error) == (2, True)
     assert len(error) < 2000
