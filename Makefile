@@ -6,6 +6,7 @@ N ?= 20000
 SIZE ?=
 ARGS ?=
 SECONDS_GUIDED ?= 120
+SECONDS_EVIDENCE ?= 120
 # unit tests that need no whole kit and no other program
 QUICK := tests/unit/kit/spec tests/unit/kit/keys tests/unit/kit/container tests/unit/kit/sources \
 	tests/unit/verifier/core
@@ -95,7 +96,7 @@ fuzz-bundles: venv ## Make every small change to sigstore bundles of each kind a
 	$(RUN) tests/hostile/bundle_fuzz.py
 
 fuzz-evidence: venv ## Mutate evidence of each form for two minutes: nothing but answers may come out
-	$(RUN) tests/hostile/fuzz_evidence.py --seconds 120
+	$(RUN) tests/hostile/fuzz_evidence.py --seconds $(SECONDS_EVIDENCE)
 
 .PHONY: fuzz-guided
 fuzz-guided: ## The same by coverage, with atheris, which is installed in build/atheris

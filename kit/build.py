@@ -14,15 +14,13 @@ from kit.container.archive import SumsSign, Written, write_archive
 from kit.container.draft import created_of, draft_manifest, own_members
 from kit.container.page import sign_page, write_page
 from kit.errors import MAX_SHOWN, SourceNameUnsafe, show
-from kit.runbook.carried import check_runbooks, has_runbook
 from kit.sources.collect import Collected, collect
 from kit.sources.inputs import Inputs
-from kit.sources.taken import Taken
 from kit.spec import KitSpec
 from kit.stock.keys import text_of_pem
 from runner.packing.head import file_name
 from verifier.core.errors import ExitStatus, KitError, Usage
-from verifier.core.lists import DATA
+from verifier.core.lists import DATA, Index
 from verifier.core.model import KitId, Manifest
 from verifier.core.pipeline import Job, Opened
 from verifier.core.trust import Root, chain_bytes
@@ -32,6 +30,7 @@ from verifier.show.report import Report
 if TYPE_CHECKING:
     from kit.evidence.index import Evidence
     from kit.signing import KitSigner, SumsSigner  # slow to load, and a build may need no key
+    from kit.sources.taken import Taken  # and no store
     from verifier.evidence.coverage import Coverage
 
 Progress = Callable[[str, int, int], None]
@@ -151,7 +150,7 @@ def make_inputs(
     for name, what in kept.items():
         if collected.evidence.find(name) >= 0 or collected.evidence.has_below(name):
             raise SourceNameUnsafe([(name, f"this name is kept for {what}")])
-    own = own_members(draft.kit, runner=has_runbook(spec))
+    own = own_members(draft.kit, runner=spec.has_runbook)
     links = [
         SbomLink(entry.kit_path, link.element, link.member)
         for entry in spec.sboms
@@ -216,7 +215,7 @@ def build(
     unchecked: list[str] = []
     del collected
     level = 0 if options.store else spec.kit.level
-    check_runbooks(spec, inputs.index)
+    _check_runbooks(spec, inputs.index)
     report = None
     with output.new_file(path) as descriptor:
         notes.without_locks = output.lock(descriptor) is None
@@ -274,6 +273,13 @@ def _kept_out(directory: Path, options: Options) -> dict[tuple[int, int], str]:
             facts = os.stat(path)
             found[facts.st_dev, facts.st_ino] = why
     return found
+
+
+def _check_runbooks(spec: KitSpec, index: Index) -> None:
+    if spec.has_runbook:
+        from kit.runbook.carried import check_runbooks  # few kits have one
+
+        check_runbooks(spec, index)
 
 
 def judge_of(spec: KitSpec) -> Callable[[Inputs], Coverage] | None:

@@ -99,7 +99,8 @@ def signal_all(mark: str, number: int, group: int = 0, but: int = 0) -> list[int
     for process in there:
         if process != but:
             with contextlib.suppress(OSError):
-                os.kill(process, number)
+                if not group or os.getpgid(process) != group:  # asked with its group, and once:
+                    os.kill(process, number)  # to many programs the second time means "at once"
     return there
 
 

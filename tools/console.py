@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.ready import caller
+
 TOP = Path(__file__).resolve().parents[1]
 TIMEOUT_SECONDS = 120
 BARE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
@@ -95,6 +97,12 @@ def make_host(place: Path, *, python: Sequence[str] = (BARE_PYTHON,)) -> Host:
     _write_program(programs / "offline-kit", f"PYTHONPATH={path} exec {kit}")
     _write_program(programs / "python3", f"exec {shlex.join(python)}")
     return Host(directory, programs)
+
+
+def ready(host: Host) -> None:
+    """Have `offline-kit` on a host be a fork of one that has everything imported."""
+    path = shlex.quote(os.fspath(TOP))
+    _write_program(host.programs / "offline-kit", f"PYTHONPATH={path} exec {caller()}")
 
 
 def _write_program(path: Path, command: str) -> None:

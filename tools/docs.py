@@ -53,7 +53,7 @@ from kit.spec import (
 )
 from kit.spec.stages import SiteTable, StepTable, TestTable, VerifyTable
 from tools import dochosts
-from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, run_page
+from tools.console import BARE_PYTHON, TOP, Host, has_console, make_host, normalise, ready, run_page
 from verifier.arguments import COMMANDS
 from verifier.core.errors import KitError, all_errors
 from verifier.rootfile import load_root
@@ -64,6 +64,7 @@ DEMO_NEEDS = (
     *("kit", "verifier", "runner", "fixtures/lnm", "fixtures/keys", "manifests/examples"),
     "tools/demo.py",
 )
+MANY = 5  # starts of a program on a page, for which one is made that starts at once
 MEANING = {2: "usage", 3: "undecided", 4: "rejected"}
 _SECTION = re.compile(
     r"(?P<begin><!-- generated (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of (?P=name) -->)", re.S
@@ -382,7 +383,10 @@ def fresh(name: str, text: str) -> str:
     if not has_console(text):
         return text
     with tempfile.TemporaryDirectory() as place:
-        return run_page(text, HOSTS.get(name, empty)(Path(place)))
+        host = HOSTS.get(name, empty)(Path(place))
+        if text.count("offline-kit") > MANY:
+            ready(host)
+        return run_page(text, host)
 
 
 def stale_lines(before: str, after: str) -> str:

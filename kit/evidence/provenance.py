@@ -11,12 +11,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kit import __version__
 from kit.sources.inputs import Inputs
-from kit.sources.lockfile import NAME as LOCK_NAME
-from kit.sources.lockfile import Lock
-from kit.sources.taken import LOCK_PATH
+from kit.sources.walk import LOCK_PATH
 from runner.packing.provenance import Resource, encode_provenance, resource
 from verifier.core.limits import BIG
 from verifier.core.lists import Index
@@ -24,6 +23,9 @@ from verifier.core.model import Component, KitInfo
 from verifier.evidence.components import component_digest, component_list, members_of
 from verifier.evidence.foreign import NotForeign, read_foreign
 from verifier.evidence.sbom import objects, text
+
+if TYPE_CHECKING:
+    from kit.sources.lockfile import Lock  # slow to load
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 _MAX_INDEX = 4 << 20  # bytes of an index.json that are read
@@ -87,7 +89,7 @@ class Provenance:
         yield resource(*self._made.spec)
         if self._made.lock is None:
             return
-        yield resource(LOCK_NAME, lock)
+        yield resource(LOCK_PATH.decode().rpartition("/")[2], lock)
         for item in self._made.lock.artifacts:
             found = resource(item.path, item.sha256)
             if item.commit:

@@ -18,7 +18,7 @@ from typing import Any
 from kit.container.head import check_same_root, read_head, sealed_marker
 from kit.container.pyz import verifier_tool
 from kit.errors import show
-from kit.sources.taken import LOCK_PATH
+from kit.sources.walk import LOCK_PATH
 from verifier.core import limits
 from verifier.core.errors import KitError, KitUnreadable, Rejected, RootInvalid, Usage
 from verifier.core.model import KitInfo

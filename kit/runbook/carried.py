@@ -13,11 +13,6 @@ from runner.errors import Mistake
 from verifier.core.lists import Index
 
 
-def has_runbook(spec: KitSpec) -> bool:
-    """Whether a kit of this spec carries a runbook, and so what runs it."""
-    return any(source.runbook for component in spec.components for source in component.sources)
-
-
 def runbooks_of(spec: KitSpec) -> Iterator[tuple[str, Written]]:
     """Yield the path in the kit and the runbook of each source that is one.
 

@@ -18,17 +18,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from operator import lt
+from typing import TYPE_CHECKING
 
 from kit import errors
 from kit.sources.notes import Notes, is_odd, note_mode
 from kit.sources.packed import Packed
 from kit.sources.places import Base, Directories
-from kit.sources.taken import Taken
 from kit.sources.walk import Found, Identity, Walk
 from kit.spec import KitSpec
 from verifier.core import limits
 from verifier.core.errors import KitError
 from verifier.core.names import CollisionCheck, check_paths, parse_member_path
+
+if TYPE_CHECKING:
+    from kit.sources.taken import Taken
 
 _RUN = 4096  # files held as objects at one time
 _MASK = (1 << 64) - 1

@@ -16,13 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from kit.errors import Problem, SpecInvalid, show
 from kit.sources.errors import LockInvalid, LockMissing, LockUnreadable
 from kit.spec.fields import KitPath, Name, Text
 from kit.spec.mistakes import explain
 from kit.spec.positions import Lines, parse_toml
+from kit.spec.table import Table
 from kit.store import Artifact
 from verifier.core import limits
 
@@ -37,11 +38,7 @@ _HEAD = """\
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, regex_engine="python-re")
-
-
-class LockedSources(_Table):
+class LockedSources(Table):
     """The sources of one part of the spec, as they were when it was locked."""
 
     path: KitPath = Field(description="the part's directory inside the kit", examples=["tools"])
@@ -53,7 +50,7 @@ class LockedSources(_Table):
     )
 
 
-class LockedArtifact(_Table):
+class LockedArtifact(Table):
     """A file that was fetched, by what it is."""
 
     component: Name | None = Field(
@@ -78,7 +75,7 @@ class LockedArtifact(_Table):
         return Artifact(self.sha256, self.size)
 
 
-class LockedImage(_Table):
+class LockedImage(Table):
     """An entry of the index of an image layout: what its reference meant when it was locked."""
 
     path: KitPath = Field(
@@ -113,7 +110,7 @@ class LockedImage(_Table):
     sha256: _Sha256 = Field(description="the SHA-256 of the manifest", examples=["0" * 64])
 
 
-class LockedRequirement(_Table):
+class LockedRequirement(Table):
     """A Python package at one version, and where it is needed (PEP 508)."""
 
     path: KitPath = Field(description="its directory inside the kit", examples=["wheels"])
@@ -126,7 +123,7 @@ class LockedRequirement(_Table):
     )
 
 
-class Lock(_Table):
+class Lock(Table):
     """All that a spec's sources are."""
 
     version: Literal[1] = Field(description="1, the form of this file", examples=[1])
@@ -194,7 +191,7 @@ def parse_lock(raw: bytes, *, where: str) -> Lock:
         raise _too_large(f"more than {MAX_TABLES} tables, or than {MAX_LINES} lines", where)
     try:
         values, lines = parse_toml(raw, where=where)
-        lock = Lock.model_validate(values)
+        lock = Lock.read(values)
     except SpecInvalid as error:
         raise LockInvalid(_locked_again(error.problems), where=where) from None
     except ValidationError as error:

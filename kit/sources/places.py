@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _TOP = _STEP | os.O_DIRECTORY | os.O_CLOEXEC
 _INTO = _TOP | os.O_NOFOLLOW
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NAMES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # as os.fsencode, for many
 _KEPT = 64  # directories that stay open
 
 
@@ -125,8 +127,9 @@ class Directories:
             descriptor = os.open(b".", _LIST, dir_fd=self._at(top, directory))
         try:
             with os.scandir(descriptor) as entries:
-                for name, entry in sorted((os.fsencode(entry.name), entry) for entry in entries):
-                    yield entry, name
+                found = {entry.name.encode(*_NAMES): entry for entry in entries}
+            for name in sorted(found):
+                yield found[name], name
         finally:
             os.close(descriptor)
 

@@ -26,9 +26,10 @@ _JWK = re.compile(
     rb'|(?=[\s\S]*"kty"\s*:\s*"oct")(?=[\s\S]*"k"\s*:\s*"[\w-]{16}))'
 )
 # Somewhere in a file; looking for the mark first is twenty times as fast as the pattern.
+_PEM_MARK, _AGE_MARK = b"PRIVATE KEY", b"AGE-SECRET-KEY-"
 _ANYWHERE = (
-    (b"PRIVATE KEY", _PEM, "a private key in PEM"),
-    (b"AGE-SECRET-KEY-", _AGE, "an age identity"),
+    (_PEM_MARK, _PEM, "a private key in PEM"),
+    (_AGE_MARK, _AGE, "an age identity"),
 )
 # How GnuPG's agent begins its files, an expression or lines of names and values: it reads no other.
 _BEGINS_AS_AGENT = re.compile(rb"\s*(?:[(#]|[A-Za-z][\w-]*:)")
@@ -48,7 +49,6 @@ _OPENPGP = {0x94, 0x95, 0x96, 0xC5}  # packets of tag 5, secret key (RFC 9580, 4
 _OPENPGP_ALGORITHMS = {1, 2, 3, 16, 17, 18, 19, 22, 25, 26, 27, 28}
 # what a form that stands at the start of a file begins with; JSON may have white space before it
 _FIRST = frozenset(b"uP{[ \t\n\r\f\v\x30\xfe\xce") | _OPENPGP
-_MARKS = tuple(mark for mark, _, _ in _ANYWHERE)
 
 
 def may_hold_key(data: bytearray, start: int, end: int) -> bool:
@@ -66,7 +66,8 @@ def may_hold_key(data: bytearray, start: int, end: int) -> bool:
         return False
     return (
         data[start] in _FIRST
-        or any(data.find(mark, start, end) >= 0 for mark in _MARKS)
+        or data.find(_PEM_MARK, start, end) >= 0
+        or data.find(_AGE_MARK, start, end) >= 0
         or (
             _BEGINS_AS_AGENT.match(data, start, end) is not None
             and data.find(b"private-key", start, end) >= 0

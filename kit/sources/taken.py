@@ -17,7 +17,6 @@ from kit.store import Store
 from kit.store.errors import ArtifactAbsent, ArtifactDiffers
 from verifier.core.lists import Index
 
-LOCK_PATH = b"evidence/kit.lock"
 _EVIDENCE = b"evidence/"
 
 

@@ -13,16 +13,15 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit import errors
 from kit.errors import show
-from kit.runbook.source import MEMBER, load_runbook
 from kit.sources.listing import Frame, Lister
 from kit.sources.notes import Notes
 from kit.sources.packed import Packed, Rendered
 from kit.sources.packing import pack_tree
 from kit.sources.places import KINDS, Base, Directories
-from kit.sources.taken import LOCK_PATH, Taken
 from kit.spec import (
     AttestationFile,
     Component,
@@ -36,6 +35,10 @@ from kit.spec.patterns import Glob
 from verifier.core import limits
 from verifier.core.errors import KitError
 
+if TYPE_CHECKING:
+    from kit.sources.taken import Taken
+
+LOCK_PATH = b"evidence/kit.lock"  # in the kit
 Found = tuple[bytes, int, os.stat_result]
 """A file: its path in the kit, the number of its base, what the host says about it."""
 
@@ -183,6 +186,8 @@ class Walk:
 
     def _runbook(self, prefix: bytes, top: bytes, path: bytes) -> Found:
         """Return the file that a runbook in TOML becomes."""
+        from kit.runbook.source import MEMBER, load_runbook  # few kits have one
+
         kit_path = prefix + b"/" + MEMBER.encode()
         written = load_runbook(Path(os.fsdecode(path)))
         return self._made(kit_path, Base(path, kit_path, top), Rendered(path, written.member))
@@ -276,10 +281,11 @@ class Walk:
                     yield self._copied(prefix + name, frame, name)
                     continue
                 facts = self.file_facts(base.top, above, name)
-                if self._must_stay(facts, origin, prefix + name):
+                kit_path = prefix + name
+                if self._kept_out and self._must_stay(facts, origin, kit_path):
                     continue
                 taken += 1
-                yield prefix + name, frame.base, facts
+                yield kit_path, frame.base, facts
             if not names:
                 self._leave(stack, taken, empty)
                 continue

@@ -165,6 +165,11 @@ class KitSpec(Table):
         """The directory that paths of the spec are relative to, absolute."""
         return self._file.absolute().parent
 
+    @property
+    def has_runbook(self) -> bool:
+        """Whether a kit of this spec carries a runbook, and so what runs it."""
+        return any(source.runbook for component in self.components for source in component.sources)
+
     def where(self, *place: str | int) -> str:
         """Return file, line and field of ``place``, as messages name them."""
         return f"{plain(os.fspath(self._file))}:{self._lines[place]}: {field_name(place)}"
@@ -207,7 +212,7 @@ def parse_spec(raw: bytes, *, file: Path, settings: Settings | None = None) -> K
     apply(settings or {}, values)
     problems = list(check_across(values, lines))
     try:
-        spec = KitSpec.model_validate(values)
+        spec = KitSpec.read(values)
     except ValidationError as error:
         problems.extend(explain(error, KitSpec, lines))
     if problems:

@@ -195,7 +195,7 @@ class SbomFile(Table):
     @property
     def sources(self) -> tuple[Source, ...]:
         """Where it comes from, as an entry of evidence has it."""
-        return (Source.model_validate({"file": self.file}),)
+        return (Source.read({"file": self.file}),)
 
 
 class AttestationFile(Table):
@@ -230,7 +230,7 @@ class AttestationFile(Table):
     @property
     def sources(self) -> tuple[Source, ...]:
         """Where it comes from, as an entry of evidence has it."""
-        return (Source.model_validate({"file": self.file}),)
+        return (Source.read({"file": self.file}),)
 
 
 class LayoutTable(Table):
@@ -264,4 +264,4 @@ class LayoutTable(Table):
     def sources(self) -> tuple[Source, ...]:
         """Where it comes from, as an entry of evidence has it."""
         links = f"{self.links.rstrip('/')}/*.link"
-        return tuple(Source.model_validate(each) for each in ({"file": self.file}, {"glob": links}))
+        return tuple(Source.read(each) for each in ({"file": self.file}, {"glob": links}))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from kit.errors import (
     Problem,
@@ -26,6 +26,7 @@ from kit.errors import (
 from kit.spec.mistakes import explain
 from kit.spec.positions import Lines, Place, parse_toml
 from kit.spec.stages import STAGES, PipelineFields, SiteTable, StepTable, TestTable
+from kit.spec.table import Table
 from verifier.core.limits import MIB
 
 CONFIG = "offline-kit.toml"
@@ -41,10 +42,8 @@ class Release(PipelineFields):
     """
 
 
-class Config(BaseModel):
+class Config(Table):
     """offline-kit.toml: defaults for every spec below it."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, regex_engine="python-re")
 
     release: Release = Field(description="a table [release]")
 
@@ -169,9 +168,9 @@ def _parse(path: Path) -> tuple[dict[str, Any], Lines]:
 
 def _release(values: dict[str, Any], lines: Lines, path: Path) -> Release:
     if not values and path.name != CONFIG:
-        return Release.model_validate({})
+        return Release.read({})
     try:
-        return Config.model_validate(values).release
+        return Config.read(values).release
     except ValidationError as error:
         problems: list[Problem] = list(explain(error, Config, lines))
         raise SpecInvalid(problems, where=os.fspath(path)) from None

@@ -326,7 +326,7 @@ def ended_by_kills(begin: Callable[[], subprocess.Popen[str]], choice: random.Ra
 def test_killed_at_any_moment_it_ends_as_one_that_was_not(place: Place) -> None:
     choice = random.Random(21_102)
     site = Site(place.database, place.cluster.uri, [advisory(n) for n in range(120)])
-    for _ in range(6):
+    for _ in range(3):
         ended_by_kills(lambda: site.start(size=10), choice)
         assert site.whole
         ended_by_kills(

@@ -19,7 +19,7 @@ from tests.support.running import Grounds
 from tests.unit.lnm import LNM
 
 pytestmark = pytest.mark.long
-ADVISORIES = 1000
+ADVISORIES = 200  # `make lnm` does the same with 1,000
 FASTER = (
     (r'every = "\w+"', 'every = "1s"'),
     (r'wait = "\w+"', 'wait = "1s"'),

@@ -12,7 +12,16 @@ import pytest
 from kit.seal import SEALED_TYPE
 from tests.support.together import together
 from tools import docs
-from tools.console import TOP, PageBroken, commands, has_console, make_host, normalise, run_page
+from tools.console import (
+    TOP,
+    PageBroken,
+    commands,
+    has_console,
+    make_host,
+    normalise,
+    ready,
+    run_page,
+)
 from verifier import decoders
 from verifier.core import lists, manifest, model
 from verifier.host.policy import POLICY_TYPE
@@ -118,6 +127,24 @@ def test_host_has_nothing_but_what_a_reader_has(
     assert "SOURCE_DATE_EPOCH" not in printed
     assert "PYTHONPATH" not in printed
     assert "ModuleNotFoundError" in printed
+
+
+AS_STARTED = """
+offline-kit --version; offline-kit --version >&-; echo $?; offline-kit buidl; echo $?
+offline-kit key show nothing; echo $?; cd /; offline-kit root show x <&- 2>&-; echo $?; cd "$HOME"
+umask 027; offline-kit key new a --out keys >made; stat -c %a made keys/a.pub; grep -c . made
+umask 022; mkdir b; cd b; (exec 5>five; offline-kit explain usage >&5; echo $?); wc -c <five
+for n in 1 2 3; do offline-kit explain usage >out$n & done; wait; cat out1 out2 out3 | wc -l
+"""
+
+
+@pytest.mark.long
+def test_a_program_that_is_ready_does_what_one_that_is_started_does(tmp_path: Path) -> None:
+    started, forked = make_host(tmp_path / "a"), make_host(tmp_path / "b")
+    ready(forked)
+    said = started.shell(AS_STARTED)
+    assert said.count("error[") >= 2
+    assert forked.shell(AS_STARTED) == said
 
 
 def test_output_keeps_what_does_not_change() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -97,6 +98,29 @@ def test_a_timeout_ends_the_whole_tree(tmp_path: Path) -> None:
     assert (ended.why, ended.status) == (TIMEOUT, -9)
     assert processes.marked(MARK) == []
     assert time.monotonic() - began < 8
+
+
+def test_who_is_asked_with_the_group_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice, it was two interrupts: a program that was ending in good order died at the second."""
+    environment = {processes.VARIABLE: MARK}
+    children = [
+        subprocess.Popen(["/bin/sleep", "60"], env=environment, start_new_session=True)
+        for _ in range(2)
+    ]
+    first, other = (child.pid for child in children)
+    asked: list[tuple[int, int]] = []
+    try:
+        while len(processes.marked(MARK)) < 2:
+            time.sleep(0.01)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "kill", lambda *what: asked.append(what))
+            processes.signal_all(MARK, signal.SIGTERM, first)
+        assert asked == [(other, signal.SIGTERM)]
+        assert children[0].wait(60) == -signal.SIGTERM
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
 
 
 def test_a_program_is_asked_before_it_is_killed(tmp_path: Path) -> None:

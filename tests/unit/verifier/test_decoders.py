@@ -16,6 +16,7 @@ import zstandard
 
 from tests.conftest import REQUIRE_JUDGES
 from tests.support.making import Made, make_kit, noise, pinned, text
+from tests.support.together import together
 from tests.support.zstdcases import LAX
 from verifier import decoders
 from verifier.core.codec import check_zstd_frame
@@ -131,7 +132,7 @@ def test_good_frames_one_behind_the_other(name: str, monkeypatch: pytest.MonkeyP
         assert decode(decoder, frame, len(content)) == (True, content)
 
 
-@pytest.mark.parametrize(("frame", "size"), BAD.values(), ids=BAD.keys())
+@together(("frame", "size"), BAD.values(), ids=BAD.keys())
 def test_anything_else_is_refused_and_the_next_frame_is_still_read(
     name: str, monkeypatch: pytest.MonkeyPatch, frame: bytes, size: int
 ) -> None:
@@ -285,7 +286,7 @@ def test_a_program_that_does_something_else_is_not_the_last_word(
     assert decode(program(script), frame[:-1] + b"?", 300_000)[0] is False
 
 
-@pytest.mark.parametrize("case", LAX)
+@together("case", LAX)
 def test_lax_frames_are_taken_by_every_decoder(
     name: str, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:

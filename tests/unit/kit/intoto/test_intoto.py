@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -17,20 +18,50 @@ import pytest
 from kit.keys import new_key
 from tests.support import killing
 from tests.support.making import REPOSITORY
-from tests.support.program import Run
+from tests.support.program import Run, said_by
+from tests.support.together import together
 from verifier.core.errors import KitError
 
 EXPIRES = "2027-11-24T00:00:00Z"
 AT = "2026-11-24T00:00:00Z"
 
 
+def furnish(place: Path) -> None:
+    for name in ("owner", "builder", "tester"):
+        new_key("ed25519", place, name, None)
+    (place / "src").mkdir()
+    (place / "src" / "a.txt").write_text("a\n")
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("owner", "builder", "tester"):
-        new_key("ed25519", tmp_path, name, None)
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "a.txt").write_text("a\n")
+    furnish(tmp_path)
+    return tmp_path
+
+
+def run_here(*words: str) -> tuple[int, str, str]:
+    status, said = said_by(*words)
+    return status, said, said
+
+
+@pytest.fixture(scope="module")
+def met(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with a signed layout, and with the links that meet it."""
+    place = tmp_path_factory.mktemp("met")
+    furnish(place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        make_layout(run_here)
+        do_steps(run_here)
+    return place
+
+
+@pytest.fixture
+def chain(met: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a copy of that directory."""
+    shutil.copytree(met, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -108,10 +139,8 @@ def program_of_in_toto(main: Callable[[], object], *words: str) -> int:
     return killing.ended(killing.fork(work))
 
 
-def test_in_toto_itself_verifies_it(here: Path, offline_kit: Run) -> None:
+def test_in_toto_itself_verifies_it(chain: Path, offline_kit: Run) -> None:
     """Its own program, by its own clock: the layout has not expired on this host."""
-    make_layout(offline_kit)
-    do_steps(offline_kit)
     from in_toto.in_toto_verify import main  # type: ignore[import-untyped]
 
     words = ["--layout", "root.layout", "--verification-keys", "owner.pub"]
@@ -143,9 +172,9 @@ def test_a_command_that_takes_longer_than_the_library_waits(
     assert payload(str(link_of("slow")))["byproducts"]["duration-milliseconds"] >= 300
 
 
-def test_a_command_that_fails_is_recorded_and_meets_no_layout(here: Path, offline_kit: Run) -> None:
-    make_layout(offline_kit)
-    do_steps(offline_kit)
+def test_a_command_that_fails_is_recorded_and_meets_no_layout(
+    chain: Path, offline_kit: Run
+) -> None:
     link_of("test").unlink()
     words = ["--materials", "out.bin", "--key", "tester.pem", *python("raise SystemExit(7)")]
     status, _, error = offline_kit("step", "test", *words)
@@ -266,18 +295,14 @@ def twin(value: Any) -> None:
         (lambda v: v.pop("keys"), "layout-invalid"),
     ],
 )
-def test_layouts_that_are_none(here: Path, offline_kit: Run, change: Any, code: str) -> None:
-    make_layout(offline_kit)
-    do_steps(offline_kit)
+def test_layouts_that_are_none(chain: Path, offline_kit: Run, change: Any, code: str) -> None:
     with pytest.raises(KitError) as caught:
         resigned(change)
     assert caught.value.code == code
     assert f"error[{code}]" in verify(offline_kit)[2]
 
 
-def test_a_layout_with_inspections_runs_nothing(here: Path, offline_kit: Run) -> None:
-    make_layout(offline_kit)
-    do_steps(offline_kit)
+def test_a_layout_with_inspections_runs_nothing(chain: Path, offline_kit: Run) -> None:
     run = ["touch", "inspected"]
     inspection = {"_type": "inspection", "name": "i", "run": run}
     rules: dict[str, Any] = {"expected_materials": [], "expected_products": []}
@@ -313,26 +338,26 @@ def envelope(text: bytes, **more: Any) -> bytes:
     return json.dumps({**value, "payloadType": "application/vnd.in-toto+json", **more}).encode()
 
 
-@pytest.mark.parametrize(
+@together(
     "data",
     [
-        b"",
-        b"[]",
-        b"{" * 100_000,
-        envelope(b"{"),
-        envelope(b'{"steps":' * 100_000),
-        envelope(b'{"_type":"layout","_type":"layout"}'),
-        envelope(b'{"_type":"link"}'),
-        envelope(b'{"_type":"layout","steps":[{}],"inspect":[],"keys":{}}'),
-        envelope(b'{"_type":"layout"}', payload="***"),
-        envelope(b'{"_type":"layout"}', payloadType="text/plain"),
-        envelope(b'{"_type":"layout"}', signatures=[{"keyid": 7}]),
-        envelope(b'{"_type":"layout","keys":{"' + b"a" * 9_000_000 + b'":1}}'),
+        lambda: b"",
+        lambda: b"[]",
+        lambda: b"{" * 100_000,
+        lambda: envelope(b"{"),
+        lambda: envelope(b'{"steps":' * 100_000),
+        lambda: envelope(b'{"_type":"layout","_type":"layout"}'),
+        lambda: envelope(b'{"_type":"link"}'),
+        lambda: envelope(b'{"_type":"layout","steps":[{}],"inspect":[],"keys":{}}'),
+        lambda: envelope(b'{"_type":"layout"}', payload="***"),
+        lambda: envelope(b'{"_type":"layout"}', payloadType="text/plain"),
+        lambda: envelope(b'{"_type":"layout"}', signatures=[{"keyid": 7}]),
+        lambda: envelope(b'{"_type":"layout","keys":{"' + b"a" * 9_000_000 + b'":1}}'),
     ],
     ids=range(12),
 )
-def test_files_that_are_no_layout(here: Path, offline_kit: Run, data: bytes) -> None:
-    Path("root.layout").write_bytes(data)
+def test_files_that_are_no_layout(here: Path, offline_kit: Run, data: Callable[[], bytes]) -> None:
+    Path("root.layout").write_bytes(data())
     status, _, error = verify(offline_kit)
     assert (status, "error[layout-invalid]" in error) == (2, True)
     assert len(error) < 2000

@@ -6,8 +6,6 @@ import gzip
 import hashlib
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +18,8 @@ from kit.sbom.errors import SbomImageUnreadable
 from kit.sbom.inside import files_of
 from kit.sources.errors import ImageFileUnusable
 from tests.support.kindfiles import OCI, Layout, js
-from tests.support.making import REPOSITORY, write_files
+from tests.support.making import write_files
+from tests.support.program import said_by
 from tests.unit.lnm import LNM
 
 
@@ -143,10 +142,7 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_command_says_it_of_the_lnm_image() -> None:
-    words = ["check", "--inside", LNM / "images/migration-runner", LNM / "sboms/runner.spdx.json"]
-    command = [sys.executable, "-c", "from kit.cli import main; main()", "sbom"]
-    done = subprocess.run(
-        [*command, *map(str, words)], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert "files of the image are as described" in done.stdout
+    image, sbom = LNM / "images/migration-runner", LNM / "sboms/runner.spdx.json"
+    status, said = said_by("sbom", "check", "--inside", image, sbom)
+    assert status == 0, said
+    assert "files of the image are as described" in said

@@ -625,7 +625,7 @@ def test_the_order_of_listing_does_not_matter(
         monkeypatch.undo()
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("locale", ["C", pytest.param("C.UTF-8", marks=pytest.mark.long)])
 def test_the_locale_does_not_matter(tmp_path: Path, locale: str) -> None:
     tree(tmp_path, "\u00fc/t/caf\u00e9", "\u00fc/t/Zoe", "\u00fc/t/\u00c4")
     text = HEAD.format(names="unicode") + component(

@@ -47,19 +47,21 @@ from verifier.repair.words import MOST, damage_lines, summary
 from verifier.rootfile import load_root
 from verifier.typed import replace
 
-FILES = {
-    **{f"a/small{number:02}": text(40_000, number) for number in range(12)},
-    "b/raw": noise(4 * MIB + 70_000),
-    "b/packed": text(4 * MIB + 5),
-    "c/mixed": noise(MIB // 2) + text(4 * MIB),
-    **{f"d/late{number:02}": noise(50_000, number) for number in range(9)},
-}
+
+def contents() -> dict[str, bytes]:
+    return {
+        **{f"a/small{number:02}": text(40_000, number) for number in range(12)},
+        "b/raw": noise(4 * MIB + 70_000),
+        "b/packed": text(4 * MIB + 5),
+        "c/mixed": noise(MIB // 2) + text(4 * MIB),
+        **{f"d/late{number:02}": noise(50_000, number) for number in range(9)},
+    }
 
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a sealed kit with frames of every kind."""
-    return make_kit(tmp_path_factory.mktemp("repair"), FILES)
+    return make_kit(tmp_path_factory.mktemp("repair"), contents())
 
 
 @pytest.fixture(scope="module")

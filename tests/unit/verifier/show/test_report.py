@@ -18,6 +18,7 @@ from tests.support.assembler import Draft, assemble, boundaries
 from tests.support.making import REPOSITORY, ROOT_FILE
 from tests.support.naive import Entry
 from tests.support.people import chain, person, sign_root, signed_root
+from tests.support.together import together
 from verifier import decoders
 from verifier.core.errors import NotAKit
 from verifier.core.pipeline import Expectation, Job, Opened
@@ -178,23 +179,27 @@ CASES = {
     ),
 }
 
-every_case = pytest.mark.parametrize("name", CASES)
+every_case = together("name", CASES)
 
 
-@pytest.fixture
-def report(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
-    """Return the report of a case, made by a whole run."""
-    case = CASES[name]
-    if not case.decoder:
-        monkeypatch.setattr(decoders, "FINDERS", {})
-    path = tmp_path / "kit.tar.zst"
-    path.write_bytes(case.file(assemble(case.draft, **case.hooks)))
-    root = parse_root(ROOT_FILE.read_bytes()) if case.pin else None
-    return run(str(path), Job(root=root, **case.job))
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+    """Return the report of each case, made by a whole run."""
+    made = {}
+    root = parse_root(ROOT_FILE.read_bytes())
+    for name, case in CASES.items():
+        path = tmp_path_factory.mktemp("report") / "kit.tar.zst"
+        path.write_bytes(case.file(assemble(case.draft, **case.hooks)))
+        with pytest.MonkeyPatch.context() as patch:
+            if not case.decoder:
+                patch.setattr(decoders, "FINDERS", {})
+            made[name] = run(str(path), Job(root=root if case.pin else None, **case.job))
+    return made
 
 
 @every_case
-def test_report_says_what_happened(name: str, report: Report) -> None:
+def test_report_says_what_happened(name: str, reports: dict[str, Report]) -> None:
+    report = reports[name]
     case, value = CASES[name], report_value(report)
     assert value["findings"][0]["code"] if value["findings"] else case.code == ""
     assert [finding["code"] for finding in value["findings"]] == [case.code] * bool(case.code)
@@ -207,13 +212,17 @@ def test_report_says_what_happened(name: str, report: Report) -> None:
 
 
 @every_case
-def test_report_is_of_the_schema(name: str, report: Report) -> None:
+def test_report_is_of_the_schema(name: str, reports: dict[str, Report]) -> None:
+    report = reports[name]
     value = json.loads(json.dumps(report_value(report)))
     assert [error.message for error in VALIDATOR.iter_errors(value)] == []
 
 
 @every_case
-def test_text_has_the_verdict_first_and_all_of_the_sentences(name: str, report: Report) -> None:
+def test_text_has_the_verdict_first_and_all_of_the_sentences(
+    name: str, reports: dict[str, Report]
+) -> None:
+    report = reports[name]
     case, text = CASES[name], render_text(report)
     first, *lines = text.splitlines()
     assert first.startswith(f"{case.verdict.upper()}")
@@ -240,7 +249,8 @@ def case_is_usage(name: str) -> bool:
 
 
 @every_case
-def test_only_what_is_authenticated_is_not_a_claim(name: str, report: Report) -> None:
+def test_only_what_is_authenticated_is_not_a_claim(name: str, reports: dict[str, Report]) -> None:
+    report = reports[name]
     value, text = report_value(report), render_text(report)
     said = [line for line in text.splitlines() if "kitId:" in line]
     if value["authenticated"]:
@@ -257,7 +267,8 @@ def test_only_what_is_authenticated_is_not_a_claim(name: str, report: Report) ->
 
 
 @every_case
-def test_terminal_gets_nothing_that_could_turn_it(name: str, report: Report) -> None:
+def test_terminal_gets_nothing_that_could_turn_it(name: str, reports: dict[str, Report]) -> None:
+    report = reports[name]
     assert render_text(report).replace("\n", "").isprintable()
 
 
