@@ -156,7 +156,7 @@ def test_killed_at_every_call(place: Place) -> None:
 @pytest.mark.long
 def test_killed_at_random_moments(place: Place) -> None:
     draw, killed = random.Random(11), 0
-    for _ in range(int(os.environ.get("OFFLINE_KIT_KILLS", "60"))):
+    for _ in range(int(os.environ.get("OFFLINE_KIT_KILLS", "30"))):
         place.reset()
         killed += killed_after(draw.uniform(0, 0.15), place.work)
         place.check()
@@ -172,7 +172,7 @@ def test_two_at_once(place: Place) -> None:
 @pytest.mark.long
 def test_one_is_killed_beside_others(place: Place) -> None:
     draw = random.Random(12)
-    for _ in range(20):
+    for _ in range(10):
         place.reset()
         others = [fork(place.work) for _ in range(2)]
         killed_after(draw.uniform(0, 0.1), place.work)

@@ -24,7 +24,7 @@ _NOTES = r"^kit\.release\.json$|^links/"  # a link has its duration
 _LEFT = re.compile(  # what `store gc` clears up, once whoever held it is gone
     _NOTES + r"|^releases/lines/.*/\.[^/]*offline-kit-(partial|probe)|^store/(holds|partial)/"
 )
-MOST = int(os.environ.get("OFFLINE_KIT_KILLS", "60"))  # kills in a stage
+MOST = int(os.environ.get("OFFLINE_KIT_KILLS", "24"))  # kills in a stage
 STAGES = ["steps export", "test", "build", "sign", "verify", "publish"]
 FETCHING = ["lock", "sbom"]  # of another project, that begins with them
 

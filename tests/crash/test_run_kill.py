@@ -59,7 +59,7 @@ def test_nothing_is_done_twice_and_nothing_is_lost_whenever_it_is_killed(
         first += [str(grounds.settings), "--runs", str(grounds.runs), "--name", f"run{number}"]
         for command in ("resume", "rollback"):
             words = first if command == "resume" else [command, str(place)]
-            for _ in range(rolls.randint(1, 4)):
+            for _ in range(rolls.randint(2, 7)):
                 kills += killed(words, rolls.uniform(0.0, 0.7))
                 if (place / "journal").exists():
                     words = [command, str(place)]

@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 from kit.roots.metadata import build_root
 from tests.conftest import JUDGES
 from tests.support.making import KEYS, REPOSITORY
+from tools.ready import caller
 
 PAGE = (REPOSITORY / "docs/howto/ci.md").read_text("utf-8")
 BLOCKS = {
@@ -118,8 +119,7 @@ class Runner:
             sign_with=[f"{KEYS}/alice.pem", f"{KEYS}/bob.pem"],
         )
         (self.work / "root.json").write_bytes(root)
-        start = "import sys; sys.argv[0] = 'offline-kit'; from kit.cli import main; main()"
-        kit = f'PYTHONPATH={REPOSITORY} exec {sys.executable} -c "{start}" "$@"\n'
+        kit = f'PYTHONPATH={REPOSITORY} exec {caller()} "$@"\n'
         self._write(programs / "offline-kit", f"#!/bin/sh\n{kit}")
         for name in ("pip", "pipx", "uv"):
             self._write(programs / name, INSTALLER.format(log=self.log))
