@@ -123,14 +123,16 @@ class Evidence:
             index: Of the kit, complete.
             manifest: Its components.
         """
-        known = {component_digest(index, each) for each in manifest.components}
         wanted = {
             subject[7:]
             for claims in self._claims.values()
             for claim in claims
             for subject in claim.subjects
             if subject.startswith("sha256:")
-        } - known
+        }
+        if not wanted:
+            return
+        wanted -= {component_digest(index, each) for each in manifest.components}
         for rank, first, last in index.runs():
             if rank in (DATA, EVIDENCE) and wanted:
                 wanted -= {index.digest(member).hex() for member in range(first, last)}

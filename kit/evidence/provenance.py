@@ -126,6 +126,8 @@ def _twins(components: Sequence[Component], inputs: Inputs) -> dict[str, int]:
 
     That is known of components with different names or sizes in them; the few others are read.
     """
+    if len(components) == 1:
+        return {components[0].id: 1}
     alike: dict[bytes, list[Component]] = defaultdict(list)
     index = inputs.index
     for item in components:

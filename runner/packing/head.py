@@ -16,7 +16,7 @@ from verifier.core.envelope import Envelope, encode_page, page_size_for
 from verifier.core.frames import Plan, head_frames
 from verifier.core.header import Headers, padding
 from verifier.core.headlists import EVIDENCE_INDEX
-from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SUMS, FrameTable, Index
+from verifier.core.lists import FRAME_LINE, FRAMES_HEAD, SIG, SUMS, FrameTable, Index
 from verifier.core.manifest import encode_manifest
 from verifier.core.model import Blob, Built, KitId, KitInfo, Manifest, Subject
 from verifier.core.names import HEAD
@@ -92,11 +92,8 @@ class Head:
         except ValueError as reason:
             raise TooLarge(str(reason)) from None
         self._list(output, HEAD[0], headers, [page])
-        content = hashlib.sha256()
-        for text in index.text(signatures=False):
-            content.update(text)
         kit_id = KitId(hashlib.sha256(payload).hexdigest())
-        return Sealable(manifest, payload, kit_id, content.hexdigest())
+        return Sealable(manifest, payload, kit_id, _content_id(index, index_digest))
 
     def _list(self, output: int, name: str, headers: Headers, pieces: Iterable[bytes]) -> str:
         """Write one head member into its room and return the SHA-256 of its contents."""
@@ -124,6 +121,16 @@ class Head:
         size = end + raw_size(limits.END) + len(seek)
         os.ftruncate(output, size)
         return size
+
+
+def _content_id(index: Index, index_digest: str) -> str:
+    """Return the SHA-256 of ``kit.index`` without its signatures (FORMAT 11.1)."""
+    if not index.count(SIG):
+        return index_digest
+    content = hashlib.sha256()
+    for text in index.text(signatures=False):
+        content.update(text)
+    return content.hexdigest()
 
 
 def file_name(info: KitInfo) -> str:

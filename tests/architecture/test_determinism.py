@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.architecture.source import Source, complaints, is_below, parse
+from tests.support.together import together
 
 EXCEPTIONS = {
     "kit/cli/common.py": "tells the time",
@@ -60,7 +61,7 @@ def test_order_of_directories_becomes_no_bytes() -> None:
     assert complaints(directories_are_sorted, "kit", "verifier") == []
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "import time",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import pytest
-
 from tests.architecture.source import Law, Source, complaints, is_below, parse
+from tests.support.together import together
 
 # and everything in kit/cli/; streams.py is how both programs end
 TALKERS = (
@@ -246,17 +245,17 @@ program = shutil.which("zstd", path="/usr/bin")
 """
 
 
-@pytest.mark.parametrize(("law", "folders"), LAWS, ids=[law.__name__ for law, _ in LAWS])
+@together(("law", "folders"), LAWS, ids=[law.__name__ for law, _ in LAWS])
 def test_law_holds(law: Law, folders: list[str]) -> None:
     assert complaints(law, *folders) == []
 
 
-@pytest.mark.parametrize(("law", "text"), BROKEN)
+@together(("law", "text"), BROKEN)
 def test_law_can_fail(law: Law, text: str) -> None:
     assert list(law(parse("verifier/a.py", text)))
 
 
-@pytest.mark.parametrize("law", [law for law, _ in LAWS])
+@together("law", [law for law, _ in LAWS])
 def test_what_is_allowed_passes(law: Law) -> None:
     assert list(law(parse("verifier/a.py", GOOD))) == []
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT, Source, complaints, load, parse
+from tests.support.together import together
 
 MAINS = ("verifier/__main__.py", "runner/__main__.py")
 NEWER_ARGUMENTS = {
@@ -122,7 +123,7 @@ def test_newer_python_is_noticed(text: str) -> None:
     assert list(is_python_3_9(parse("verifier/a.py", text)))
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "print(f'{x}')",

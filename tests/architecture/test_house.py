@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT, Law, Source, complaints, parse
+from tests.support.together import together
 
 MODULE_LINES = 400  # of code: comments and docstrings are free
 TEST_LINES = 600  # a table of hostile cases is long and still one idea
@@ -143,7 +144,7 @@ def test_files_speak_of_the_project_only() -> None:
     assert found == [], "say it in another way, or add the idiom to ALLOWED"
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "see https://" + "py" + "pi.org/project/x",
@@ -157,7 +158,7 @@ def test_word_out_of_place_is_noticed(text: str) -> None:
     assert list(words_out_of_place("a.md", text.encode()))
 
 
-@pytest.mark.parametrize(
+@together(
     "data",
     [
         b'@pytest.fixture(scope="ses' + b'sion")',
@@ -171,9 +172,7 @@ def test_words_of_the_craft_pass(data: bytes) -> None:
     assert list(words_out_of_place("a.py", data)) == []
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.name
-)
+@together("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.name)
 def test_lock_is_exact_hashed_and_names_no_index(path: Path) -> None:
     assert list(lock_faults(path.read_text("utf-8"))) == [], "run 'make lock'"
 
@@ -192,7 +191,7 @@ def test_compressor_is_the_one_that_pyproject_pins() -> None:
 GOOD_LOCK = "# made by x\nrich==15.0.0 ; python_version < '3.11' \\\n    --hash=sha256:" + "0" * 64
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "",

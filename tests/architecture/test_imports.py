@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import pytest
-
 from tests.architecture.source import (
     ROOT,
     Law,
@@ -21,6 +19,7 @@ from tests.architecture.source import (
     load,
     parse,
 )
+from tests.support.together import together
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -246,12 +245,12 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("law", "folders"), LAWS, ids=[law.__name__ for law, _ in LAWS])
+@together(("law", "folders"), LAWS, ids=[law.__name__ for law, _ in LAWS])
 def test_law_holds(law: Law, folders: list[str]) -> None:
     assert complaints(law, *folders) == []
 
 
-@pytest.mark.parametrize(("law", "path", "text"), BROKEN)
+@together(("law", "path", "text"), BROKEN)
 def test_law_can_fail(law: Law, path: str, text: str) -> None:
     assert list(law(parse(path, text)))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.architecture.source import ROOT, Source, complaints, is_below, load, parse
+from tests.support.together import together
 
 FOLDERS = ("kit", "verifier", "runner", "tools")
 
@@ -45,7 +46,7 @@ def test_each_definition_has_one_home() -> None:
     assert complaints(said_once, *FOLDERS) == []
 
 
-@pytest.mark.parametrize(("mark", "home"), HOMES.items())
+@together(("mark", "home"), HOMES.items())
 def test_home_still_has_what_is_looked_for(mark: str, home: str) -> None:
     if not (ROOT / home).exists():
         pytest.fail(f"{home} is gone: say in HOMES where {mark!r} lives now")

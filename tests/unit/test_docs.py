@@ -94,7 +94,7 @@ def test_howtos_show_commands_that_run() -> None:
     assert {"README.md", "docs/quickstart.md", "docs/report.md"} <= set(WITH_CONSOLE)
 
 
-@pytest.mark.parametrize("name", WITH_CONSOLE)
+@together("name", WITH_CONSOLE)
 def test_prompts_stand_in_console_blocks_only(name: str) -> None:
     """A ``$`` elsewhere would be a command that nobody runs; the demo's transcript was run."""
     for match in re.finditer(r"^```(\S*)[^\n]*\n(.*?)^```$", read(name), re.M | re.S):

@@ -157,7 +157,7 @@ class Index:
 
     def text_size(self) -> int:
         """Return the bytes of ``kit.index``, known before any digest is."""
-        digits = sum(len(b"%d" % size) for size in self.sizes)
+        digits = sum(map(len, map(str, self.sizes)))
         classes = sum(self.count(rank) * len(CLASSES[rank]) for rank in range(7))
         # 64 digits, four spaces, four digits of mode; `names` has the LF of each line
         return len(INDEX_HEAD) + len(self) * 72 + digits + classes + len(self.names)

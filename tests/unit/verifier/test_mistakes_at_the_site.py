@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.making import KEYS, ROOT_FILE, make_kit
+from tests.support.together import together
 from verifier import _compat
 from verifier import cli as verifier_cli
 
@@ -453,18 +454,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(("words", "status", "says", "fix"), TABLE, ids=[row[0] for row in TABLE])
-def test_a_mistake_is_answered_so_that_it_can_be_mended(
-    place: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    words: str,
-    status: int,
-    says: str,
-    fix: str,
+def answered(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, row: Row
 ) -> None:
-    if words.startswith("fifo") and not hasattr(os, "mkfifo"):
-        pytest.skip("not run: this host has no FIFOs")
+    words, status, says, fix = row
     monkeypatch.chdir(place)
     monkeypatch.setattr(_compat, "SYSTEM_TRUST", os.fspath(place / "no system trust"))
     before = sorted(os.listdir())
@@ -477,6 +470,37 @@ def test_a_mistake_is_answered_so_that_it_can_be_mended(
     assert advice.startswith(f"  fix: {fix}"), advice
     assert advice.endswith((".", "?")), advice
     assert sorted(os.listdir()) == before
+
+
+FIFOS = [row for row in TABLE if row[0].startswith("fifo")]
+NAMES = ("words", "status", "says", "fix")
+
+
+@together(NAMES, [row for row in TABLE if row not in FIFOS])
+def test_a_mistake_is_answered_so_that_it_can_be_mended(
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    status: int,
+    says: str,
+    fix: str,
+) -> None:
+    answered(place, capsys, monkeypatch, (words, status, says, fix))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="not run: this host has no FIFOs")
+@together(NAMES, FIFOS)
+def test_a_mistake_with_a_fifo_too(
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    status: int,
+    says: str,
+    fix: str,
+) -> None:
+    answered(place, capsys, monkeypatch, (words, status, says, fix))
 
 
 def test_help_is_found_where_people_look_for_it(capsys: pytest.CaptureFixture[str]) -> None:
