@@ -33,7 +33,7 @@ if os.path.basename(os.path.dirname(_PYTHON)) == "shims":
     os.environ["PATH"] = os.pathsep.join([_real, os.environ["PATH"]])
 
 _MEMORY, _ENOUGH = "/dev/shm", 4 << 30
-if "TMPDIR" not in os.environ and os.path.ismount(_MEMORY):
+if "TMPDIR" not in os.environ and hasattr(os, "statvfs") and os.path.ismount(_MEMORY):
     # Thousands of tests make, sync and remove small trees: a disk makes them wait.
     _facts = os.statvfs(_MEMORY)
     if not _facts.f_flag & os.ST_NOEXEC and _facts.f_bavail * _facts.f_frsize >= _ENOUGH:

@@ -16,10 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sigstore.models import Bundle as TheirBundle
-from sigstore.models import TrustedRoot as TheirRoot
-from sigstore.verify import Verifier
-from sigstore.verify.policy import Identity as TheirIdentity
 
 from tests.hostile.bundle_fuzz import Item, one
 from tests.support.bundlebends import WISHES, Bend, every_bend
@@ -103,13 +99,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def python(root: Path) -> Judge:
     """Return sigstore-python, in this process; it asks no network with what it is given."""
-    verifier = Verifier(trusted_root=TheirRoot.from_file(str(root)))
-    who = TheirIdentity(identity=NAME, issuer=ISSUER)
+    from sigstore.models import Bundle, TrustedRoot  # a third of a second
+    from sigstore.verify import Verifier
+    from sigstore.verify.policy import Identity
+
+    verifier = Verifier(trusted_root=TrustedRoot.from_file(str(root)))
+    who = Identity(identity=NAME, issuer=ISSUER)
 
     def judge(item: Item) -> str:
         kind, _, bend = item
         try:
-            bundle = TheirBundle.from_json(bend.bundle)
+            bundle = Bundle.from_json(bend.bundle)
             if WISHES[kind].statement is None:
                 verifier.verify_artifact(ARTIFACT, bundle, who)
             else:

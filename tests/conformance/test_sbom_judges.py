@@ -15,19 +15,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from license_expression import (  # type: ignore[import-untyped]
-    ExpressionError,
-    get_spdx_licensing,
-)
 from packageurl import PackageURL
-from spdx_tools.spdx.model.document import Document
-from spdx_tools.spdx.parser.error import SPDXParsingError
-from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import (
-    JsonLikeDictParser,
-)
-from spdx_tools.spdx.validation.document_validator import (
-    validate_full_spdx_document,
-)
 
 from kit.sbom.check import check_sbom
 from kit.sbom.spdx2 import SCHEMA
@@ -313,8 +301,12 @@ def test_cyclonedx_documents_said_to_be_of_each_version_are_decided_alike(versio
 
 
 def judged_by_spdx_tools(data: bytes) -> list[str]:
+    from spdx_tools.spdx.parser.error import SPDXParsingError  # a fifth of a second
+    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
     try:
-        document: Document = JsonLikeDictParser().parse(json.loads(data))  # type: ignore[no-untyped-call]
+        document = JsonLikeDictParser().parse(json.loads(data))  # type: ignore[no-untyped-call]
     except SPDXParsingError as error:
         return list(error.get_messages())  # type: ignore[no-untyped-call]
     return [found.validation_message for found in validate_full_spdx_document(document)]
@@ -352,16 +344,18 @@ def test_spdx_tools_agrees_on_what_is_grave() -> None:
 def test_every_licence_of_another_list_is_known_here() -> None:
     """license-expression has a list of its own; ours comes with the schemas of CycloneDX."""
     ours = listed_licences()
-    theirs = {
-        key.lower()
-        for key in get_spdx_licensing().known_symbols
-        if not key.startswith("LicenseRef-")
-    }
+    theirs = {key.lower() for key in licensing().known_symbols if not key.startswith("LicenseRef-")}
     assert len(ours) > 700
     assert theirs <= ours
 
 
-LICENSING = get_spdx_licensing()
+@functools.cache
+def licensing() -> Any:
+    from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
+
+    return get_spdx_licensing()
+
+
 WORDS = st.sampled_from(
     [
         "MIT",
@@ -380,12 +374,14 @@ WORDS = st.sampled_from(
 
 @given(words=st.lists(WORDS, max_size=7))
 def test_license_expression_agrees_on_expressions(words: list[str]) -> None:
+    from license_expression import ExpressionError
+
     text = " ".join(words)
     try:
-        parsed = LICENSING.parse(text)
+        parsed = licensing().parse(text)
     except (ExpressionError, AssertionError, IndexError):  # the others for "( AND MIT", "( )"
         parsed = None
-    known = parsed is not None and not any(" " in key for key in LICENSING.license_keys(parsed))
+    known = parsed is not None and not any(" " in key for key in licensing().license_keys(parsed))
     assert (not Values().bad_licences([text])) is known
 
 

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -84,41 +85,62 @@ def words_of(grounds: Grounds, name: str) -> list[str]:
     return [*words, str(grounds.settings), "--runs", str(grounds.runs), "--name", name]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("way", ["forward", "back"])
-def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path, way: str) -> None:
-    """From the first directory to the last record, and the whole way back."""
+def to_the_gate(grounds: Grounds) -> None:
+    """Have a kit of two steps and a gate."""
     gate = '[[step]]\nid = "go"\nkind = "gate"\nask = "Go on?"\n'
-    grounds = Grounds(tmp_path).make(step("a") + step("b") + gate)
-    line = grounds.runs / "demo" / "stable"
+    grounds.make(step("a") + step("b") + gate)
 
-    def go(*words: str) -> None:
-        assert main(list(words)) == (0 if words[0] == "rollback" else 6), words
 
-    def again(*words: str) -> None:
-        assert ended(fork(lambda: go(*words))) == 0
+def go(*words: str) -> None:
+    assert main(list(words)) == (0 if words[0] == "rollback" else 6), words
 
-    def fresh() -> None:
+
+def again(*words: str) -> None:
+    assert ended(fork(lambda: go(*words))) == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_run_killed_at_a_call_that_writes_goes_on_from_there(tmp_path: Path, part: int) -> None:
+    """From the first directory to the last record; the parts are all calls together."""
+    grounds = Grounds(tmp_path)
+    to_the_gate(grounds)
+    found = list(points(lambda: go(*words_of(grounds, "sample"))))
+    assert len(found) > 50
+    for number, point in list(enumerate(found))[part::PARTS]:
         for path in grounds.place.iterdir():
             path.unlink()
-
-    forward = list(points(lambda: go(*words_of(grounds, "sample"))))
-    back = list(points(lambda: go("rollback", str(line / "sample"))))
-    for number, point in enumerate(forward if way == "forward" else ()):
-        fresh()
-        name = f"forward{number}"
-        killed_at(point, lambda name=name: go(*words_of(grounds, name)))  # type: ignore[misc]
-        if (line / name / "journal").exists():
-            again("resume", str(line / name))  # to the gate
+        place = grounds.runs / "demo" / "stable" / f"run{number}"
+        words = words_of(grounds, place.name)
+        killed_at(point, lambda words=words: go(*words))  # type: ignore[misc]
+        if (place / "journal").exists():
+            again("resume", str(place))  # to the gate
         else:  # no run has begun; what is left of it makes room for the same command
             assert grounds.log() == []
-            again(*words_of(grounds, name))
+            again(*words)
         assert grounds.log() == ["--apply a", "--apply b"], point
-    for number, point in enumerate(back if way == "back" else ()):
-        fresh()
-        name = f"back{number}"
-        again(*words_of(grounds, name))
-        killed_at(point, lambda name=name: go("rollback", str(line / name)))  # type: ignore[misc]
-        if (line / name / "journal").read_bytes().find(b"rolled-back") < 0:
-            again("rollback", str(line / name))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_way_back_killed_at_a_call_that_writes_goes_on_from_there(
+    tmp_path: Path, part: int
+) -> None:
+    """The whole way back, each time of the same run that stands at its gate."""
+    (tmp_path / "site").mkdir()
+    grounds, kept = Grounds(tmp_path / "site"), tmp_path / "kept"
+    to_the_gate(grounds)
+    again(*words_of(grounds, "one"))
+    for path in (grounds.place, grounds.runs):
+        shutil.copytree(path, kept / path.name, symlinks=True)
+    place = str(grounds.runs / "demo" / "stable" / "one")
+    found = list(points(lambda: go("rollback", place)))
+    assert len(found) > 30
+    for point in found[part::PARTS]:
+        for path in (grounds.place, grounds.runs):
+            shutil.rmtree(path)
+            shutil.copytree(kept / path.name, path, symlinks=True)
+        killed_at(point, lambda: go("rollback", place))
+        if b"rolled-back" not in Path(place, "journal").read_bytes():
+            again("rollback", place)
         assert grounds.log()[2:] == ["--undo b", "--undo a"], point

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.cases.evidence import every_policy_case
 from tests.support.compiled import kit_verify
 from tests.support.hosting import Site, code, moment, notices, override, policy
 from tests.support.making import REPOSITORY, ROOT_FILE
@@ -151,6 +150,8 @@ def test_each_code_of_evidence_has_a_vector() -> None:
 
 
 def test_vectors_are_those_that_are_generated() -> None:
+    from tests.support.cases.evidence import every_policy_case  # a tenth of a second
+
     assert list(every_policy_case()) == NAMES, "run fixtures/evidence/generate.py --write"
 
 

@@ -290,7 +290,9 @@ def test_apt_with_a_login_in_its_list(host: Host, judge: Judge) -> None:
     check(host, said)
 
 
-@pytest.mark.parametrize("code", [401, 403, 404, 500])
+@pytest.mark.parametrize(
+    "code", [401, *(pytest.param(code, marks=pytest.mark.long) for code in (403, 404, 500))]
+)
 def test_uv_with_a_login_in_its_index(
     code: int, host: Host, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

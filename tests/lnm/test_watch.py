@@ -86,7 +86,8 @@ def test_a_growing_backlog_raises_the_alert_and_only_the_backup_leads_back(
     journal = grounds.run_directory / "journal"
     with Concelier(target, publisher, publisher).outgrown(journal):
         resume = grounds.command("resume", grounds.run_directory, "--answer=open=yes")
-        grounds.kill_when(resume, lambda: b'"alert"' in journal.read_bytes(), number=signal.SIGTERM)
+        raised = lambda: b'"probe":"backlog"' in journal.read_bytes()  # noqa: E731
+        grounds.kill_when(resume, raised, number=signal.SIGTERM)
     alerts = [one for one in map(json.loads, journal.read_bytes().splitlines()) if "probe" in one]
     [alert] = [one for one in alerts if one["probe"] == "backlog"]
     assert re.search(r"/unpublished rises, from \d+ to \d+", alert["why"])

@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,19 +84,33 @@ def sign(key: Path, message: Path, namespace: str = "offline-kit") -> Path:
     return made.rename(message.with_name(f"{key.name}-{namespace}.sig"))
 
 
-@pytest.fixture
-def waiting(tmp_path: Path, judge: Judge) -> tuple[Grounds, dict[str, Path]]:
+@pytest.fixture(scope="module")
+def begun(
+    tmp_path_factory: pytest.TempPathFactory, judge: Judge
+) -> tuple[Grounds, dict[str, Path]]:
     """Return a run that waits at a gate for two people, and their keys."""
     judge("ssh-keygen")
-    grounds = Grounds(tmp_path).make(step("a") + GATE + step("b"))
+    grounds = Grounds(tmp_path_factory.mktemp("approving")).make(step("a") + GATE + step("b"))
     keys, public = {}, {}
     for name in ("ann", "bob", "eve"):
-        keys[name], text = ssh_key(tmp_path, name)
+        keys[name], text = ssh_key(grounds.top, name)
         public[name] = ("x-offline-kit-sshsig-ed25519", text)
     del public["eve"]
     (grounds.trust / "operators.json").write_bytes(operators(public, "ssh"))
     grounds.begin(6)
     return grounds, keys
+
+
+@pytest.fixture
+def waiting(
+    begun: tuple[Grounds, dict[str, Path]], tmp_path: Path
+) -> Iterator[tuple[Grounds, dict[str, Path]]]:
+    """Return that run; everything is as it was when the test has ended."""
+    grounds, _ = begun
+    shutil.copytree(grounds.top, tmp_path / "kept", dirs_exist_ok=True)
+    yield begun
+    shutil.rmtree(grounds.top)
+    shutil.move(tmp_path / "kept", grounds.top)
 
 
 def test_two_people_open_a_gate_and_one_twice_does_not(

@@ -92,7 +92,7 @@ def test_a_new_version_is_put_in_place(tmp_path: Path, server: list[int]) -> Non
 def test_one_that_does_not_answer_is_taken_back(tmp_path: Path, server: list[int]) -> None:
     patient = 'every = "1s"\ntimeout = "5s"'
     assert patient in TEXT
-    hasty = TEXT.replace(patient, 'every = "200ms"\ntimeout = "1s"')
+    hasty = TEXT.replace(patient, 'every = "700ms"\ntimeout = "1s"')
     grounds = grounds_of(tmp_path, server, hasty)
     server[1] = 503
     said = grounds.begin(5, "--answer", "go=yes").stdout
