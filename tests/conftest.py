@@ -55,8 +55,15 @@ settings.register_profile(
 settings.register_profile("thorough", deadline=None, max_examples=20_000)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-# What asks real servers, the clients of other ecosystems, or whole builds in odd surroundings.
-LONG = frozenset({"lnm", "repro", "services"})
+# What asks real servers, the clients of other ecosystems, whole builds in odd surroundings, or each
+# Python of this machine.
+LONG = frozenset({"bare", "lnm", "repro", "services"})
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the long rooms where `make test` leaves them out."""
+    long = collection_path.parent == Path(__file__).parent and collection_path.name in LONG
+    return True if long and config.option.markexpr == "not long" else None
 
 
 @pytest.hookimpl(wrapper=True)

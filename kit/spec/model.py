@@ -9,6 +9,7 @@ as help in editors.
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -194,7 +195,12 @@ def load_spec(path: Path, settings: Settings | None = None) -> KitSpec:
         raise SpecMissing(f"no spec here: {error.strerror}", where=where) from None
     except OSError as error:
         raise SpecUnreadable(f"cannot be read: {error.strerror}", where=where) from error
-    return parse_spec(raw, file=path, settings=settings)
+    return _parsed(raw, path, tuple(sorted((settings or {}).items())))
+
+
+@functools.lru_cache(maxsize=2)  # a release reads it for each task, and nobody changes a spec
+def _parsed(raw: bytes, file: Path, settings: tuple[tuple[str, str | int], ...]) -> KitSpec:
+    return parse_spec(raw, file=file, settings=dict(settings))
 
 
 def parse_spec(raw: bytes, *, file: Path, settings: Settings | None = None) -> KitSpec:

@@ -17,6 +17,7 @@ from tuf.ngclient.config import EnvelopeType
 
 from tests.support.people import KEYS, chain, person, root_line, sign_root, signed_root
 from tests.support.simulator import Publisher, entry, key_of, root_of, rotated, seat, seat_all
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.core.rootchain import follow
 from verifier.core.trust import parse_chain, parse_root
@@ -135,7 +136,7 @@ AGREED: dict[str, tuple[Roots, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("roots", "taken"), AGREED.values(), ids=AGREED.keys())
+@together(("roots", "taken"), AGREED.values(), ids=AGREED.keys())
 def test_python_tuf_and_we_agree_on_a_chain(roots: Roots, taken: bool) -> None:
     assert (of_tuf(V1, roots), of_ours(V1, roots)) == (taken, taken)
 
@@ -185,7 +186,7 @@ DIFFERENT: dict[str, tuple[Roots, bool, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("roots", "tuf", "why"), DIFFERENT.values(), ids=DIFFERENT.keys())
+@together(("roots", "tuf", "why"), DIFFERENT.values(), ids=DIFFERENT.keys())
 def test_where_python_tuf_and_we_differ_is_known(roots: Roots, tuf: bool, why: str) -> None:
     if why.startswith("TUF counts key ids"):
         good = entry(roots[-1], "alice")

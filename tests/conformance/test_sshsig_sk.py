@@ -14,6 +14,7 @@ from kit.signing.model import evaluated
 from kit.signing.ssh import ssh_signer
 from tests.conftest import Judge
 from tests.support.authenticator import TOUCHED, VERIFIED, Authenticator
+from tests.support.together import together
 from verifier.core.signature import SSHSIG_SK, Key
 from verifier.crypto import sshsig
 
@@ -80,7 +81,7 @@ STRICTER = {  # ssh-keygen -Y verify does not ask whether somebody was there
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@together("name", BAD)
 def test_both_refuse_what_is_not_its_signature(judged: Callable[..., bool], name: str) -> None:
     assert not judged(GOOD, BAD[name])
     assert not sshsig.verify_sk(GOOD.public, MESSAGE, BAD[name])

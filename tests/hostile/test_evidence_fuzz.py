@@ -8,6 +8,7 @@ import pytest
 
 from tests.hostile.fuzz_evidence import corpus, run
 from tests.hostile.readers import CORPUS, READERS, one, trusted_root
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.evidence.sigstore.bundle import parse_bundle
 from verifier.evidence.sigstore.identity import Identity
@@ -31,7 +32,7 @@ def test_corpus_has_every_kind() -> None:
     assert {data[0] for data in corpus()} >= set(range(len(READERS)))
 
 
-@pytest.mark.parametrize("path", BUNDLES, ids=lambda path: path.name)
+@together("path", BUNDLES, ids=lambda path: path.name)
 def test_bundles_of_the_corpus_hold(path: Path) -> None:
     """Else a fuzzer that starts from them would never come behind the first check."""
     data = path.read_bytes()[1:]

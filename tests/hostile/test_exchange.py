@@ -21,6 +21,7 @@ import pytest
 from tests.support.hosting import policy
 from tests.support.making import ROOT_FILE, Made, make_kit, pinned, read_tree, text
 from tests.support.people import chain, root_line
+from tests.support.together import together
 from verifier import _compat
 from verifier.core.errors import ExitStatus, KitError
 from verifier.core.pipeline import Job
@@ -83,7 +84,7 @@ PARENTS = [
 ]
 
 
-@pytest.mark.parametrize(("mode", "owner", "group", "who"), PARENTS)
+@together(("mode", "owner", "group", "who"), PARENTS)
 def test_who_may_rename_what_lies_in_a_directory(
     mode: int, owner: int, group: int, who: str
 ) -> None:

@@ -17,6 +17,7 @@ from runner.homing.judge import verify
 from runner.homing.words import audit_lines, audit_value
 from runner.kitside import Looked
 from tests.support.homecases import Draft, chained, kit_bytes, looked_at, operators, run_records
+from tests.support.together import together
 from verifier.core.errors import KitError
 from verifier.core.trust import Root, parse_root
 
@@ -105,7 +106,7 @@ def test_a_bent_journal_is_an_answer(seed: int, kit: Looked, root: Root, tmp_pat
     assert "evidence-inconsistent" in codes
 
 
-@pytest.mark.parametrize("extra", EXTRA, ids=lambda one: str(one["type"]))
+@together("extra", EXTRA, ids=lambda one: str(one["type"]))
 def test_what_lacks_a_member_is_refused(
     extra: Record, kit: Looked, root: Root, tmp_path: Path
 ) -> None:

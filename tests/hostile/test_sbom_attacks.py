@@ -14,6 +14,7 @@ from kit.sbom.cyclonedx import _schema
 from kit.sbom.schemas import compile_schema
 from kit.sbom.values import MAX_PARSED
 from tests.support.sboms import CYCLONEDX, DROP, KINDS, SPDX2, SPDX3, changed
+from tests.support.together import together
 
 MANY = 5_000
 
@@ -117,7 +118,7 @@ def judged(data: bytes) -> Checked:
     return checked
 
 
-@pytest.mark.parametrize(("make", "code", "place"), ATTACKS.values(), ids=ATTACKS.keys())
+@together(("make", "code", "place"), ATTACKS.values(), ids=ATTACKS.keys())
 def test_each_attack_gets_its_code(make: Callable[[], bytes], code: str, place: str) -> None:
     errors = judged(make()).errors
     assert (code, place) in [
@@ -175,7 +176,7 @@ QUADRATIC: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("make", QUADRATIC.values(), ids=QUADRATIC.keys())
+@together("make", QUADRATIC.values(), ids=QUADRATIC.keys())
 def test_thousands_of_anything_take_steps_in_proportion(make: Callable[[], bytes]) -> None:
     """Quadratic, these would take ten seconds each; the suite would stand still."""
     checked = judged(make())

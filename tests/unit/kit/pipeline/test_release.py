@@ -18,7 +18,7 @@ import pytest
 from kit.attest.inputs import read_input
 from kit.attest.results import results
 from kit.container import draft
-from kit.container.pyz import make_pyz
+from kit.container.pyz import make_pyz, verifier_files
 from kit.pipeline import checks
 from kit.pipeline.checks import isolation
 from kit.releases.publisher import load_publishers
@@ -44,8 +44,9 @@ def ran(out: str) -> list[str]:
 @pytest.fixture(scope="module", autouse=True)
 def compiled_verifier() -> Iterator[None]:
     """Have kits carry a verifier that is not compiled anew each time a release starts it."""
+    made = compiled(make_pyz(verifier_files()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(draft, "make_pyz", lambda files: compiled(make_pyz(files)))
+        patch.setattr(draft, "make_pyz", lambda files: made)
         yield
 
 

@@ -160,15 +160,18 @@ def test_a_java_key_store_is_a_secret_when_it_holds_a_key(version: int) -> None:
     assert not private_key_in(jks(2)[:-5])
 
 
+def certificate_of(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    day = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(1))
+    return made.sign(key, hashes.SHA256())
+
+
 @pytest.mark.parametrize("lock", [OPEN, LOCKED], ids=["open", "locked"])
 def test_pkcs12(lock: ser.KeySerializationEncryption) -> None:
     key = KEY_KINDS["P-256"]
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
-    day = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(1))
-    ).sign(key, hashes.SHA256())
+    certificate = certificate_of(key)
     assert private_key_in(pkcs12.serialize_key_and_certificates(b"a", key, certificate, None, lock))
     trust = pkcs12.serialize_java_truststore(
         [pkcs12.PKCS12Certificate(certificate, b"a")], ser.BestAvailableEncryption(b"changeit")
@@ -194,7 +197,9 @@ def test_what_keytool_writes(tmp_path: Path, kind: str) -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=120, cwd=tmp_path)
 
     keytool("-genkeypair", "-keystore", "keys", "-alias", "a", "-keyalg", "EC", "-dname", "CN=a")
-    keytool("-exportcert", "-keystore", "keys", "-alias", "a", "-file", "a.crt")
+    key = KEY_KINDS["P-256"]
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    (tmp_path / "a.crt").write_bytes(certificate_of(key).public_bytes(ser.Encoding.PEM))
     keytool("-importcert", "-keystore", "trust", "-alias", "a", "-file", "a.crt")
     assert private_key_in((tmp_path / "keys").read_bytes())
     assert not private_key_in((tmp_path / "trust").read_bytes())
