@@ -21,6 +21,7 @@ from runner.book.across import SITE
 from runner.book.asked import secrets_of
 from runner.book.model import Probe, Runbook
 from runner.book.needs import KIT as KIT_PLACE
+from runner.brought.action import ARGUMENTS, NOTES
 from runner.masking import Masker
 from runner.program import Hooks, Start, not_started, run_program, surroundings
 from runner.rundir import KIT, WHEELS, RunDirectory
@@ -40,7 +41,6 @@ LAUNCH = (
     " sys.argv = a[3:]; runpy.run_path(a[3], run_name='__main__')"
 )
 BRING = "import sys; sys.path.insert(0, sys.argv[1]); from runner.brought.cli import main; main()"
-ARGUMENTS, NOTES = "OFFLINE_KIT_ARGUMENTS", "OFFLINE_KIT_NOTES"
 
 Say = Callable[..., None]
 Ask = Callable[[str, str, bool], "Answer | None"]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from verifier.typed import field, record
 
 DONE, TO_DO, FAILED = 0, 10, 5
+# variables that it finds its arguments and its directory for notes in
+ARGUMENTS, NOTES = "OFFLINE_KIT_ARGUMENTS", "OFFLINE_KIT_NOTES"
 AGAIN = 3  # a connection was lost: the same may be tried again (RUNBOOK 9.2)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,18 @@ def run(cosign: Path, home: Path, *arguments: str | Path) -> subprocess.Complete
     )
 
 
+@functools.cache
+def pair(cosign: Path) -> dict[str, bytes]:
+    """Return the files of a pair of keys: made once, for to close one takes long."""
+    with tempfile.TemporaryDirectory() as home:
+        assert run(cosign, Path(home), "generate-key-pair").returncode == 0
+        return {path.name: path.read_bytes() for path in Path(home).glob("cosign.*")}
+
+
 def sign(cosign: Path, home: Path, image: str) -> None:
     """Sign and attest without a network, as each version wants to be asked."""
-    assert run(cosign, home, "generate-key-pair").returncode == 0
+    for name, data in pair(cosign).items():
+        (home / name).write_bytes(data)
     (home / "predicate.json").write_text('{"builder": "ours"}')
     common: list[str | Path] = ["--key", "cosign.key", "--tlog-upload=false", "--yes"]
     if run(cosign, home, "sign", "--help").stdout.count("--use-signing-config"):

@@ -21,6 +21,7 @@ from tests.services.test_registry_sources import GZIP
 from tests.support.assembler import component
 from tests.support.attesting import attester, kit_with, sha256
 from tests.support.hosting import CLOCK, Site, code, policy, rules
+from tests.support.people import KEYS
 from tests.support.registry import Layout, layer, push, registry
 from verifier.core.pipeline import Job
 from verifier.evidence.images import COSIGN_SIGN
@@ -228,9 +229,7 @@ def test_bent_layouts_are_refused_by_both(
 
 
 def test_another_key_is_refused_by_both(saved: Saved, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    assert run(saved.cosign, tmp_path / "other", "generate-key-pair").returncode == 0
-    key = tmp_path / "other" / "cosign.pub"
+    key = KEYS / "bob.pub"  # of P-256, too
     place = tmp_path / "image"
     assert cosign_says(saved, saved.files, place, COSIGN_SIGN)
     words: list[str | Path] = ["--key", key, "--insecure-ignore-tlog=true", "--local-image", place]

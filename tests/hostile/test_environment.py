@@ -58,7 +58,7 @@ def ours(python: str) -> bool:
 )
 def test_openssl_loads_nothing_that_the_environment_names(medium: Medium, python: str) -> None:
     """A configuration of OpenSSL, which hashlib loads, names code; a damaged kit exited 0 by it."""
-    if not ours(python):
+    if python != sys.executable and not ours(python):
         pytest.skip("not run: too old")
     config = medium.directory / "openssl.cnf"
     config.write_text(OPENSSL_CONFIG.format(library=library(medium, "planted.so")))

@@ -30,10 +30,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from runner.brought.action import DONE, TO_DO, Around, NotPossible
+from runner.brought.action import ARGUMENTS, DONE, NOTES, TO_DO, Around, NotPossible
 from runner.brought.images import PushImages
 from runner.brought.registry import Registry
-from runner.site import ARGUMENTS, BRING, NOTES
+from runner.site import BRING
 from tests.conftest import Judge
 from tests.support.images import image_layout
 from tests.support.registry import OCI, Layout, registry

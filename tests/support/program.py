@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import pty
 import subprocess
 import sys
 import tempfile
@@ -83,7 +82,7 @@ def on_a_terminal(
     Returns:
         Its exit status, and what the terminal was given.
     """
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
 
     def streams() -> None:
         for number in (1, 2):

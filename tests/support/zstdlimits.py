@@ -111,8 +111,7 @@ def _sequences() -> Iterator[tuple[str, bytes, bytes]]:
         content, recent = bytearray(b"abcdefgh"), [1, 4, 8]
         for _ in range(count):
             recent[:2] = recent[1], recent[0]
-            for _ in range(3):
-                content.append(content[-recent[0]])
+            content += (content[-recent[0] :] * 3)[:3]
         yield f"{count} sequences", frame(start, block(raw_literals(b"") + section)), bytes(content)
 
 

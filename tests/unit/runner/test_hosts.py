@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from runner import orders, standing
-from runner.errors import MemberChanged, PreflightFailed, RunElsewhere
+from runner import orders, processes, standing
+from runner.approving import plan_digest
+from runner.errors import MemberChanged, PreflightFailed, RunElsewhere, StepAlive
 from runner.here import Here
-from runner.journal import read_journal
+from runner.journal import JournalFile, read_journal
 from runner.rundir import RunDirectory
 from runner.site import Surroundings
 from runner.standing import Allowed
@@ -78,7 +80,11 @@ def begin(grounds: Grounds, at: Here) -> Path:
 
 
 def go(
-    place: Path, at: Here, allowed: Allowed = NOTHING, say: Callable[..., None] | None = None
+    place: Path,
+    at: Here,
+    allowed: Allowed = NOTHING,
+    say: Callable[..., None] | None = None,
+    patience: int = 10_000,
 ) -> RunStatus:
     run = standing.open_run(str(place), at, allowed)
     answered = place.with_name("answer").exists()
@@ -94,6 +100,7 @@ def go(
         say=say or (lambda event, **facts: None),
         ask=ask,
         show=lambda data: None,
+        wait_for_alive=patience,
     )
     try:
         return standing.go(run, at, allowed, around)
@@ -181,6 +188,31 @@ def test_an_alert_reaches_webhook_metrics_and_journal_with_its_way_back(
     assert {one["back"] for one in alerts_} == {back}
     assert got[-1]["phase"] == "closed"
     assert 'phase="closed"} 1' in (tmp_path / "run.prom").read_text("utf-8")
+
+
+def test_what_is_still_at_work_is_waited_for_and_then_named(grounds: Grounds) -> None:
+    place = begin(grounds, here(NOON))
+    found = standing.open_run(str(place), here(NOON), NOTHING)
+    owner = f"{found.bound['run']}.{plan_digest(found.bound)[:32]}"
+    mark = processes.mark_of(owner, "a", "apply", 1)
+    found.close()
+    directory = RunDirectory.at(str(place))
+    journal = JournalFile(directory.folder)
+    journal.append({"type": "intent", "step": "a", "what": "apply", "attempt": 1})
+    journal.close()
+    directory.close()
+    said: list[str] = []
+    environment = {processes.VARIABLE: mark}
+    with subprocess.Popen(["/bin/sleep", "60"], env=environment) as survivor:
+        try:
+            named = f"process {survivor.pid} is still at work"
+            with pytest.raises(StepAlive, match=named) as raised:
+                go(place, here(NOON), say=lambda event, **facts: said.append(event), patience=200)
+        finally:
+            survivor.kill()
+    assert int(raised.value.status) == 3
+    assert "alive" in said
+    assert grounds.log() == []
 
 
 @pytest.mark.parametrize("path", ["site/back.py", "back/look.py", "first/way.py", "second/way.py"])

@@ -77,7 +77,7 @@ def talk():
     for number in range(1, 16):
         teller.show(b"progress %d/15 documents\\nsome line\\n" % number)
         teller.tick()
-        time.sleep(0.1)
+        time.sleep(0.05)
     teller.say("alert", step="21-102", why="lag: /lag > 60", back="rollback")
     done = dict(what="apply", result="done", why="exited 0", durationMs=1500)
     teller.say("outcome", step="21-102", **done)

@@ -57,7 +57,8 @@ def typing(terminal: int, typed: bytes) -> str:
                 break
             seen += data
         if ASKED in seen and not answered:
-            time.sleep(0.3)  # between the prompt and the read a signal waits for the next key
+            if typed == b"\x03":
+                time.sleep(0.3)  # between prompt and read a signal waits for the next key
             os.write(terminal, typed)
             answered = True
     os.close(terminal)

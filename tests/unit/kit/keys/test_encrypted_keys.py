@@ -35,6 +35,7 @@ from kit.keys import cosign as cosign_keys
 from kit.signing import load_signer, load_sums_signer
 from tests.support import rsakeys as shared
 from tests.support.making import KEYS, pinned
+from tests.support.together import together
 
 PASSPHRASE = "correct horse battery \u00e9"
 ALICE = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -194,7 +195,7 @@ EXPENSIVE = {
 }
 
 
-@pytest.mark.parametrize("changes", EXPENSIVE.values(), ids=EXPENSIVE.keys())
+@together("changes", EXPENSIVE.values(), ids=EXPENSIVE.keys())
 def test_a_file_cannot_ask_for_another_cost(tmp_path: Path, changes: dict[str, Any]) -> None:
     def nobody(name: str) -> str:
         raise AssertionError("asked for a passphrase before the cost was looked at")
@@ -222,7 +223,7 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("form", DAMAGED.values(), ids=DAMAGED.keys())
+@together("form", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_damaged_file_is_named_before_anybody_is_asked(
     tmp_path: Path, form: Callable[[], bytes]
 ) -> None:

@@ -41,6 +41,7 @@ from kit.keys import (
 )
 from tests.support.killing import ended, fork
 from tests.support.rsakeys import rsa_key
+from tests.support.together import together
 
 PASSPHRASE = b"correct horse battery"
 
@@ -121,7 +122,7 @@ def test_a_dangling_link_counts_as_being_there(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.parametrize(
+@together(
     "name", ["", ".", "..", "../a", "a/b", ".hidden", "-rf", "a b", "é", "a\0", "a\n", "a" * 65]
 )
 def test_a_name_that_is_no_portable_file_name_is_refused(tmp_path: Path, name: str) -> None:

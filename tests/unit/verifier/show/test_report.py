@@ -487,7 +487,7 @@ FORGED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", FORGED)
+@together("name", FORGED)
 def test_schema_refuses_what_no_report_says(name: str, good: dict[str, Any]) -> None:
     assert VALIDATOR.is_valid(good)
     assert not VALIDATOR.is_valid({**good, **FORGED[name]})
