@@ -394,7 +394,7 @@ def test_an_alert_in_a_long_step_is_told_while_it_runs(grounds: Grounds) -> None
     probe = '[probe.lag]\nrun = ["tools/lag.py", "{report}"]\nbreach = "/lag > 60"\n'
     probe += 'every = "100ms"\nthen = "report"\n'
     lag = b"import sys\nopen(sys.argv[1], 'w').write('{\"lag\": 75}')\n"
-    grounds.make(probe + step("a", "--slow=20", watch='["lag"]'), {"tools/lag.py": lag})
+    grounds.make(probe + step("a", "--slow=100", watch='["lag"]'), {"tools/lag.py": lag})
     journal = grounds.run_directory / "journal"
     told = lambda: journal.exists() and b'"type":"alert"' in journal.read_bytes()  # noqa: E731
     assert grounds.kill_when(grounds.new("run"), told) == -9
