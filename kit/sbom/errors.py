@@ -206,7 +206,7 @@ class SbomLinkBroken(Usage):
 
 
 class SbomScanFailed(Undecided):
-    """The scanner syft could not look into an image, or wrote something that is no SBOM."""
+    """The scanner syft could not look into an image or a tree, or wrote no SBOM."""
 
     code = "sbom-scan-failed"
-    fix = "Run syft on the image yourself to see more, or write the SBOM with another tool."
+    fix = "Run syft on it yourself to see more, or write the SBOM with another tool."

@@ -68,8 +68,10 @@ def _in_sight(name: str) -> str:
         below = Path(os.path.realpath(place)).parts[1:2]
         if _UNSEEN.isdisjoint(below) and os.access(place, os.W_OK | os.X_OK):
             return place
-    why = f"syft sees no files below {', '.join(sorted(_UNSEEN))}: set TMPDIR to another directory"
-    raise SbomScanFailed(why, where=name)
+    unseen = ", ".join(f"/{top}" for top in sorted(_UNSEEN))
+    why = f"no place for temporary files: syft sees none below {unseen}"
+    fix = "Set TMPDIR to a directory elsewhere that you may write to, then run the command again."
+    raise SbomScanFailed(why, where=name, fix=fix)
 
 
 def _lay_out(packed: Packed, target: Path) -> None:
